@@ -1,0 +1,133 @@
+"""Settings: one sentence per field; default < site.toml < ``DMSOPS_*``. The only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from dmsops.core.errors import BadSetting, NotFound
+
+SITE_FILE = "site.toml"
+DEFAULT_SITE = "~/dmsops-site"
+
+
+class Settings(BaseSettings):
+    """What one site is and how it works."""
+
+    model_config = SettingsConfigDict(env_prefix="DMSOPS_", frozen=True, extra="forbid")
+
+    site: Path = Field(description="Folder of the site: database, store, inbox and logs live below it.")
+    name: str = Field("DMSOps", description="Name of the site, shown on every board.")
+    mode: Literal["live", "rehearsal"] = Field("live", description="LIVE, or REHEARSAL: shown on every board, written into products.")
+    database: str = Field("", description="SQLAlchemy address of the database; empty means SQLite in the site's folder.")
+    store: str = Field("local", description="Storage backend, by its entry-point name.")
+    engine: str = Field("local", description="Workflow engine, by its entry-point name.")
+    workers: int = Field(2, ge=1, le=256, description="Steps that may run at once on the local engine.")
+    lease_seconds: float = Field(60.0, gt=1, description="A running step whose engine shows no sign of life for this long is lost.")
+    step_timeout_seconds: float = Field(3600.0, gt=0, description="A step that runs longer than this is stopped and fails.")
+    wfsc_limit_minutes: float = Field(90.0, gt=0, description="Limit from receipt of a wavefront visit to its delivery to WSS.")
+    crds_path: Path | None = Field(None, description="CRDS cache; empty means crds/ in the site's folder.")
+    crds_server: str = Field("https://jwst-serverless-mode.stsci.edu", description="CRDS server; an address with 'serverless' is never contacted.")
+    crds_context: str = Field("jwst_0001.pmap", description="CRDS context to calibrate with.")
+    quarantine_days: int = Field(90, ge=1, description="How long a quarantined file is kept.")
+    rerequest_minutes: float = Field(60.0, gt=0, description="When a missing file that was asked for again counts as overdue.")
+    wss_address: Path | None = Field(None, description="Folder where the wavefront team picks up deliveries; empty means outbox/wss.")
+    board_secret: SecretStr | None = Field(None, description="Key that signs board sessions; made at start when empty.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the site file (which arrives as init values)."""
+        return env_settings, init_settings
+
+    @property
+    def database_url(self) -> str:
+        """Address of the database."""
+        return self.database or f"sqlite:///{self.site / 'dmsops.db'}"
+
+    @property
+    def crds_cache(self) -> Path:
+        """Folder of the CRDS cache."""
+        return self.crds_path or self.site / "crds"
+
+    def folder(self, name: str) -> Path:
+        """Give one of the site's folders: inbox, store, work, quarantine, outbox, logs, runs, visits."""
+        return self.site / name
+
+
+FOLDERS = ("inbox", "store", "work", "quarantine", "outbox", "logs", "runs", "visits")
+
+
+def site_folder(given: str | Path | None = None) -> Path:
+    """Find the site: what was given, else ``DMSOPS_SITE``, else the default folder."""
+    return Path(given or os.environ.get("DMSOPS_SITE") or DEFAULT_SITE).expanduser().resolve()
+
+
+def load(site: Path, **overrides: Any) -> Settings:
+    """Read a site's settings.
+
+    Parameters
+    ----------
+    site : Path
+        The site's folder; must hold ``site.toml``.
+    **overrides
+        Settings that win over the file (tests, rehearsals).
+
+    Raises
+    ------
+    NotFound
+        There is no site there.
+    BadSetting
+        The file cannot be read, or a value does not fit; the message names file and field.
+    """
+    path = site / SITE_FILE
+    if not path.is_file():
+        raise NotFound(f"no site at {site}: {SITE_FILE} is missing", remedy=f"Make one with `dmsops site init --site {site}`.", site=str(site))
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{path}: {error}", file=str(path)) from None
+    merged = {**values, **overrides, "site": site}
+    try:
+        return Settings(**merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "?"
+        raise BadSetting(f"{path}: field '{field}': {first['msg']}", file=str(path), field=field) from None
+
+
+def runtime_environment(settings: Settings) -> dict[str, str]:
+    """Give the environment that the calibration pipeline needs: CRDS, threads, no calls outside."""
+    return {
+        "CRDS_PATH": str(settings.crds_cache),
+        "CRDS_SERVER_URL": settings.crds_server,
+        "CRDS_CONTEXT": settings.crds_context,
+        "CRDS_OBSERVATORY": "jwst",
+        "CRDS_READONLY_CACHE": "1" if "serverless" in settings.crds_server else "0",
+        "CRDS_CLIENT_RETRY_COUNT": "1",
+        "CRDS_CLIENT_RETRY_DELAY_SECONDS": "0",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MPLBACKEND": "Agg",
+    }
+
+
+def enter_runtime(settings: Settings) -> None:
+    """Put `runtime_environment` into this process; call before jwst, crds or pysiaf is imported."""
+    env = runtime_environment(settings)
+    if "serverless" not in settings.crds_server:
+        env.pop("HTTPS_PROXY")
+    os.environ.update(env)

@@ -1,0 +1,128 @@
+"""Shared nouns: frozen records that several parts speak about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from dmsops.core.names import ExposureName, ExposureProduct, VisitId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readout:
+    """One detector of an exposure: what light it saw.
+
+    ``detector`` upper case (``NRCA3``); ``filter`` and ``pupil`` as in the headers (``F212N``, ``WLM8``).
+    """
+
+    detector: str
+    filter: str
+    pupil: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dither:
+    """Where in its pattern an exposure stands; offsets in arcsec in the ideal frame, relative to the target's nominal place."""
+
+    pattern: str = "NONE"
+    index: int = 1
+    total: int = 1
+    x: float = 0.0
+    y: float = 0.0
+
+
+ExposureStatus = Literal["planned", "completed", "aborted", "failed", "missing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """One exposure of a visit, all its detectors.
+
+    Times are UTC; ``exposure_seconds`` is what the observatory calls *exptime* (resets included),
+    ``photon_seconds`` is *pctime*, the time that photons were collected.
+    """
+
+    name: ExposureName
+    exp_type: str
+    readouts: tuple[Readout, ...]
+    readpatt: str
+    nints: int
+    ngroups: int
+    nframes: int = 1
+    groupgap: int = 0
+    subarray: str = "FULL"
+    start: datetime
+    end: datetime
+    exposure_seconds: float
+    photon_seconds: float
+    dither: Dither = field(default_factory=Dither)
+    dms_note: str = ""
+    status: ExposureStatus = "completed"
+
+    def product(self, detector: str, suffix: str) -> ExposureProduct:
+        """Name a product of this exposure."""
+        return ExposureProduct(self.name, detector.lower(), suffix)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorMove:
+    """A mirror move between exposures: the group of the ``.w`` file that was carried out."""
+
+    at: datetime
+    group: int
+
+
+VisitStatus = Literal["SUCCESSFUL", "UNSUCCESSFUL", "SKIPPED"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What was looked at; degrees, ICRS; ``magnitude`` is AB in the short-wave filter."""
+
+    name: str
+    ra: float
+    dec: float
+    magnitude: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuideStar:
+    """The star that held the observatory: which guider, and where on it (arcsec, ideal frame)."""
+
+    guider: int = 1
+    x: float = 0.0
+    y: float = 0.0
+    magnitude: float = 14.0
+    catalogue_id: str = "S1HP000001"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One visit: as planned (PPS), as flown (test bed, event log) or as reported (OSF)."""
+
+    id: VisitId
+    visit_type: str
+    template: str
+    title: str
+    category: str
+    pi_name: str
+    priority: Literal["STANDARD", "ELEVATED", "HIGH"]
+    start: datetime
+    end: datetime
+    target: Target
+    position_angle: float
+    guide_star: GuideStar | None
+    exposures: tuple[Exposure, ...]
+    moves: tuple[MirrorMove, ...] = ()
+    status: VisitStatus = "SUCCESSFUL"
+    end_reason: str = ""
+
+    @property
+    def is_wavefront(self) -> bool:
+        """Whether the visit senses the wavefront (the association rule's own test: ``.+wfsc.+``)."""
+        return "WFSC" in self.visit_type.upper()
+
+    def exposure(self, name: ExposureName) -> Exposure | None:
+        """Find one exposure by name."""
+        return next((e for e in self.exposures if e.name == name), None)
