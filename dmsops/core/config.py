@@ -14,6 +14,8 @@ from dmsops.core.errors import BadSetting, NotFound
 
 SITE_FILE = "site.toml"
 DEFAULT_SITE = "~/dmsops-site"
+RUN_VARIABLE = "DMSOPS_RUN"
+"""Tells a runbook's kernel which recorded run it belongs to."""
 
 
 class Settings(BaseSettings):
@@ -28,11 +30,20 @@ class Settings(BaseSettings):
     store: str = Field("local", description="Storage backend, by its entry-point name.")
     engine: str = Field("local", description="Workflow engine, by its entry-point name.")
     workers: int = Field(2, ge=1, le=256, description="Steps that may run at once on the local engine.")
+    step_modules: tuple[str, ...] = Field(
+        ("dmsops.processing.steps", "dmsops.archive.steps", "dmsops.wfsc.steps", "dmsops.flows.steps"),
+        description="Python modules that register processing steps; a site with steps of its own adds to them.",
+    )
+    preload: str = Field(
+        "dmsops.processing.preload", description="Module that the local engine loads once, before it forks a process for each step."
+    )
     lease_seconds: float = Field(60.0, gt=1, description="A running step whose engine shows no sign of life for this long is lost.")
     step_timeout_seconds: float = Field(3600.0, gt=0, description="A step that runs longer than this is stopped and fails.")
     wfsc_limit_minutes: float = Field(90.0, gt=0, description="Limit from receipt of a wavefront visit to its delivery to WSS.")
     crds_path: Path | None = Field(None, description="CRDS cache; empty means crds/ in the site's folder.")
-    crds_server: str = Field("https://jwst-serverless-mode.stsci.edu", description="CRDS server; an address with 'serverless' is never contacted.")
+    crds_server: str = Field(
+        "https://jwst-serverless-mode.stsci.edu", description="CRDS server; an address with 'serverless' is never contacted."
+    )
     crds_context: str = Field("jwst_0001.pmap", description="CRDS context to calibrate with.")
     quarantine_days: int = Field(90, ge=1, description="How long a quarantined file is kept.")
     rerequest_minutes: float = Field(60.0, gt=0, description="When a missing file that was asked for again counts as overdue.")
@@ -74,6 +85,12 @@ def site_folder(given: str | Path | None = None) -> Path:
     return Path(given or os.environ.get("DMSOPS_SITE") or DEFAULT_SITE).expanduser().resolve()
 
 
+def current_run() -> int | None:
+    """Give the recorded run that this process carries out; None when it was not started for one."""
+    text = os.environ.get(RUN_VARIABLE, "")
+    return int(text) if text.isdigit() else None
+
+
 def load(site: Path, **overrides: Any) -> Settings:
     """Read a site's settings.
 
@@ -93,14 +110,16 @@ def load(site: Path, **overrides: Any) -> Settings:
     """
     path = site / SITE_FILE
     if not path.is_file():
-        raise NotFound(f"no site at {site}: {SITE_FILE} is missing", remedy=f"Make one with `dmsops site init --site {site}`.", site=str(site))
+        raise NotFound(
+            f"no site at {site}: {SITE_FILE} is missing", remedy=f"Make one with `dmsops site init --site {site}`.", site=str(site)
+        )
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSetting(f"{path}: {error}", file=str(path)) from None
     merged = {**values, **overrides, "site": site}
     try:
-        return Settings(**merged)
+        return Settings(**merged).model_copy(update={"site": site})  # DMSOPS_SITE finds a site; it does not rename one that was named
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,22 @@ def _sqlite_begin(connection: sa.Connection) -> None:
 def reading(engine: Engine) -> Any:
     """Open a read-only transaction: does not take SQLite's write lock."""
     return engine.execution_options(reading=True).begin()
+
+
+def transact[T](engine: Engine, work: Callable[[sa.Connection], T], *, tries: int = 5) -> T:
+    """Run one write transaction, again when another writer was first at a unique row.
+
+    ``work`` looks before it inserts; on PostgreSQL two writers may look at the same time, and the loser's
+    second look finds the winner's row. On SQLite the write lock is taken at the start and this never repeats.
+    """
+    for left in reversed(range(tries)):
+        try:
+            with engine.begin() as c:
+                return work(c)
+        except sa.exc.IntegrityError:
+            if left == 0:
+                raise
+    raise AssertionError
 
 
 def _alembic(url: str) -> Any:

@@ -39,7 +39,9 @@ _GENESIS = "0" * 64
 
 
 def _digest(previous: str, row: Mapping[str, Any]) -> str:
-    text = json.dumps([previous, *(row[k] for k in ("at", "actor", "event", "target", "reason", "outcome", "facts"))], sort_keys=True, default=str)
+    text = json.dumps(
+        [previous, *(row[k] for k in ("at", "actor", "event", "target", "reason", "outcome", "facts"))], sort_keys=True, default=str
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -71,7 +73,15 @@ def write(
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(732001)"))
     last = connection.execute(sa.select(journal.c.hash).order_by(journal.c.seq.desc()).limit(1)).scalar()
     now = clock.now()
-    row = {"at": iso_micro(now), "actor": actor, "event": event, "target": target, "reason": reason, "outcome": outcome, "facts": _plain(facts)}
+    row = {
+        "at": iso_micro(now),
+        "actor": actor,
+        "event": event,
+        "target": target,
+        "reason": reason,
+        "outcome": outcome,
+        "facts": _plain(facts),
+    }
     values = {**row, "at": now, "real_at": datetime.now(UTC), "hash": _digest(last or _GENESIS, row)}
     result = connection.execute(sa.insert(journal).values(values))
     return int(result.inserted_primary_key[0])  # type: ignore[index]

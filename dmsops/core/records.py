@@ -88,13 +88,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuideStar:
-    """The star that held the observatory: which guider, and where on it (arcsec, ideal frame)."""
+    """The star that held the observatory: which guider, where on it (arcsec, ideal frame), and where on the sky (degrees, ICRS)."""
 
     guider: int = 1
     x: float = 0.0
     y: float = 0.0
     magnitude: float = 14.0
     catalogue_id: str = "S1HP000001"
+    ra: float = 0.0
+    dec: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,15 @@ least once). The engine runs a step *by name*; ``dmsops step run`` is the same e
 
 from __future__ import annotations
 
+import hashlib
 import importlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dmsops.core.errors import NotFound
+from dmsops.core.errors import DmsError, NotFound
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -38,7 +40,10 @@ class StepSpec:
     params : dict
         JSON-able parameters; part of the step's identity.
     after : tuple of str
-        Keys of steps that must be done before it, beyond those that make its needs.
+        Keys of steps (see `key_of`) that must be done before it, beyond those that make its needs.
+    identity : str
+        What makes it the same step when it is planned again; default its parameters and needs. A second plan of
+        the same association (other file name, same members) uses its members.
     """
 
     kind: str
@@ -47,6 +52,12 @@ class StepSpec:
     makes: tuple[str, ...] = ()
     params: dict[str, Any] = field(default_factory=dict)
     after: tuple[str, ...] = ()
+    identity: str = ""
+
+    def key_of(self, workflow: str) -> str:
+        """Give the step's key: the same step planned twice is one step."""
+        identity = self.identity or json.dumps([self.params, sorted(self.needs), sorted(self.makes)], sort_keys=True)
+        return hashlib.sha256(json.dumps([workflow, self.kind, self.dataset, identity]).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +107,39 @@ class StepKind:
     external: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What went wrong, in plain words: class (transient, data, config, resource, code), sentence, remedy."""
+
+    fault_class: str
+    sentence: str
+    remedy: str
+
+
+Diagnoser = Callable[[BaseException, str], Diagnosis | None]
+_DIAGNOSERS: list[Diagnoser] = []
+
+
+def diagnoser(function: Diagnoser) -> Diagnoser:
+    """Register a function that puts an exception (and the log's tail) into words; None when it does not know."""
+    _DIAGNOSERS.append(function)
+    return function
+
+
+def diagnose(error: BaseException, log_tail: str) -> Diagnosis:
+    """Ask every registered diagnoser; the error's own words when none knows."""
+    for ask in _DIAGNOSERS:
+        found = ask(error, log_tail)
+        if found is not None:
+            return found
+    if isinstance(error, DmsError):
+        return Diagnosis(fault_class="data", sentence=error.message, remedy=error.remedy)
+    text = f"{type(error).__name__}: {error}".strip().splitlines()[0][:300]
+    return Diagnosis(fault_class="code", sentence=f"the step stopped with {text}", remedy="Read the log, then rescue with procedure P08.")
+
+
 _KINDS: dict[str, StepKind] = {}
-_MODULES = ("dmsops.processing.steps", "dmsops.archive.steps", "dmsops.wfsc.steps")
+_MODULES: dict[str, None] = {}
 
 
 def step(
@@ -134,9 +176,14 @@ def step(
     return register
 
 
-def load_kinds(modules: tuple[str, ...] = _MODULES) -> dict[str, StepKind]:
+def use_modules(modules: Iterable[str]) -> None:
+    """Say which modules register steps (``settings.step_modules``); they are imported when a step is first asked for."""
+    _MODULES.update(dict.fromkeys(modules))
+
+
+def load_kinds() -> dict[str, StepKind]:
     """Import the modules that register steps (by name: floors are not crossed) and give all kinds."""
-    for module in modules:
+    for module in _MODULES:
         importlib.import_module(module)
     return dict(_KINDS)
 

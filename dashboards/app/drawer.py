@@ -1,0 +1,115 @@
+"""The story of one step: what it is, why it waits, what was tried, what went wrong, what to do."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from dashboards.app import theme
+from dmsops.workflow import queries
+
+if TYPE_CHECKING:
+    from dmsops.ops import Ops
+
+Row = dict[str, Any]
+
+
+def story(ops: Ops, step_id: int, now: datetime) -> str:
+    """Write a step's story as HTML; every word that comes from outside is escaped.
+
+    Raises
+    ------
+    NotFound
+        There is no such step.
+    """
+    row = queries.step_row(ops, step_id)
+    parts = [
+        _head(row, now),
+        _fault(row),
+        _waits(row),
+        _attempts(queries.attempts(ops, step_id), now),
+        _log(queries.log_tail(ops, step_id)),
+        _products(row),
+        _journal(queries.story(ops, step_id), now),
+    ]
+    return "".join(parts)
+
+
+def _head(row: Row, now: datetime) -> str:
+    facts = {
+        "what": f"<code>{escape(row['kind'])}</code>",
+        "on": f'<span class="id">{escape(row["dataset"])}</span>',
+        "workflow": f"{escape(row['workflow'])} {escape(row['workflow_dataset'])} ({escape(row['cls'])})",
+        "planned": theme.age(row["created_at"], now),
+        "started": theme.age(row["started_at"], now),
+        "ended": theme.age(row["ended_at"], now),
+    }
+    if row["due"]:
+        facts["due"] = f"{row['due']:%Y-%m-%d %H:%M:%S}Z"
+    if row["params"]:
+        facts["with"] = f"<code>{escape(json.dumps(row['params'], sort_keys=True))}</code>"
+    listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items())
+    title = f"<h2>Step {row['id']}: {escape(row['title'])}</h2>"
+    return f"{title}<p>{theme.mark(row['state'])}. {escape(row['sentence'])}</p><dl>{listed}</dl>"
+
+
+def _fault(row: Row) -> str:
+    if not row["fault"]:
+        return ""
+    return f'<div class="fault"><p><b>{escape(row["fault"])}</b></p><p>{escape(row["remedy"] or "")}</p></div>'
+
+
+def _waits(row: Row) -> str:
+    if not row["waiting_for"]:
+        return ""
+    lines = "".join(f"<li>{_wait(item)}</li>" for item in row["waiting_for"])
+    return f"<h3>Waits for</h3><ul>{lines}</ul>"
+
+
+def _wait(item: Row) -> str:
+    name = f'<span class="id">{escape(item["product"])}</span>'
+    if item["maker"] is None:
+        return f"{name}: no step makes it; it has to be delivered"
+    link = f'<button class="plain" data-pick="step {item["maker"]}">step {item["maker"]}</button>'
+    return f"{name}, made by {link} ({escape(item['kind'])}) {theme.mark(item['state'])}"
+
+
+def _attempts(tries: list[Row], now: datetime) -> str:
+    if not tries:
+        return "<h3>Attempts</h3><p>None yet.</p>"
+    return "<h3>Attempts</h3>" + "".join(_attempt(t, now) for t in tries)
+
+
+def _attempt(one: Row, now: datetime) -> str:
+    ran = theme.duration(((one["ended_at"] or now) - one["started_at"]).total_seconds())
+    facts = [f"{escape(one['host'])}" + (f" pid {one['pid']}" if one["pid"] else ""), f"ran {ran}"]
+    if one["cpu_seconds"] is not None:
+        facts.append(f"CPU {theme.duration(one['cpu_seconds'])}")
+    if one["peak_mb"] is not None:
+        facts.append(f"peak {one['peak_mb']:,.0f} MB")
+    facts += [escape(one["build"]), escape(one["crds_context"])]
+    fault = f"<br>{escape(one['fault'])}" if one["fault"] else ""
+    head = f"<b>{one['n']}</b> {escape(one['outcome'])} · {theme.age(one['started_at'], now)}"
+    return f'<p>{head}<br><span class="soft">{" · ".join(facts)}</span>{fault}</p>'
+
+
+def _log(tail: str) -> str:
+    return f"<h3>End of the log</h3><pre tabindex='0'>{escape(tail)}</pre>" if tail else ""
+
+
+def _products(row: Row) -> str:
+    needs = "".join(f'<li><span class="id">{escape(n["product"])}</span>{"" if n["got"] else " — not there yet"}</li>' for n in row["needs"])
+    makes = "".join(f'<li><span class="id">{escape(name)}</span></li>' for name in row["makes"])
+    return (f"<h3>Needs</h3><ul>{needs}</ul>" if needs else "") + (f"<h3>Makes</h3><ul>{makes}</ul>" if makes else "")
+
+
+def _journal(lines: list[Row], now: datetime) -> str:
+    def one(line: Row) -> str:
+        why = f"<br>{escape(line['reason'])}" if line["reason"] else ""
+        return f"<tr><td>{line['seq']}</td><td>{theme.age(line['at'], now)}</td><td>{escape(line['event'])} by {escape(line['actor'])}{why}</td></tr>"
+
+    if not lines:
+        return ""
+    return '<h3>Journal</h3><div class="scroll"><table>' + "".join(one(line) for line in lines) + "</table></div>"

@@ -1,0 +1,36 @@
+"""HTML written by the board that answers clicks: the one way boards draw text that is no table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import param
+from panel.custom import JSComponent
+
+from dashboards.app import theme
+
+
+class Fragment(JSComponent):
+    """A piece of page.
+
+    Everything in ``html`` that comes from outside is escaped by whoever writes it. An element with ``data-pick``
+    is a button; its value goes to ``on_pick``.
+    """
+
+    html = param.String(default="")
+
+    _esm = theme.HERE / "fragment.js"
+    _stylesheets = [theme.css("fragment")]
+
+    def __init__(self, on_pick: Callable[[str], None] | None = None, **params: Any) -> None:
+        super().__init__(**{"sizing_mode": "stretch_width", **params})
+        self._on_pick = on_pick
+
+    def _handle_msg(self, msg: Any) -> None:
+        self.pick(str(msg.get("pick", "")))
+
+    def pick(self, value: str) -> None:
+        """Do what a click on the element with that value does."""
+        if self._on_pick is not None and value:
+            self._on_pick(value)

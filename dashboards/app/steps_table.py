@@ -1,0 +1,131 @@
+"""The table of steps: rows keep their place and their selection while their contents change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import panel as pn
+
+from dashboards.app import theme
+
+Row = dict[str, Any]
+COLUMNS = ("state", "id", "kind", "dataset", "since", "tries", "fault")
+TITLES = {"id": "step", "kind": "what", "dataset": "dataset", "fault": "what went wrong"}
+NARROW_HIDES = ["index", "kind", "dataset", "tries", "fault"]
+_WIDTHS = {"state": 104, "id": 66, "kind": 190, "dataset": 330, "since": 190, "tries": 58}
+_GLOW_SECONDS = 3.0
+
+
+def since(row: Row) -> datetime | None:
+    """Give the time that counts for a step: when it ended, else started, else was planned."""
+    when: datetime | None = row["ended_at"] or row["started_at"] or row["created_at"]
+    return when
+
+
+def cells(row: Row, now: datetime, *, changed: bool = False) -> dict[str, Any]:
+    """Write one step as table cells."""
+    state = theme.mark(row["state"])
+    return {
+        "state": state.replace('class="mark ', 'class="mark new ') if changed else state,
+        "id": row["id"],
+        "kind": row["kind"],
+        "dataset": row["dataset"],
+        "since": theme.age(since(row), now),
+        "tries": row["attempt"],
+        "fault": row["fault"] or "",
+    }
+
+
+def _frame(table: list[Row]) -> pd.DataFrame:
+    frame = pd.DataFrame(table, columns=list(COLUMNS))
+    frame.index.name = "index"
+    return frame.astype({name: object for name in COLUMNS if name not in {"id", "tries"}})
+
+
+class StepsTable:
+    """A table of steps on the page.
+
+    Parameters
+    ----------
+    on_open : callable
+        Called with the step's number when its row is clicked.
+    """
+
+    def __init__(self, on_open: Callable[[int], None]) -> None:
+        self.rows: list[Row] = []
+        self._place: dict[int, int] = {}
+        self._glow: dict[int, datetime] = {}
+        self._cells: list[dict[str, Any]] = []
+        self._on_open = on_open
+        self.widget = pn.widgets.Tabulator(
+            _frame([]), pagination="remote", page_size=25, show_index=False, selectable="checkbox", disabled=True, layout="fit_columns",
+            theme="simple", sizing_mode="stretch_width", titles=TITLES, widths=_WIDTHS, sortable={"state": False, "since": False},
+            formatters={"state": {"type": "html"}}, stylesheets=[theme.css("table")], css_classes=["steps"],
+        )  # fmt: skip
+        self.widget.on_click(self._clicked)
+
+    def show(self, rows: Sequence[Row], now: datetime) -> None:
+        """Show other rows; those that were selected and are still there stay selected."""
+        chosen = set(self.selected)
+        self.rows = list(rows)
+        self._place = {row["id"]: at for at, row in enumerate(self.rows)}
+        self._glow.clear()
+        self._cells = [cells(row, now) for row in self.rows]
+        self.widget.value = _frame(self._cells)
+        self.select(chosen)
+
+    def update(self, rows: Sequence[Row], now: datetime) -> int:
+        """Change what is shown where it stands; gives how many of ``rows`` are not shown yet."""
+        new = 0
+        for row in rows:
+            at = self._place.get(row["id"])
+            if at is None:
+                new += 1
+            elif row != self.rows[at]:
+                if row["state"] != self.rows[at]["state"]:
+                    self._glow[row["id"]] = now
+                self.rows[at] = row
+        self.tick(now)
+        return new
+
+    def tick(self, now: datetime) -> None:
+        """Let ages grow and glows end: only cells that read differently are sent."""
+        self._glow = {i: at for i, at in self._glow.items() if (now - at).total_seconds() < _GLOW_SECONDS}
+        patches: dict[str, list[tuple[int, Any]]] = {}
+        for at, row in enumerate(self.rows):
+            wanted = cells(row, now, changed=row["id"] in self._glow)
+            was = self._cells[at]
+            if wanted != was:
+                for name in COLUMNS:
+                    if wanted[name] != was[name]:
+                        patches.setdefault(name, []).append((at, wanted[name]))
+                self._cells[at] = wanted
+        if patches:
+            self.widget.patch(patches)
+
+    @property
+    def shown(self) -> list[int]:
+        """Numbers of the steps shown, in their order."""
+        return [row["id"] for row in self.rows]
+
+    @property
+    def selected(self) -> list[int]:
+        """Numbers of the selected steps."""
+        return [self.rows[at]["id"] for at in self.widget.selection if at < len(self.rows)]
+
+    def select(self, steps: Collection[int]) -> None:
+        """Select exactly these steps, those of them that are shown."""
+        self.widget.selection = sorted(self._place[i] for i in steps if i in self._place)
+
+    def narrow(self, narrow: bool) -> None:
+        """Keep number, state and age on a narrow page."""
+        self.widget.hidden_columns = NARROW_HIDES if narrow else ["index"]
+
+    def _clicked(self, event: Any) -> None:
+        if event.column in COLUMNS and event.row is not None and event.row < len(self.rows):
+            self._on_open(self.rows[event.row]["id"])
+
+

@@ -1,0 +1,130 @@
+"""Marks, colours, times and sizes: how every board writes them.
+
+A state is a word, a shape and a colour. Colours are Okabe and Ito's (https://jfly.uni-koeln.de/color/), darkened in
+the light theme until they read on white.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from html import escape
+from pathlib import Path
+
+from dmsops.workflow.states import StepState
+
+HERE = Path(__file__).parent
+DARK = {
+    "ground": "#0e1216",
+    "sheet": "#161c22",
+    "line": "#36424d",
+    "ink": "#e4e9ee",
+    "soft": "#a3afba",
+    "alert": "#f0814a",
+    "active": "#56b4e9",
+    "good": "#1fb98c",
+    "next": "#d99bc0",
+    "amber": "#e69f00",
+    "press": "#0072b2",
+}
+LIGHT = {
+    "ground": "#ffffff",
+    "sheet": "#f3f5f7",
+    "line": "#b4bec7",
+    "ink": "#161c22",
+    "soft": "#4f5b66",
+    "alert": "#a83f00",
+    "active": "#00609c",
+    "good": "#006b4e",
+    "next": "#8f3b6c",
+    "amber": "#7d5600",
+    "press": "#0072b2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Shape (the inside of a 12 by 12 SVG) and colour (a name in `DARK` and `LIGHT`) of a state."""
+
+    shape: str
+    svg: str
+    colour: str
+
+
+MARKS: dict[str, Mark] = {
+    StepState.FAILED: Mark("triangle", '<path d="M6 1 11.5 11H.5z" fill="currentColor"/>', "alert"),
+    StepState.RUNNING: Mark("ring", '<circle cx="6" cy="6" r="4.2" fill="none" stroke="currentColor" stroke-width="2.4"/>', "active"),
+    StepState.READY: Mark("chevron", '<path d="M3 1.5 8.5 6 3 10.5" fill="none" stroke="currentColor" stroke-width="2.4"/>', "next"),
+    StepState.WAITING: Mark("hourglass", '<path d="M2 1h8L6.8 6 10 11H2L5.2 6z" fill="currentColor"/>', "soft"),
+    StepState.DONE: Mark("disc", '<circle cx="6" cy="6" r="5" fill="currentColor"/>', "good"),
+    StepState.REUSED: Mark(
+        "disc in ring", '<circle cx="6" cy="6" r="2.6" fill="currentColor"/><circle cx="6" cy="6" r="5" fill="none" stroke="currentColor"/>', "good"
+    ),
+}
+
+
+def mark(state: str, text: str | None = None) -> str:
+    """Draw a state: shape, colour and word (``text`` replaces the word)."""
+    m = MARKS[state]
+    word = state if text is None else text
+    return f'<span class="mark {m.colour}"><svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">{m.svg}</svg>{escape(word)}</span>'
+
+
+def variables() -> str:
+    """Write both themes as CSS variables; dark is the default, for dark rooms."""
+
+    def block(selector: str, colours: dict[str, str]) -> str:
+        return f"{selector} {{ " + " ".join(f"--{name}: {value};" for name, value in colours.items()) + " }"
+
+    return block(":root", DARK) + "\n" + block(':root[data-theme="light"]', LIGHT)
+
+
+def css(name: str) -> str:
+    """Read one of the style sheets beside this module."""
+    return (HERE / f"{name}.css").read_text(encoding="utf-8")
+
+
+def duration(seconds: float) -> str:
+    """Write a length of time to the second: ``2 h 05 min 09 s``."""
+    sign = "-" if seconds < 0 else ""
+    minutes, rest = divmod(round(abs(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{sign}{days} d {hours:02d} h {minutes:02d} min"
+    if hours:
+        return f"{sign}{hours} h {minutes:02d} min {rest:02d} s"
+    return f"{sign}{minutes} min {rest:02d} s" if minutes else f"{sign}{rest} s"
+
+
+def age(when: datetime | None, now: datetime) -> str:
+    """Write a time as age and UTC: ``14 min · 03:42:10Z``; with the date when it is over a day old."""
+    if when is None:
+        return "—"
+    gone = now - when
+    if gone < timedelta():
+        words = "ahead"
+    elif gone < timedelta(minutes=1):
+        words = "<1 min"
+    elif gone < timedelta(hours=1):
+        words = f"{gone // timedelta(minutes=1)} min"
+    elif gone < timedelta(days=1):
+        words = f"{gone // timedelta(hours=1)} h {gone // timedelta(minutes=1) % 60:02d} min"
+    else:
+        words = f"{gone.days} d"
+    far = gone >= timedelta(days=1)
+    return f"{words} · {when:%Y-%m-%d %H:%M:%S}Z" if far else f"{words} · {when:%H:%M:%S}Z"
+
+
+def size(count: float) -> str:
+    """Write a number of bytes in SI: ``12.3 MB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def plural(count: int, noun: str) -> str:
+    """Count things: ``1 step``, ``2,000 steps``."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,47 @@
+"""``dmsops runbook``: the staff procedures."""
+
+from __future__ import annotations
+
+import click
+
+from dmsops.cli.frame import Answer, notes, table, verb
+from dmsops.ops import Ops
+
+
+@click.group()
+def commands() -> None:
+    """The staff procedures."""
+
+
+def show(site: str | None) -> Answer:
+    """List the runbooks that are there (of 21 procedures; titles are a reconstruction)."""
+    from dmsops.procedures.index import list_runbooks
+
+    rows = [{"id": r.id, "title": r.title, "trigger": r.trigger, "roles": list(r.roles), "file": str(r.path)} for r in list_runbooks()]
+    return Answer(rows, [table(rows, {"id": "No.", "title": "Procedure", "trigger": "When", "roles": "Who", "file": "Runbook"})])
+
+
+@click.argument("procedure")
+@click.option("--param", "given", multiple=True, metavar="NAME=VALUE", help="A parameter (repeat for several); ids stay strings.")
+@click.option("--live", is_flag=True, help="Do it; without this the runbook only looks (dry run).")
+@click.option("--reason", default="", help="Why; needed with --live.")
+def run(ops: Ops, procedure: str, given: tuple[str, ...], live: bool, reason: str) -> Answer:
+    """Carry out a runbook (P02, P08, P10): a dry run unless --live is given."""
+    from dmsops.procedures import run as running
+    from dmsops.procedures.index import find_runbook
+    from dmsops.procedures.parameters import parse
+
+    runbook = find_runbook(procedure)
+    record = running.run(ops, procedure, parse(runbook, given), dry_run=not live, reason=reason, progress=_tell)
+    lines = [f"{procedure} {record.outcome}; the executed notebook is kept at {record.notebook}"]
+    return Answer(record, lines, 0 if record.outcome == "completed" else 1)
+
+
+def _tell(event: object) -> None:
+    step, index, total = (getattr(event, name) for name in ("step", "index", "total"))
+    if getattr(event, "what", "") != "ended":
+        notes.print(f"  {index}/{total} {step}{' FAILED' if getattr(event, 'what', '') == 'failed' else ''}", markup=False)
+
+
+verb(commands, "list", opens=False)(show)
+verb(commands, "run")(run)

@@ -1,0 +1,133 @@
+"""The 14 components of the subsystem: named in ``components.toml``, each with its live health.
+
+Comes in: the site. Goes out: for each component its state and one sentence. Verb: health.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dmsops.archive import queries as archived
+from dmsops.receipt import queries as received
+from dmsops.wfsc import queries as wavefront
+from dmsops.workflow import queries
+
+if TYPE_CHECKING:
+    from dmsops.ops import Ops
+
+FILE = Path(__file__).with_name("components.toml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One of the 14: what it does, where it lives, whom it talks to; ``built`` is False while it is only named."""
+
+    id: str
+    name: str
+    does: str
+    modules: tuple[str, ...]
+    verbs: tuple[str, ...]
+    tables: tuple[str, ...]
+    neighbours: tuple[str, ...]
+    built: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How a component is: ``good``, ``attention`` (a person should look) or ``not built``; ``waiting`` counts what stands in front."""
+
+    component: Component
+    state: str
+    sentence: str
+    waiting: int = 0
+
+
+def components() -> tuple[Component, ...]:
+    """Give the 14 components in order."""
+    rows = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    return tuple(
+        Component(
+            id=key,
+            name=row["name"],
+            does=row["does"],
+            modules=tuple(row["modules"]),
+            verbs=tuple(row["verbs"]),
+            tables=tuple(row["tables"]),
+            neighbours=tuple(row["neighbours"]),
+            built=row.get("built", True),
+        )
+        for key, row in rows.items()
+    )
+
+
+def health(ops: Ops) -> list[Health]:
+    """Say how each component is now."""
+    return [_health(ops, component) for component in components()]
+
+
+def _health(ops: Ops, component: Component) -> Health:
+    if not component.built:
+        return Health(component=component, state="not built", sentence="Named; not built yet.")
+    state, sentence, waiting = _CHECKS[component.id](ops)
+    return Health(component=component, state=state, sentence=sentence, waiting=waiting)
+
+
+_Check = Callable[["Ops"], tuple[str, str, int]]
+
+
+def _attention(count: int, some: str, none: str) -> tuple[str, str, int]:
+    return ("attention", f"{count} {some}", count) if count else ("good", none, 0)
+
+
+def _receipt(ops: Ops) -> tuple[str, str, int]:
+    asked = received.rerequests(ops)
+    return _attention(len(asked), "files were asked for again and have not come (procedure P04).", "Nothing is missing.")
+
+
+def _steps(*kinds: str) -> _Check:
+    def check(ops: Ops) -> tuple[str, str, int]:
+        failed = [r for r in queries.steps(ops, states=("failed",)) if not kinds or r["kind"] in kinds]
+        return _attention(len(failed), "steps failed (procedure P08).", "No step has failed.")
+
+    return check
+
+
+def _references(ops: Ops) -> tuple[str, str, int]:
+    context = ops.settings.crds_cache / "mappings" / "jwst" / ops.settings.crds_context
+    if context.exists():
+        return "good", f"Context {ops.settings.crds_context} is in the cache.", 0
+    return "attention", f"Context {ops.settings.crds_context} is not in {ops.settings.crds_cache}: `dmsops testbed references` makes it.", 1
+
+
+def _archive(ops: Ops) -> tuple[str, str, int]:
+    summary = archived.caom_summary(ops)
+    return _attention(summary["invalid"], "CAOM observations are invalid (procedure P16).", f"{summary['observations']} observations, all valid.")
+
+
+def _wavefront(ops: Ops) -> tuple[str, str, int]:
+    late = [c for c in wavefront.clocks(ops) if c["state"] in ("at risk", "late", "missed")]
+    return _attention(len(late), "wavefront clocks need a person (procedure P10).", "Every wavefront clock is in time.")
+
+
+def _quiet(sentence: str) -> _Check:
+    return lambda _ops: ("good", sentence, 0)
+
+
+_CHECKS: dict[str, _Check] = {
+    "C01": _receipt,
+    "C02": _steps("processing.level1b"),
+    "C03": _quiet("Pointing telemetry is decoded by the step that needs it."),
+    "C04": _quiet("Served on loopback by the step that needs it."),
+    "C05": _quiet("Read by receipt and by planning."),
+    "C06": _steps("processing.detector1", "processing.image2", "processing.image3", "processing.wfs_image3"),
+    "C07": _steps("science.associate"),
+    "C08": _references,
+    "C09": _steps(),
+    "C11": _wavefront,
+    "C12": _archive,
+    "C14": _quiet("The journal is being written; `dmsops journal verify` checks its chain."),
+}

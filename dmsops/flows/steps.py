@@ -1,0 +1,65 @@
+"""Steps that join parts: associations become calibration, archive and delivery work."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dmsops.core.names import CombinedProduct, ExposureProduct, VisitId
+from dmsops.core.records import Visit
+from dmsops.flows.science import JITTER, STAGE_1
+from dmsops.interfaces import pps
+from dmsops.processing.associate import associate as make_associations
+from dmsops.workflow.steps import Job, Outcome, StepSpec, step
+
+if TYPE_CHECKING:
+    from dmsops.ops import Ops
+
+STAGE_2 = ("cal", "i2d", "calints")
+
+
+@step("science.associate", title="Pool and associations", estimate_seconds=8, memory_mb=500)
+def associate(ops: Ops, job: Job) -> Outcome:
+    """Make pool and associations, then plan stage 2, stage 3, archive and (wavefront visits) delivery to WSS."""
+    outcome = make_associations(ops, job)
+    visit = pps.visit_from_dict(job.params["visits"][0])
+    calibration = [_named_by_members(spec) for spec in outcome.spawn]
+    archive = [_ingest_of(spec) for spec in calibration]
+    spawn = [*calibration, *archive]
+    if visit.is_wavefront:
+        spawn.append(_delivery(visit, calibration, job))
+    return replace(outcome, spawn=tuple(spawn))
+
+
+def _named_by_members(spec: StepSpec) -> StepSpec:
+    """Name a step by its members: the same members make the same step, whatever the association file is called this time."""
+    members = sorted(n for n in spec.needs if not n.endswith("_asn.json"))
+    return replace(spec, identity=json.dumps([members, sorted(spec.makes)]))
+
+
+def _ingest_of(spec: StepSpec) -> StepSpec:
+    """Archive what one association makes: an exposure with its stage-1 files, or a combined observation with its members."""
+    first = spec.makes[0]
+    if ExposureProduct.matches(first):
+        name = ExposureProduct.parse(first)
+        root, earlier = name.root, tuple(str(name.with_suffix(s)) for s in ("uncal", *STAGE_1))
+        return StepSpec(kind="archive.ingest", dataset=root, needs=(*earlier, *spec.makes), makes=(f"{root}_caom.xml",))
+    root = CombinedProduct.parse(first).observation_id
+    members = sorted(n for n in spec.needs if n.endswith(".fits"))
+    return StepSpec(kind="archive.ingest", dataset=root, needs=spec.makes, makes=(f"{root}_caom.xml",), params={"members": members})
+
+
+def _delivery(visit: Visit, calibration: list[StepSpec], job: Job) -> StepSpec:
+    """Deliver to WSS: combined images, calibrated target acquisition, jitter at level 1b."""
+    combined = [m for s in calibration for m in s.makes if CombinedProduct.matches(m)]
+    exposures = {str(e.name): e for e in visit.exposures}
+    taken = [(exposures[name], detector) for name, detector in job.params["exposures"]]
+    acquisition = [str(e.product(d, "cal")) for e, d in taken if e.exp_type == "NRC_TACQ"]
+    jitter = [str(e.product(d, "uncal")) for e, d in taken if e.dms_note == JITTER]
+    cal = [str(e.product(d, "cal")) for e, d in taken if e.dms_note != JITTER and e.exp_type != "NRC_TACQ"]
+    products = sorted({*combined, *acquisition, *jitter, *cal})
+    missing = list(job.params.get("missing", []))
+    params = {"visit": str(VisitId.parse(str(visit.id))), "missing": missing}
+    receipt = f"{visit.id}_{job.params['version_id']}_wss_delivery.json"
+    return StepSpec(kind="wfsc.deliver", dataset=visit.id.v, needs=tuple(products), makes=(receipt,), params={**params, "receipt": receipt})

@@ -1,0 +1,50 @@
+"""Reading the neighbours' documents with care: JSON and XML that may hold anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dmsops.core.errors import BadDelivery
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+
+def load_json(path: Path) -> Any:
+    """Read a JSON document.
+
+    Raises
+    ------
+    BadDelivery
+        The file cannot be read or is no JSON; the message names it.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadDelivery(f"{path.name}: cannot be read as JSON: {error}", file=path.name) from None
+
+
+def load_xml(path: Path, schema: Path) -> _Element:
+    """Read an XML document that follows a schema; nothing outside the file is opened, no entity is resolved.
+
+    Raises
+    ------
+    BadDelivery
+        The file cannot be read, declares a document type, or breaks the schema; the message names it and the line.
+    """
+    from lxml import etree
+
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False)
+    try:
+        root = etree.fromstring(path.read_bytes(), parser)
+    except (OSError, etree.XMLSyntaxError) as error:
+        raise BadDelivery(f"{path.name}: cannot be read as XML: {error}", file=path.name) from None
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise BadDelivery(f"{path.name}: a document type declaration is not accepted", file=path.name)
+    try:
+        etree.XMLSchema(etree.parse(schema)).assertValid(root)
+    except etree.DocumentInvalid as error:
+        raise BadDelivery(f"{path.name}: {error}", file=path.name) from None
+    return root

@@ -1,0 +1,178 @@
+"""Flight dynamics (FDF): where the observatory is, as CCSDS Orbit Ephemeris Messages (502.0-B, key-value form).
+
+File name: ``JWST_P_20221203_20221206.OEM`` (P predicted, D definitive). Centre Earth, frame EME2000, time system
+UTC, one state vector a minute: as the products' headers show of the real ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmsops.core.errors import BadDelivery, BadInput, BadName
+from dmsops.core.files import write_bytes
+from dmsops.core.names import EphemerisName
+
+EphemerisKind = Literal["Predicted", "Definitive"]
+FRAME, CENTER = "EME2000", "Earth"
+OBJECT_NAME, OBJECT_ID = "JWST", "2021-130A"
+_KINDS: dict[str, EphemerisKind] = {"P": "Predicted", "D": "Definitive"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ephemeris:
+    """Positions and velocities of the observatory.
+
+    Attributes
+    ----------
+    times : ndarray of datetime64[ms], shape (N,)
+        UTC, rising.
+    positions : ndarray of float64, shape (N, 3)
+        km from the centre.
+    velocities : ndarray of float64, shape (N, 3)
+        km/s.
+    """
+
+    kind: EphemerisKind
+    times: NDArray[np.datetime64]
+    positions: NDArray[np.float64]
+    velocities: NDArray[np.float64]
+    frame: str = FRAME
+    center: str = CENTER
+
+
+def ephemeris_name(ephemeris: Ephemeris) -> EphemerisName:
+    """Name an ephemeris file by its kind and the days that it covers."""
+    first, last = (str(t.astype("datetime64[D]")).replace("-", "") for t in (ephemeris.times[0], ephemeris.times[-1]))
+    return EphemerisName(ephemeris.kind[0], first, last)
+
+
+def write_oem(ephemeris: Ephemeris, folder: Path, *, created: datetime | None = None) -> Path:
+    """Write an ephemeris as an OEM file.
+
+    Parameters
+    ----------
+    created : datetime, optional
+        Time of writing (UTC); the ephemeris's first time when left out.
+
+    Raises
+    ------
+    BadInput
+        Times, positions and velocities do not belong together, or times do not rise.
+    """
+    from ccsds_ndm.ndm_io import NDMFileFormats, NdmIo
+
+    problem = _problem(ephemeris)
+    if problem:
+        raise BadInput(f"an ephemeris cannot be written: {problem}", field="ephemeris")
+    stamps = [_stamp(t) for t in ephemeris.times]
+    text = NdmIo().to_string(_message(ephemeris, stamps, created), NDMFileFormats.KVN)
+    path = folder / str(ephemeris_name(ephemeris))
+    write_bytes(path, text.encode("ascii"))
+    return path
+
+
+def _message(ephemeris: Ephemeris, stamps: list[str], created: datetime | None) -> Any:
+    from ccsds_ndm.models.ndmxml2 import ndmxml_2_0_0_common_2_0 as common
+    from ccsds_ndm.models.ndmxml2 import ndmxml_2_0_0_master_2_0 as master
+    from ccsds_ndm.models.ndmxml2 import ndmxml_2_0_0_oem_2_0 as oem
+
+    metadata = oem.OemMetadata(
+        object_name=OBJECT_NAME,
+        object_id=OBJECT_ID,
+        center_name=ephemeris.center,
+        ref_frame=ephemeris.frame,
+        time_system="UTC",
+        start_time=stamps[0],
+        stop_time=stamps[-1],
+    )
+    place, speed = common.PositionType, common.VelocityType
+    vectors = [
+        common.StateVectorAccType(
+            epoch=stamp, x=place(p[0]), y=place(p[1]), z=place(p[2]), x_dot=speed(v[0]), y_dot=speed(v[1]), z_dot=speed(v[2])
+        )
+        for stamp, p, v in zip(stamps, ephemeris.positions.tolist(), ephemeris.velocities.tolist(), strict=True)
+    ]
+    segment = oem.OemSegment(metadata=metadata, data=oem.OemData(comment=[f"{ephemeris.kind} ephemeris"], state_vector=vectors))
+    when = stamps[0] if created is None else created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000")
+    header = common.NdmHeader(creation_date=when, originator="FDF")
+    return master.Oem(id="CCSDS_OEM_VERS", version="2.0", header=header, body=oem.OemBody(segment=[segment]))
+
+
+def _stamp(when: np.datetime64) -> str:
+    return str(when.astype("datetime64[ms]"))
+
+
+def _problem(ephemeris: Ephemeris) -> str:
+    count = len(ephemeris.times)
+    if count < 2:
+        return "it has fewer than two state vectors"
+    if ephemeris.positions.shape != (count, 3) or ephemeris.velocities.shape != (count, 3):
+        return "times, positions and velocities differ in number"
+    if not (np.isfinite(ephemeris.positions).all() and np.isfinite(ephemeris.velocities).all()):
+        return "a position or a velocity is not a finite number"
+    if not (np.diff(ephemeris.times) > np.timedelta64(0, "ms")).all():
+        return "its times do not rise"
+    return ""
+
+
+def read_oem(path: Path) -> Ephemeris:
+    """Read an OEM file (key-value form, one object, any number of segments in order of time).
+
+    Raises
+    ------
+    BadDelivery
+        The name or the text is no ephemeris, frame, centre or time system are not those of the observatory, or
+        times do not rise; the message names the file.
+    """
+    name = path.name
+    try:
+        kind = _KINDS[EphemerisName.parse(name).kind]
+    except BadName as bad:
+        raise BadDelivery(f"{name}: {bad.message}", file=name) from None
+    segments = _segments(path)
+    for segment in segments:
+        _check_metadata(name, segment.metadata)
+    try:
+        vectors = [v for segment in segments for v in segment.data.state_vector]
+        times = np.array([np.datetime64(v.epoch.removesuffix("Z"), "ms") for v in vectors], dtype="datetime64[ms]")
+        positions = np.array([(v.x.value, v.y.value, v.z.value) for v in vectors], dtype=np.float64)
+        velocities = np.array([(v.x_dot.value, v.y_dot.value, v.z_dot.value) for v in vectors], dtype=np.float64)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BadDelivery(f"{name}: a state vector cannot be read: {error}", file=name) from None
+    ephemeris = Ephemeris(kind=kind, times=times, positions=positions, velocities=velocities)
+    problem = _problem(ephemeris)
+    if problem:
+        raise BadDelivery(f"{name}: {problem}", file=name)
+    return ephemeris
+
+
+def _segments(path: Path) -> list[Any]:
+    from ccsds_ndm.ndm_io import NdmIo
+
+    try:
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadDelivery(f"{path.name}: cannot be read as text: {error}", file=path.name) from None
+    if not text.lstrip().startswith("CCSDS_OEM_VERS"):
+        raise BadDelivery(f"{path.name}: does not begin with CCSDS_OEM_VERS", file=path.name)
+    try:
+        segments: list[Any] = list(NdmIo().from_string(text).body.segment)
+    except Exception as error:  # noqa: BLE001 - the library lets anything through that its parts raise on damaged text
+        raise BadDelivery(f"{path.name}: is no Orbit Ephemeris Message: {error}", file=path.name) from None
+    if not segments:
+        raise BadDelivery(f"{path.name}: holds no segment", file=path.name)
+    return segments
+
+
+def _check_metadata(name: str, metadata: Any) -> None:
+    wanted = {"ref_frame": FRAME, "center_name": CENTER, "time_system": "UTC"}
+    for field, value in wanted.items():
+        found = str(getattr(metadata, field, None))
+        if found.upper() != value.upper():
+            raise BadDelivery(f"{name}: field '{field.upper()}' is {found}, not {value}", file=name, field=field)

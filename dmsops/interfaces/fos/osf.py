@@ -1,0 +1,242 @@
+"""Observatory Status Files: what FOS reports of a visit after it (XML, ours: ``osf.xsd``, docs/reference/osf.md).
+
+The file's real schema is not published; the content is what the observatory's event log states and what the
+products' headers show to come from it: times and status of visit and exposures, guide star, target acquisition,
+dithers, mirror and antenna moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from dmsops.core.clock import parse_iso
+from dmsops.core.errors import BadDelivery, BadInput
+from dmsops.core.files import write_bytes
+from dmsops.core.names import ExposureName, StatusFileName, VisitId
+from dmsops.core.plain import to_plain
+from dmsops.core.records import Dither, Exposure, ExposureStatus, GuideStar, MirrorMove, Visit, VisitStatus
+from dmsops.interfaces.documents import load_xml
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+SCHEMA = Path(__file__).with_name("osf.xsd")
+LAG = timedelta(minutes=23)
+"""From the end of a visit to the writing of its status file, as flight headers show for jw01075001001."""
+EXECUTED = ("completed", "aborted", "failed")
+
+Acquisition = Literal["NONE", "SUCCESSFUL", "FAILED"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposureRecord:
+    """One exposure as executed; times UTC, detectors upper case."""
+
+    name: ExposureName
+    exp_type: str
+    status: ExposureStatus
+    start: datetime
+    end: datetime
+    detectors: tuple[str, ...]
+    dither: Dither
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AntennaMove:
+    """A move of the high-gain antenna, UTC."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusFile:
+    """What a status file says of its visit; ``issue`` 2 replaces 1."""
+
+    visit_id: VisitId
+    visit_type: str
+    status: VisitStatus
+    end_reason: str
+    start: datetime
+    end: datetime
+    target_acquisition: Acquisition
+    guide_star: GuideStar | None
+    exposures: tuple[ExposureRecord, ...]
+    mirror_moves: tuple[MirrorMove, ...]
+    antenna_moves: tuple[AntennaMove, ...]
+    written: datetime
+    issue: int
+
+    def exposure(self, name: ExposureName) -> ExposureRecord | None:
+        """Find one exposure by name."""
+        return next((e for e in self.exposures if e.name == name), None)
+
+
+def status_file_name(written: datetime, issue: int = 1) -> StatusFileName:
+    """Name a status file: year, day of year, time of writing to the millisecond, issue."""
+    return StatusFileName(written.strftime("%Y%j%H%M%S") + f"{written.microsecond // 1000:03d}", f"{issue:03d}")
+
+
+def write_osf(visit: Visit, folder: Path, issue: int = 1, *, antenna_moves: Iterable[AntennaMove] = ()) -> Path:
+    """Write the status file of a visit as flown, stamped 23 minutes after the visit's end.
+
+    Parameters
+    ----------
+    visit : Visit
+        The visit as flown; exposures that were planned or are missing are not reported.
+    issue : int
+        1, or higher for a file that replaces an earlier one.
+
+    Returns
+    -------
+    Path
+        ``2022338043004786_001_osf.xml`` in ``folder``.
+
+    Raises
+    ------
+    BadInput
+        The visit holds something that the schema does not take.
+    """
+    from lxml import etree
+
+    written = visit.end + LAG
+    try:
+        root = _document(visit, _attributes(layout=1, written=written, issue=issue), antenna_moves)
+        etree.XMLSchema(etree.parse(SCHEMA)).assertValid(root)
+    except (etree.DocumentInvalid, ValueError) as error:
+        raise BadInput(f"the status file of {visit.id.v} breaks its schema: {error}", field="visit") from None
+    path = folder / str(status_file_name(written, issue))
+    write_bytes(path, etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True))
+    return path
+
+
+def _document(visit: Visit, head: dict[str, str], antenna_moves: Iterable[AntennaMove]) -> _Element:
+    from lxml import etree
+
+    root = etree.Element("observatory_status", head)
+    facts = _attributes(
+        id=visit.id.v,
+        visit_type=visit.visit_type,
+        status=visit.status,
+        end_reason=visit.end_reason,
+        start=visit.start,
+        end=visit.end,
+        target_acquisition=_acquisition(visit),
+    )
+    element = etree.SubElement(root, "visit", facts)
+    if visit.guide_star is not None:
+        etree.SubElement(element, "guide_star", _attributes(**to_plain(visit.guide_star)))
+    for exposure in visit.exposures:
+        if exposure.status in EXECUTED:
+            _write_exposure(element, exposure)
+    for move in visit.moves:
+        etree.SubElement(element, "mirror_move", _attributes(at=move.at, group=move.group))
+    for antenna in antenna_moves:
+        etree.SubElement(element, "hga_move", _attributes(start=antenna.start, end=antenna.end))
+    return root
+
+
+def _write_exposure(parent: _Element, exposure: Exposure) -> None:
+    from lxml import etree
+
+    facts = _attributes(name=exposure.name, exp_type=exposure.exp_type, status=exposure.status, start=exposure.start, end=exposure.end)
+    element = etree.SubElement(parent, "exposure", facts)
+    for readout in exposure.readouts:
+        etree.SubElement(element, "detector").text = readout.detector
+    etree.SubElement(element, "dither", _attributes(**to_plain(exposure.dither)))
+
+
+def _acquisition(visit: Visit) -> Acquisition:
+    attempts = [e for e in visit.exposures if e.exp_type.endswith("_TACQ") and e.status in EXECUTED]
+    if not attempts:
+        return "NONE"
+    return "FAILED" if "target locate failed" in visit.end_reason or attempts[-1].status != "completed" else "SUCCESSFUL"
+
+
+def _attributes(**facts: Any) -> dict[str, str]:
+    return {key: format(Decimal(repr(value)), "f") if isinstance(value, float) else str(to_plain(value)) for key, value in facts.items()}
+
+
+def read_osf(path: Path) -> StatusFile:
+    """Read a status file.
+
+    Raises
+    ------
+    BadDelivery
+        The file is no XML, breaks the schema, or holds an impossible time; the message names file and line or field.
+    """
+    root = load_xml(path, SCHEMA)
+    element = root.find("visit")
+    assert element is not None
+    facts = _Facts(path.name, element)
+    guide = element.find("guide_star")
+    return StatusFile(
+        visit_id=VisitId.parse(facts["id"]),
+        visit_type=facts["visit_type"],
+        status=cast("VisitStatus", facts["status"]),
+        end_reason=facts["end_reason"],
+        start=facts.time("start"),
+        end=facts.time("end"),
+        target_acquisition=cast("Acquisition", facts["target_acquisition"]),
+        guide_star=None if guide is None else _guide_star(_Facts(path.name, guide)),
+        exposures=tuple(_exposure(path.name, e) for e in element.iterfind("exposure")),
+        mirror_moves=tuple(_mirror_move(_Facts(path.name, e)) for e in element.iterfind("mirror_move")),
+        antenna_moves=tuple(_antenna_move(_Facts(path.name, e)) for e in element.iterfind("hga_move")),
+        written=_Facts(path.name, root).time("written"),
+        issue=int(root.attrib["issue"]),
+    )
+
+
+class _Facts:
+    """The attributes of one element, with times read and mistakes named."""
+
+    def __init__(self, file: str, element: _Element) -> None:
+        self._file = file
+        self._element = element
+
+    def __getitem__(self, field: str) -> str:
+        return str(self._element.attrib[field])
+
+    def time(self, field: str) -> datetime:
+        try:
+            return parse_iso(self[field])
+        except (ValueError, OverflowError):
+            where = f"line {self._element.sourceline}: field '{field}'"
+            raise BadDelivery(f"{self._file}: {where} is no time: {self[field]}", file=self._file, field=field) from None
+
+
+def _exposure(file: str, element: _Element) -> ExposureRecord:
+    facts = _Facts(file, element)
+    dither = element.find("dither")
+    assert dither is not None
+    return ExposureRecord(
+        name=ExposureName.parse(facts["name"]),
+        exp_type=facts["exp_type"],
+        status=cast("ExposureStatus", facts["status"]),
+        start=facts.time("start"),
+        end=facts.time("end"),
+        detectors=tuple(str(d.text) for d in element.iterfind("detector")),
+        dither=_dither(_Facts(file, dither)),
+    )
+
+
+def _dither(a: _Facts) -> Dither:
+    return Dither(pattern=a["pattern"], index=int(a["index"]), total=int(a["total"]), x=float(a["x"]), y=float(a["y"]))
+
+
+def _guide_star(a: _Facts) -> GuideStar:
+    numbers = {field: float(a[field]) for field in ("x", "y", "ra", "dec", "magnitude")}
+    return GuideStar(guider=int(a["guider"]), catalogue_id=a["catalogue_id"], **numbers)
+
+
+def _mirror_move(facts: _Facts) -> MirrorMove:
+    return MirrorMove(at=facts.time("at"), group=int(facts["group"]))
+
+
+def _antenna_move(facts: _Facts) -> AntennaMove:
+    return AntennaMove(start=facts.time("start"), end=facts.time("end"))

@@ -1,0 +1,26 @@
+"""Recorder files of FOS: science (`RecorderWriter`, `scan`, `read_exposure`) and pointing telemetry (`read_engineering`).
+
+The layout is ours: docs/reference/packets.md gives it bit by bit.
+"""
+
+from dmsops.interfaces.fos.layout import APIDS, POINTING_APID, ExposureHeader, Geometry
+from dmsops.interfaces.fos.recorder import RecorderWriter
+from dmsops.interfaces.fos.science import Part, RawExposure, read_exposure, scan
+from dmsops.interfaces.fos.telemetry import POINTING_MNEMONICS, EngineeringPart, read_engineering, scan_engineering, write_engineering
+
+__all__ = [
+    "APIDS",
+    "POINTING_APID",
+    "POINTING_MNEMONICS",
+    "EngineeringPart",
+    "ExposureHeader",
+    "Geometry",
+    "Part",
+    "RawExposure",
+    "RecorderWriter",
+    "read_engineering",
+    "read_exposure",
+    "scan",
+    "scan_engineering",
+    "write_engineering",
+]

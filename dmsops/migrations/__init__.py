@@ -1,0 +1,1 @@
+"""Database schema, step by step: Alembic revisions, each whole in itself. Changed only by adding one."""

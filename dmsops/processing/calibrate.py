@@ -1,0 +1,101 @@
+"""Calibration: the jwst package's own pipelines, run in process, with nothing of theirs changed.
+
+Every verb reads inputs by name from one folder and writes its products there. The jwst log goes through the logging
+that the caller has set up. A pipeline's exception becomes a `StepFailed` in words.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dmsops.core.errors import DmsError, StepFailed
+from dmsops.processing.diagnose import explain, recognise
+from dmsops.processing.references import require_references
+
+_log = logging.getLogger(__name__)
+
+
+def detector1(uncal: Path, folder: Path) -> None:
+    """Fit the ramps of an uncal file: writes rate and rateints into ``folder``.
+
+    Raises
+    ------
+    StepFailed
+        A reference is missing or damaged, or the pipeline failed; the sentence says which.
+    """
+    from jwst.pipeline import Detector1Pipeline
+
+    require_references(uncal, Detector1Pipeline)
+    _run(Detector1Pipeline, uncal, folder, uncal.name)
+
+
+def image2(association: Path, rates: list[Path], folder: Path) -> None:
+    """Calibrate the members of an image2 association: writes cal (and i2d where CRDS does not skip resampling).
+
+    ``rates`` are the members, beside the association.
+
+    Raises
+    ------
+    StepFailed
+        As for `detector1`.
+    """
+    from jwst.pipeline import Image2Pipeline
+
+    for rate in rates:
+        require_references(rate, Image2Pipeline)
+    _run(Image2Pipeline, association, folder, association.name)
+
+
+def wfs_image3(association: Path, folder: Path) -> None:
+    """Combine a wavefront pair (``calwebb_wfs-image3``): writes the wfscmb.
+
+    Raises
+    ------
+    StepFailed
+        The pipeline failed.
+    """
+    from jwst.wfs_combine import WfsCombineStep
+
+    _run(WfsCombineStep, association, folder, association.name)
+
+
+def image3(association: Path, folder: Path) -> None:
+    """Combine an ordinary imaging association: writes i2d, catalogue, segmentation map and crf.
+
+    Raises
+    ------
+    StepFailed
+        The pipeline failed.
+    """
+    from jwst.pipeline import Image3Pipeline
+
+    _run(Image3Pipeline, association, folder, association.name)
+
+
+def _run(pipeline: Any, given: Path, folder: Path, name: str) -> None:
+    logging.getLogger("stpipe").setLevel(logging.INFO)
+    logging.getLogger("jwst").setLevel(logging.INFO)
+    with in_words(name):
+        pipeline.call(str(given), save_results=True, output_dir=str(folder), configure_log=False)
+
+
+@contextmanager
+def in_words(name: str) -> Iterator[None]:
+    """Turn whatever a pipeline raises into a `StepFailed` that says what happened and which procedure helps."""
+    try:
+        yield
+    except DmsError:
+        raise
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        _log.exception("%s: the pipeline stopped", name)
+        cause = explain(text)
+        raise StepFailed(
+            f"{name}: {cause.sentence} ({text[:300]})", remedy=cause.remedy, failure=cause.fault_class, signature=recognise(text), input=name
+        ) from error
+
+

@@ -1,0 +1,80 @@
+"""Tables of receipt: written only by its verbs."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from dmsops.core.db import UtcTime, metadata
+
+delivery = sa.Table(
+    "delivery",
+    metadata,
+    sa.Column("id", sa.String(200), primary_key=True),
+    sa.Column("sender", sa.String(200), nullable=False),
+    sa.Column("sequence", sa.BigInteger),
+    sa.Column("folder", sa.Text, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("reason", sa.Text, nullable=False, default=""),
+    sa.Column("received_at", UtcTime, nullable=False, index=True),
+    sa.Column("acknowledged_at", UtcTime),
+    sa.Column("replays", sa.Integer, nullable=False, default=0),
+)
+
+delivered_file = sa.Table(
+    "delivered_file",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("delivery_id", sa.ForeignKey("delivery.id"), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("announced_size", sa.BigInteger),
+    sa.Column("announced_sha256", sa.String(64)),
+    sa.Column("size", sa.BigInteger),
+    sa.Column("sha256", sa.String(64), index=True),
+    sa.Column("version", sa.Integer),
+    sa.Column("fault", sa.String(16)),
+    sa.Column("reason", sa.Text),
+    sa.Column("visit", sa.String(11), index=True),
+    sa.Column("covers_from", UtcTime),
+    sa.Column("covers_to", UtcTime),
+    sa.Column("changed_at", UtcTime, nullable=False),
+    sa.UniqueConstraint("delivery_id", "name"),
+    sa.UniqueConstraint("name", "version"),
+)
+"""One row per file and delivery; only rows that brought new bytes have a version."""
+
+rerequest = sa.Table(
+    "rerequest",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("delivery_id", sa.ForeignKey("delivery.id"), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False, index=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("requested_at", UtcTime, nullable=False),
+    sa.Column("due", UtcTime, nullable=False),
+    sa.Column("number", sa.Integer),
+    sa.Column("sent_at", UtcTime),
+    sa.Column("closed_at", UtcTime),
+    sa.Column("closed_by", sa.String(240)),
+    sa.UniqueConstraint("delivery_id", "name"),
+)
+
+science_part = sa.Table(
+    "science_part",
+    metadata,
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("exposure", sa.String(40), primary_key=True),
+    sa.Column("detector", sa.String(12), primary_key=True),
+    sa.Column("visit", sa.String(11), nullable=False, index=True),
+    sa.Column("packets", sa.Integer, nullable=False),
+    sa.Column("expected", sa.BigInteger),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("complete_frames", sa.Integer, nullable=False),
+    sa.Column("duplicates", sa.Integer, nullable=False),
+    sa.Column("bad_crc", sa.Integer, nullable=False),
+    sa.Column("complete", sa.Boolean, nullable=False),
+    sa.Column("first_at", UtcTime),
+    sa.Column("last_at", UtcTime),
+)
+"""What one science recorder file holds of one exposure and detector; tied to the bytes, not to a name."""

@@ -1,0 +1,135 @@
+"""The WaveFront Exercise: a wavefront visit is flown, and the wavefront team has its products within the limit.
+
+Every part is what operations use; only the sender (the test bed) and the receiver (WSS's twin) are simulated.
+Given again on the same site it goes on where it stopped; a finished exercise is reported again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from dmsops.archive import queries as archived
+from dmsops.core import config
+from dmsops.core.errors import Refused
+from dmsops.core.people import Role, require
+from dmsops.core.records import Visit
+from dmsops.flows import science
+from dmsops.ops import connect, create_site
+from dmsops.prediction import products as prediction
+from dmsops.receipt import accept
+from dmsops.testbed import fly, osslog, references, sizes, visits
+from dmsops.wfsc import queries as wavefront
+from dmsops.workflow import queries
+from dmsops.workflow.engines import local
+
+if TYPE_CHECKING:
+    from dmsops.ops import Ops
+
+Size = Literal["small", "real"]
+DEFAULT_VISIT = "wfsc_sensing_only"
+
+
+class Watcher(Protocol):
+    """Somebody who watches the exercise: a terminal, a test, nobody."""
+
+    def phase(self, title: str) -> Any:
+        """Begin a phase; gives a context whose value takes ``(done, total, what)``."""
+
+    def engine(self) -> Any:
+        """Begin processing; gives a context whose value is the engine's progress."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exercise:
+    """What an exercise came to: ``report`` as data, ``good`` when everything expected is there."""
+
+    report: dict[str, Any]
+    good: bool
+
+
+def open_site(site: str | Path | None, *, workers: int = 2) -> Ops:
+    """Open the exercise's site, or make it.
+
+    Raises
+    ------
+    Refused
+        The site is there and is not a rehearsal site: an exercise never touches LIVE.
+    """
+    folder = config.site_folder(site)
+    if not (folder / config.SITE_FILE).exists():
+        create_site(folder, name="WaveFront Exercise", mode="rehearsal", workers=workers)
+    else:
+        create_site(folder)
+    ops = connect(folder)
+    if ops.settings.mode != "rehearsal":
+        raise Refused(
+            f"{folder} is a LIVE site: exercises run on rehearsal sites only", remedy="Name another folder with --site (procedure P20)."
+        )
+    require(ops.operator, Role.OPERATOR, "rehearse wavefront")
+    return ops
+
+
+def wanted_visit(log: Path | None, definition: Path | None, size: Size) -> Visit:
+    """Give the visit to fly, at the wanted size: from an event log, a definition, or the shipped one."""
+    if log is not None:
+        return sizes.as_size(osslog.read_log(log), size)
+    return sizes.as_size(visits.load_visit(definition or visits.shipped()[DEFAULT_VISIT]), size)
+
+
+def run(ops: Ops, visit: Visit, watcher: Watcher, *, seed: int = 1) -> Exercise:
+    """Run the exercise.
+
+    Parameters
+    ----------
+    visit : Visit
+        What to fly (see `wanted_visit`).
+    watcher : Watcher
+        Who is shown the progress.
+    """
+    with watcher.phase("Calibration references") as progress:
+        references.build(ops.settings, references.sets_for([visit]), progress)
+    with watcher.phase("Flying the visit") as progress:
+        flight = fly.fly(visit, flight_folder(ops, visit), settings=ops.settings, seed=seed, progress=progress)
+    with watcher.phase("Receiving"):
+        receipt = accept(ops, flight.delivery)
+        planned = science.plan_visit(ops, str(visit.id))
+    with watcher.engine() as progress:
+        tally = local.run(ops, progress=progress)
+    return _report(ops, visit, receipt, planned, tally)
+
+
+def flight_folder(ops: Ops, visit: Visit) -> Path:
+    """Give the folder of a flight: one for each visit and size."""
+    kind = "real" if any(e.subarray == "FULL" for e in visit.exposures) else "small"
+    return ops.settings.folder("visits") / f"{visit.id.v}-{kind}"
+
+
+def _report(ops: Ops, visit: Visit, receipt: Any, planned: science.Planned, tally: local.Tally) -> Exercise:
+    present = archived.counts_by_suffix(ops, str(visit.id))
+    expected = prediction.predict(visit)
+    missing, extra = prediction.compare(expected, archived.product_names(ops, str(visit.id)))
+    steps = queries.counts(ops, str(visit.id))
+    clock = wavefront_clock(ops, visit)
+    delivery = wavefront.latest_delivery(ops, str(visit.id)) or {"state": "none", "files": 0}
+    caom = archived.caom_summary(ops)
+    good = not missing and steps["failed"] == 0 and caom["invalid"] == 0
+    if visit.is_wavefront and any(expected.values()):
+        good = good and delivery["state"] == "acknowledged"
+    report = {
+        "visit": visit.id.v, "visit_status": visit.status, "end_reason": visit.end_reason,
+        "products": present, "missing": missing, "unexpected": extra,
+        "received": {"delivery": receipt.delivery_id, "files": len(receipt.files), "quarantined": [f.name for f in receipt.quarantined]},
+        "problems": planned.problems, "steps": steps, "clock": clock, "caom": caom, "delivery": delivery,
+        "engine": {"seconds": round(tally.seconds, 1), "peak_mb": round(tally.peak_mb), "cpu_seconds": round(tally.cpu_seconds, 1)},
+    }  # fmt: skip
+    return Exercise(report=report, good=good)
+
+
+def wavefront_clock(ops: Ops, visit: Visit) -> dict[str, Any]:
+    """Give the visit's clock: minutes used of the limit, and its state."""
+    row = wavefront.clock_row(ops, str(visit.id))
+    if row is None:
+        return {"used_minutes": None, "limit_minutes": ops.settings.wfsc_limit_minutes, "state": "not started"}
+    return row

@@ -1,0 +1,137 @@
+"""A CRDS context of our own: mapping files and server settings that the CRDS client uses without any server.
+
+Formats: CRDS mappings (Python literals with a SHA-1 of their own text, written by the ``crds`` package itself) and the
+client's cached ``server_config``. A client whose server address holds the word *serverless* asks nobody.
+"""
+
+from __future__ import annotations
+
+import pprint
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+OBSERVATORY = "jwst"
+INSTRUMENT = "nircam"
+CONTEXT = "jwst_0001.pmap"
+INSTRUMENT_MAP = "jwst_nircam_0001.imap"
+USE_AFTER = "2014-01-01 00:00:00"
+ANY = "N/A"
+
+DETECTOR = "META.INSTRUMENT.DETECTOR"
+SUBARRAY = "META.SUBARRAY.NAME"
+EXP_TYPE = "META.EXPOSURE.TYPE"
+VISIT_TYPE = "META.VISIT.TYPE"
+
+# Every reference type that a step of jwst 3.0 may ask for: one that the context does not know is an error in CRDS,
+# so those that we do not make are declared "not applicable". A test holds the list to the installed jwst.
+DATA_TYPES = """
+abvegaoffset apcorr area barshadow bkg camera chromcorr collimator cubepar dark dflat disperser distortion emicorr
+extract1d fflat filteroffset flat fore fpa fringe fringefreq gain ifufore ifupost ifuslicer ipc linearity mask mrsptcorr
+mrsxartcorr msa msaoper nrm ote pastasoss pathloss photom pictureframe psf psfmask readnoise refpix regions reset rscd
+saturation sflat sirskernel speckernel specprofile specwcs superbias throughput wavecorr wavelengthrange
+""".split()
+PARAMETER_TYPES = """
+adaptivetracemodelstep alignrefsstep ami3pipeline amianalyzestep aminormalizestep assignmtwcsstep assignwcsstep
+backgroundstep badpixselfcalstep barshadowstep chargemigrationstep cleanflickernoisestep combine1dstep coron3pipeline
+cubebuildstep darkcurrentstep darkpipeline detector1pipeline dqinitstep emicorrstep extract1dstep extract2dstep
+firstframestep flatfieldstep fringestep gainscalestep groupscalestep guidercdsstep guiderpipeline hlspstep image2pipeline
+image3pipeline imprintstep ipcstep jumpstep klipstep lastframestep linearitystep masterbackgroundmosstep
+masterbackgroundstep msaflagopenstep outlierdetectionstep pathlossstep persistencestep photomstep pictureframestep
+pixelreplacestep rampfitstep refpixstep resamplespecstep resamplestep resetstep residualfringestep rscdstep saturationstep
+skymatchstep sourcecatalogstep sourcetypestep spec2pipeline spec3pipeline spectralleakstep stackrefsstep straylightstep
+superbiasstep targcentroidstep tso3pipeline tsophotometrystep tweakregstep wavecorrstep wfscombinestep wfsscontamstep
+whitelightstep
+""".split()
+REFERENCE_TYPES = (*DATA_TYPES, *(f"pars-{name}" for name in PARAMETER_TYPES))
+
+KEYS: dict[str, tuple[str, ...]] = {  # what a file is chosen by; detector and subarray unless named here
+    "abvegaoffset": (),
+    "apcorr": (EXP_TYPE,),
+    "distortion": (DETECTOR,),
+    "photom": (DETECTOR,),
+    "pars-image2pipeline": (EXP_TYPE, VISIT_TYPE),
+    "pars-darkpipeline": (DETECTOR,),
+}
+DEFAULT_KEYS = (DETECTOR, SUBARRAY)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reference:
+    """One reference file and the header values that it is for (in the order of `KEYS`)."""
+
+    kind: str
+    match: tuple[str, ...]
+    name: str
+
+
+def write_context(cache: Path, references: tuple[Reference, ...]) -> None:
+    """Write the mappings (pmap, imap, one rmap per kind) and the client's settings into a cache folder."""
+    maps = cache / "mappings" / OBSERVATORY
+    maps.mkdir(parents=True, exist_ok=True)
+    kinds = sorted({r.kind for r in references})
+    for kind in kinds:
+        _write_rmap(maps, kind, tuple(sorted(r for r in references if r.kind == kind)))
+    chosen = {kind.upper(): _rmap_name(kind) if kind in kinds else ANY for kind in REFERENCE_TYPES}
+    head = {"derived_from": "generated", "observatory": "JWST", "sha1sum": ""}
+    imap = {**head, "instrument": "NIRCAM", "mapping": "INSTRUMENT", "name": INSTRUMENT_MAP, "parkey": ("REFTYPE",)}
+    _write(maps / INSTRUMENT_MAP, imap, pprint.pformat(chosen))
+    pmap = {**head, "mapping": "PIPELINE", "name": CONTEXT, "parkey": ("META.INSTRUMENT.NAME",)}
+    _write(maps / CONTEXT, pmap, pprint.pformat({"NIRCAM": INSTRUMENT_MAP}))
+    _write_client_settings(cache)
+
+
+def _rmap_name(kind: str) -> str:
+    return f"jwst_nircam_{kind}_0001.rmap"
+
+
+def _write_rmap(maps: Path, kind: str, references: tuple[Reference, ...]) -> None:
+    name = _rmap_name(kind)
+    lines = "".join(f"    {r.match!r} : UseAfter({{\n        {USE_AFTER!r} : {r.name!r},\n    }}),\n" for r in references)
+    optional = kind.startswith("pars-")  # or each exposure without special parameters would log an error
+    head = {
+        "classes": ("Match", "UseAfter"),
+        "derived_from": "generated",
+        "file_ext": Path(references[0].name).suffix,
+        "filekind": kind.upper(),
+        "filetype": kind.upper(),
+        "instrument": "NIRCAM",
+        "mapping": "REFERENCE",
+        "name": name,
+        "observatory": "JWST",
+        "parkey": (KEYS.get(kind, DEFAULT_KEYS), ("META.OBSERVATION.DATE", "META.OBSERVATION.TIME")),
+        "reffile_required": "NO" if optional else "YES",
+        "sha1sum": "",
+        "suffix": kind,
+        "text_descr": kind,
+    }
+    _write(maps / name, head, f"Match({{\n{lines}}})")
+
+
+def _write(path: Path, header: Mapping[str, Any], selector: str) -> None:
+    from crds.core import rmap
+
+    text = f"header = {pprint.pformat(dict(header))}\n\nselector = {selector}\n"
+    rmap.Mapping.from_string(text, path.name, ignore_checksum=True).write(str(path))  # fills in the SHA-1
+
+
+def _write_client_settings(cache: Path) -> None:
+    folder = cache / "config" / OBSERVATORY
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "bad_files": "",
+        "bad_files_list": [],
+        "connected": False,
+        "edit_context": CONTEXT,
+        "force_remote_mode": False,
+        "last_synced": "2022-01-01 00:00:00",
+        "latest_context": CONTEXT,
+        "mappings": [CONTEXT],
+        "observatory": OBSERVATORY,
+        "operational_context": CONTEXT,
+        "status": "cache",
+        "versions_context": CONTEXT,
+    }
+    (folder / "server_config").write_text(pprint.pformat(settings) + "\n", encoding="utf-8")
+    (cache / "config" / OBSERVATORY / "ref_cache_subdir_mode").write_text("instrument\n", encoding="utf-8")

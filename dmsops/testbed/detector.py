@@ -1,0 +1,211 @@
+"""A simulated H2RG detector: maps that stay, and exposures that are drawn.
+
+What a pixel reads, from light to number: photons and dark current (Poisson) and cosmic rays fill the well; the well's
+response bends (`DetectorModel.curvature`) and ends; bias, reset noise, amplifier offset and read noise are added; the
+converter clips to 16 bits. The maps are the ones that the local calibration references state, so a calibrated exposure
+must give back the scene. All numbers are ours.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dmsops.testbed.nircam import FULL_PIXELS, MODEL, PIXEL_CM, DetectorModel
+
+REFERENCE_BORDER = 4
+AMPLIFIERS = 4
+RAYS_PER_CM2_SECOND = 4.0
+RAY_MEAN = 3000.0  # e-, beyond the least
+RAY_LEAST = 300.0  # e-
+ADC_MAX = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maps:
+    """What is fixed in a detector, in science orientation; every array has the same shape (rows, columns).
+
+    Attributes
+    ----------
+    bias : ndarray of float32
+        DN of an empty pixel.
+    flat : ndarray of float32
+        Relative response to light, mean 1.
+    dead, hot, reference : ndarray of bool
+        Pixels that see nothing, that leak, that are light-tight by design (the border of four).
+    """
+
+    bias: NDArray[np.float32]
+    flat: NDArray[np.float32]
+    dead: NDArray[np.bool_]
+    hot: NDArray[np.bool_]
+    reference: NDArray[np.bool_]
+
+    def cut(self, area: tuple[slice, slice]) -> Maps:
+        """Cut a subarray out."""
+        return Maps(bias=self.bias[area], flat=self.flat[area], dead=self.dead[area], hot=self.hot[area], reference=self.reference[area])
+
+    def dark_rate(self, model: DetectorModel = MODEL) -> NDArray[np.float32]:
+        """Give the dark current, DN/s."""
+        rate = np.full(self.bias.shape, model.dark, dtype=np.float32)
+        rate[self.hot] = model.hot
+        rate[self.reference] = 0.0
+        return rate
+
+    def response(self) -> NDArray[np.float32]:
+        """Give how much of the light each pixel turns into charge: the flat, and nothing where dead or covered."""
+        return np.where(self.dead | self.reference, np.float32(0), self.flat)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How an exposure is read out; ``frame_seconds`` between two reads, ``frames`` averaged and ``gap`` dropped per group."""
+
+    nints: int
+    ngroups: int
+    frame_seconds: float
+    frames: int = 1
+    gap: int = 0
+
+    def group_end(self, integration: int, group: int) -> float:
+        """Give seconds from the exposure's start to the end of a group (0-based), one reset frame before each integration."""
+        per_integration = 1 + (self.ngroups - 1) * (self.frames + self.gap) + self.frames
+        return self.frame_seconds * (integration * per_integration + 1 + group * (self.frames + self.gap) + self.frames)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readings:
+    """What a detector delivered.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint16, shape (nints, ngroups, rows, columns)
+        Raw DN.
+    rays : tuple of (integration, group, y, x, electrons)
+        Cosmic rays, all 0-based; ``group`` is the first that shows the ray.
+    """
+
+    pixels: NDArray[np.uint16]
+    rays: tuple[tuple[int, int, int, int, float], ...]
+
+
+def seed_of(*words: object) -> int:
+    """Make a seed from words: the same on every machine and in every process."""
+    return zlib.crc32("|".join(map(str, words)).encode())
+
+
+@lru_cache(maxsize=2)
+def maps(detector: str, model: DetectorModel = MODEL) -> Maps:
+    """Draw a detector's maps, full frame; always the same for one detector."""
+    rng = np.random.default_rng(seed_of("maps", detector))
+    shape = (FULL_PIXELS, FULL_PIXELS)
+    reference = np.ones(shape, dtype=np.bool_)
+    inside = slice(REFERENCE_BORDER, -REFERENCE_BORDER)
+    reference[inside, inside] = False
+    dead = _scatter(rng, shape, model.dead_fraction) & ~reference
+    hot = _scatter(rng, shape, model.hot_fraction) & ~reference & ~dead
+    return Maps(
+        bias=np.float32(model.bias) + np.float32(model.bias_spread) * rng.standard_normal(shape, dtype=np.float32),
+        flat=np.float32(1) + np.float32(model.flat_spread) * rng.standard_normal(shape, dtype=np.float32),
+        dead=dead,
+        hot=hot,
+        reference=reference,
+    )
+
+
+def _scatter(rng: np.random.Generator, shape: tuple[int, int], fraction: float) -> NDArray[np.bool_]:
+    """Choose that fraction of the pixels."""
+    chosen = np.zeros(shape, dtype=np.bool_)
+    chosen.flat[rng.integers(0, chosen.size, int(fraction * chosen.size))] = True
+    return chosen
+
+
+def respond(linear: NDArray[np.float32], model: DetectorModel = MODEL) -> NDArray[np.float32]:
+    """Bend and end the response: linear DN -> measured DN, both above the bias (inverse of m + curvature m**2)."""
+    root = np.sqrt(np.float32(1) + np.float32(4 * model.curvature) * linear)
+    return np.minimum(2 * linear / (1 + root), np.float32(model.full_well))
+
+
+def expose(
+    scene: NDArray[np.float32],
+    fixed: Maps,
+    timing: Timing,
+    seed: int,
+    *,
+    full_frame: bool = False,
+    rays_per_cm2_second: float = RAYS_PER_CM2_SECOND,
+    model: DetectorModel = MODEL,
+) -> Readings:
+    """Expose a detector to a scene and read it up the ramp.
+
+    Parameters
+    ----------
+    scene : ndarray of float32, shape (rows, columns)
+        e-/s that would be collected at a response of 1, sky included.
+    fixed : Maps
+        The detector's maps, cut to the same shape.
+    timing : Timing
+        Integrations, groups, frames.
+    seed : int
+        Decides every drawn number.
+    full_frame : bool
+        Read through four amplifiers, each with its own drift (which the reference pixels let the pipeline remove).
+    rays_per_cm2_second : float
+        Cosmic rays.
+    model : DetectorModel
+        Numbers of the detector.
+    """
+    rng = np.random.Generator(np.random.SFC64(seed))
+    rate = scene * fixed.response() + fixed.dark_rate(model) * np.float32(model.gain)
+    pixels = np.empty((timing.nints, timing.ngroups, *scene.shape), dtype=np.uint16)
+    rays: list[tuple[int, int, int, int, float]] = []
+    for integration in range(timing.nints):
+        well = np.zeros(scene.shape, dtype=np.float32)
+        zero = fixed.bias + _noise(rng, scene.shape, model.reset_noise / model.gain)
+        for group in range(timing.ngroups):
+            if group and timing.gap:
+                rays += _collect(rng, well, rate, timing.frame_seconds * timing.gap, rays_per_cm2_second, (integration, group))
+            level = np.zeros(scene.shape, dtype=np.float32)
+            for _ in range(timing.frames):
+                rays += _collect(rng, well, rate, timing.frame_seconds, rays_per_cm2_second, (integration, group))
+                level += respond(well / np.float32(model.gain), model)
+            level /= timing.frames
+            level += zero
+            level += _noise(rng, scene.shape, model.read_noise / model.gain / timing.frames**0.5)
+            if full_frame:
+                level += _drift(rng, scene.shape[1], model.amplifier_drift)
+            pixels[integration, group] = np.clip(np.rint(level), 0, ADC_MAX)
+    covered = fixed.reference
+    return Readings(pixels=pixels, rays=tuple(ray for ray in rays if not covered[ray[2], ray[3]]))
+
+
+def _noise(rng: np.random.Generator, shape: tuple[int, ...], rms: float) -> NDArray[np.float32]:
+    return rng.standard_normal(shape, dtype=np.float32) * np.float32(rms)
+
+
+def _drift(rng: np.random.Generator, columns: int, rms: float) -> NDArray[np.float32]:
+    """Give each amplifier's offset, as a row of columns."""
+    return np.repeat(_noise(rng, (AMPLIFIERS,), rms), columns // AMPLIFIERS)
+
+
+def _collect(
+    rng: np.random.Generator,
+    well: NDArray[np.float32],
+    rate: NDArray[np.float32],
+    seconds: float,
+    rays_per_cm2_second: float,
+    when: tuple[int, int],
+) -> list[tuple[int, int, int, int, float]]:
+    """Add to the well (e-, in place) what arrives in some seconds; give the cosmic rays (covered pixels keep nothing)."""
+    well += rng.poisson(rate * np.float32(seconds))
+    rows, columns = well.shape
+    count = int(rng.poisson(rays_per_cm2_second * seconds * well.size * PIXEL_CM**2))
+    y, x = rng.integers(0, rows, count), rng.integers(0, columns, count)
+    electrons = (RAY_LEAST + rng.exponential(RAY_MEAN, count)).astype(np.float32)
+    light_tight = rate[y, x] == 0
+    np.add.at(well, (y, x), np.where(light_tight, np.float32(0), electrons))
+    return [(*when, int(a), int(b), round(float(e), 1)) for a, b, e in zip(y, x, electrons, strict=True)]

@@ -1,0 +1,90 @@
+"""The store's contract as a test class: a new backend subclasses it and gives a ``store`` fixture."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from dmsops.core.errors import DmsError, Failed, NotFound, StoreDamaged
+from dmsops.storage.base import Store
+
+
+class StoreContract:
+    """What every storage backend must do.
+
+    Subclass it in a test module and define a fixture ``store`` that gives an empty store.
+    """
+
+    @pytest.fixture
+    def source(self, tmp_path: Path) -> Path:
+        """Give a small file to put."""
+        path = tmp_path / "source.bin"
+        path.write_bytes(b"one frame of pixels")
+        return path
+
+    @pytest.fixture
+    def sha256(self, source: Path) -> str:
+        """Give the sum of that file."""
+        return hashlib.sha256(source.read_bytes()).hexdigest()
+
+    def test_put_gives_the_sum_and_the_bytes_back(self, store: Store, source: Path, sha256: str) -> None:
+        assert store.put(source) == sha256
+        assert store.path(sha256).read_bytes() == source.read_bytes()
+
+    def test_an_empty_store_has_nothing(self, store: Store, sha256: str) -> None:
+        assert not store.has(sha256)
+        assert list(store.objects()) == []
+        with pytest.raises(NotFound):
+            store.path(sha256)
+        with pytest.raises(NotFound):
+            store.verify(sha256)
+
+    def test_putting_twice_keeps_one_object(self, store: Store, source: Path, sha256: str) -> None:
+        store.put(source)
+        store.put(source, sha256=sha256)
+        assert list(store.objects()) == [sha256]
+
+    def test_another_sum_than_expected_stores_nothing(self, store: Store, source: Path, sha256: str) -> None:
+        with pytest.raises(StoreDamaged, match="expected"):
+            store.put(source, sha256="0" * 64)
+        assert list(store.objects()) == []
+        assert not store.has(sha256)
+
+    def test_a_stored_object_cannot_be_written(self, store: Store, source: Path, sha256: str) -> None:
+        store.put(source)
+        assert store.path(sha256).stat().st_mode & 0o222 == 0
+
+    def test_changing_the_source_later_changes_nothing(self, store: Store, source: Path, sha256: str) -> None:
+        store.put(source)
+        source.write_bytes(b"other")
+        store.verify(sha256)
+
+    def test_a_changed_object_is_found(self, store: Store, source: Path, sha256: str) -> None:
+        store.put(source)
+        path = store.path(sha256)
+        path.chmod(0o644)
+        path.write_bytes(b"One frame of pixels")
+        with pytest.raises(StoreDamaged, match=sha256[:12]):
+            store.verify(sha256)
+
+    def test_a_removed_object_is_gone(self, store: Store, source: Path, sha256: str) -> None:
+        store.put(source)
+        store.remove(sha256)
+        assert not store.has(sha256)
+
+    def test_many_writers_of_the_same_bytes_agree(self, store: Store, source: Path, sha256: str) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            sums = set(pool.map(lambda _: store.put(source), range(32)))
+        assert sums == {sha256}
+        assert list(store.objects()) == [sha256]
+
+    def test_a_file_that_is_not_there_is_a_plain_failure(self, store: Store, tmp_path: Path) -> None:
+        with pytest.raises(Failed, match=r"nothing\.bin"):
+            store.put(tmp_path / "nothing.bin")
+
+    def test_a_name_that_is_no_sum_leads_nowhere(self, store: Store) -> None:
+        with pytest.raises(DmsError):
+            store.path("../../../etc/passwd")

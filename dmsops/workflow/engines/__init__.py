@@ -1,0 +1,1 @@
+"""Engines run steps; state never lives in them. `local` serves one machine."""

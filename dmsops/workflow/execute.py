@@ -1,0 +1,194 @@
+"""One attempt of one step, in its own process: stage inputs, run, check, store, write down how it ended.
+
+The ending is a file, renamed into place after its products are safe in the store: a process killed before that
+has done nothing, one killed after it has done everything, and the next attempt finds the file (REUSED).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import logging
+import multiprocessing
+import os
+import re
+import resource
+import shutil
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dmsops.core.config import enter_runtime
+from dmsops.core.errors import GateFailed, StoreDamaged
+from dmsops.core.names import RecorderFileName, safe_file_name
+from dmsops.core.people import Person, Role
+from dmsops.workflow.lease import Claim, Ending
+from dmsops.workflow.steps import Diagnosis, Job, Outcome, StepSpec, diagnose, kind_named
+
+if TYPE_CHECKING:
+    from dmsops.ops import Ops
+
+ENGINE = Person("engine", Role.OPERATOR)
+_TAIL = 4000
+
+
+def folder_of(ops: Ops, item: Claim) -> Path:
+    """Give the folder of a piece of work: the same inputs and software give the same folder."""
+    return ops.settings.folder("work") / item.content_key[:32]
+
+
+def log_of(ops: Ops, item: Claim) -> Path:
+    """Give the log file of an attempt."""
+    return ops.settings.folder("logs") / "steps" / f"{item.step_id:06d}" / f"{item.attempt}.log"
+
+
+def attempt_main(site: str, item: Claim) -> None:
+    """Run an attempt; the entry of a forked worker process. Exits 0 when the ending was written."""
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    ops = importlib.import_module("dmsops.ops").connect(site, operator=ENGINE)
+    enter_runtime(ops.settings)
+    log = log_of(ops, item)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab", buffering=0) as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s - %(name)s - %(levelname)s - %(message)s", force=True)
+    run_attempt(ops, item)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run_attempt(ops: Ops, item: Claim) -> None:
+    """Run the step and write its ending (good or bad) down."""
+    home = folder_of(ops, item)
+    folder = home / str(item.attempt)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        outcome = kind_named(item.kind).function(ops, _stage(ops, item, folder))
+        products = _keep(ops, item, folder, outcome)
+    except Exception as error:  # noqa: BLE001 - every way to fail becomes an ending that a person can read
+        traceback.print_exc()
+        sys.stderr.flush()
+        _write(home / f"ending-{item.attempt}.json", {"ok": False, **_bad_ending(ops, item, error), **_usage()})
+        return
+    good = {
+        "ok": True,
+        "products": products,
+        "metrics": outcome.metrics,
+        "spawn": [dataclasses.asdict(s) for s in outcome.spawn],
+        **_usage(),
+    }
+    _write(home / "done.json", good)
+    _write(home / f"ending-{item.attempt}.json", good)
+
+
+def _stage(ops: Ops, item: Claim, folder: Path) -> Job:
+    inputs = {}
+    for name, sha256 in item.inputs.items():
+        if not RecorderFileName.matches(name):  # every packet of a recorder file carries its own check
+            _check(ops, name, sha256)
+        link = folder / safe_file_name(name)
+        link.symlink_to(ops.store.path(sha256))
+        inputs[name] = link
+    return Job(
+        kind=item.kind, dataset=item.dataset, key=item.content_key, attempt=item.attempt, folder=folder, inputs=inputs,
+        makes=item.makes, params=item.params,
+    )  # fmt: skip
+
+
+def _check(ops: Ops, name: str, sha256: str) -> None:
+    try:
+        ops.store.verify(sha256)
+    except StoreDamaged as error:
+        raise StoreDamaged(
+            f"input {name} is damaged in the store: {error.message}",
+            remedy="Rescue the step that made it (procedure P08, mode 'after repair', from that step), then audit the store with P16.",
+            product=name,
+            **error.facts,
+        ) from None
+
+
+def _keep(ops: Ops, item: Claim, folder: Path, outcome: Outcome) -> list[tuple[str, str, int]]:
+    missing = sorted(set(item.makes) - set(outcome.products)) + [p for p in outcome.products if not (folder / p).is_file()]
+    if missing:
+        raise GateFailed(f"the step ended without making {', '.join(missing)}", step=item.kind, dataset=item.dataset, missing=missing)
+    kept = []
+    for name in outcome.products:
+        path = folder / safe_file_name(name)
+        kept.append((name, ops.store.put(path), path.stat().st_size))
+    return kept
+
+
+def _bad_ending(ops: Ops, item: Claim, error: Exception) -> dict[str, Any]:
+    log = log_of(ops, item)
+    tail = log.read_bytes()[-_TAIL:].decode(errors="replace") if log.exists() else ""
+    why = diagnose(error, tail)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = re.sub(r"\W+", "_", Path(frame.filename).stem) + ":" + frame.name
+    return {"why": dataclasses.asdict(why), "fingerprint": f"{item.kind} | {type(error).__name__} | {where}"}
+
+
+def _usage() -> dict[str, float]:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return {"cpu_seconds": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss / 1024}
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    with partial.open("w", encoding="utf-8") as file:
+        json.dump(content, file, default=str)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def read_ending(ops: Ops, item: Claim) -> Ending | tuple[Diagnosis, str, Ending] | None:
+    """Read how an attempt ended: good, bad (with the words and the fingerprint), or None when it never wrote it."""
+    path = folder_of(ops, item) / f"ending-{item.attempt}.json"
+    if not path.exists():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    end = _ending(found)
+    return end if found["ok"] else (Diagnosis(**found["why"]), found["fingerprint"], end)
+
+
+def finished_before(ops: Ops, item: Claim) -> Ending | None:
+    """Find the ending of the same work done before (same inputs, parameters, software) whose products are all still stored."""
+    path = folder_of(ops, item) / "done.json"
+    if item.fresh or not path.exists():
+        return None
+    end = _ending(json.loads(path.read_text(encoding="utf-8")), reused=True)
+    return end if all(ops.store.has(sha256) for _, sha256, _ in end.products) else None
+
+
+def _ending(found: dict[str, Any], *, reused: bool = False) -> Ending:
+    tuples = ("needs", "makes", "after")
+    specs: list[dict[str, Any]] = [{k: tuple(v) if k in tuples else v for k, v in s.items()} for s in found.get("spawn", ())]
+    spawn = tuple(StepSpec(**s) for s in specs)
+    products = tuple((name, sha256, size) for name, sha256, size in found.get("products", ()))
+    return Ending(
+        products=products,
+        metrics=found.get("metrics"),
+        spawn=spawn,
+        cpu_seconds=found["cpu_seconds"],
+        peak_mb=found["peak_mb"],
+        reused=reused,
+    )
+
+
+def tidy(ops: Ops, item: Claim) -> None:
+    """Remove the working folder of a step that ended well: its products are in the store, its log is kept."""
+    shutil.rmtree(folder_of(ops, item), ignore_errors=True)

@@ -1,0 +1,197 @@
+"""Reading for eyes: plain rows about workflows, steps, attempts and products. Looking is never logged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from dmsops.core.db import reading
+from dmsops.core.errors import NotFound
+from dmsops.core.journal import journal
+from dmsops.workflow.states import GOOD, SENTENCES, StepState
+from dmsops.workflow.steps import kind_named
+from dmsops.workflow.tables import attempt, engine, make, need, product, step, workflow
+
+if TYPE_CHECKING:
+    from dmsops.ops import Ops
+
+Row = dict[str, Any]
+_GOOD = [s.value for s in GOOD]
+
+
+def _rows(ops: Ops, query: Any) -> list[Row]:
+    with reading(ops.db) as c:
+        return [dict(r) for r in c.execute(query).mappings()]
+
+
+def counts(ops: Ops, workflow_dataset: str | None = None) -> dict[str, int]:
+    """Count steps by state; every state is there, zeros too."""
+    query = sa.select(step.c.state, sa.func.count().label("n")).group_by(step.c.state)
+    if workflow_dataset is not None:
+        query = query.join(workflow, workflow.c.id == step.c.workflow_id).where(workflow.c.dataset == workflow_dataset)
+    found = {r["state"]: int(r["n"]) for r in _rows(ops, query)}
+    return {s.value: found.get(s.value, 0) for s in StepState}
+
+
+def counts_by_kind(ops: Ops) -> list[Row]:
+    """Count steps by kind and state: ``{"kind", "state", "n"}``."""
+    return _rows(
+        ops, sa.select(step.c.kind, step.c.state, sa.func.count().label("n")).group_by(step.c.kind, step.c.state).order_by(step.c.kind)
+    )
+
+
+def workflows(ops: Ops) -> list[Row]:
+    """Give each workflow with its counts: total, good, running, failed, open."""
+
+    def number(*states: str) -> Any:
+        return sa.func.coalesce(sa.func.sum(sa.case((step.c.state.in_(states), 1), else_=0)), 0)
+
+    query = (
+        sa.select(
+            workflow,
+            sa.func.count(step.c.id).label("total"),
+            number(*_GOOD).label("good"),
+            number("running").label("running"),
+            number("failed").label("failed"),
+            number("waiting", "ready").label("open"),
+        )
+        .outerjoin(step, step.c.workflow_id == workflow.c.id)
+        .group_by(workflow.c.id)
+        .order_by(workflow.c.id.desc())
+    )
+    return _rows(ops, query)
+
+
+def steps(
+    ops: Ops,
+    *,
+    ids: Sequence[int] = (),
+    states: Sequence[str] = (),
+    kinds: Sequence[str] = (),
+    workflow_dataset: str | None = None,
+    text: str = "",
+    limit: int = 2000,
+    offset: int = 0,
+) -> list[Row]:
+    """Give steps, those that need a person first, then running, then the rest; with the workflow's name and dataset.
+
+    ``ids`` picks steps by number; ``text`` filters by dataset, fault or kind.
+    """
+    order = sa.case({"failed": 0, "running": 1, "ready": 2, "waiting": 3}, value=step.c.state, else_=4)
+    query = sa.select(step, workflow.c.name.label("workflow"), workflow.c.dataset.label("workflow_dataset"), workflow.c.cls)
+    query = query.join(workflow, workflow.c.id == step.c.workflow_id).order_by(order, step.c.rank, step.c.id)
+    if ids:
+        query = query.where(step.c.id.in_(ids))
+    if states:
+        query = query.where(step.c.state.in_(states))
+    if kinds:
+        query = query.where(step.c.kind.in_(kinds))
+    if workflow_dataset is not None:
+        query = query.where(workflow.c.dataset == workflow_dataset)
+    if text:
+        query = query.where(sa.or_(*(col.contains(text, autoescape=True) for col in (step.c.dataset, step.c.fault, step.c.kind))))
+    return _rows(ops, query.limit(limit).offset(offset))
+
+
+def step_row(ops: Ops, step_id: int) -> Row:
+    """Give one step with the sentence of its state, its needs, its products, its title.
+
+    Raises
+    ------
+    NotFound
+        No such step.
+    """
+    query = sa.select(step, workflow.c.name.label("workflow"), workflow.c.dataset.label("workflow_dataset"), workflow.c.cls)
+    found = _rows(ops, query.join(workflow, workflow.c.id == step.c.workflow_id).where(step.c.id == step_id))
+    if not found:
+        raise NotFound(f"there is no step {step_id} on this site", step=step_id)
+    row = found[0]
+    row["sentence"] = SENTENCES[StepState(row["state"])]
+    row["title"] = kind_named(row["kind"]).title
+    row["needs"] = _rows(ops, sa.select(need.c.product, need.c.got).where(need.c.step_id == step_id).order_by(need.c.product))
+    row["makes"] = [r["product"] for r in _rows(ops, sa.select(make.c.product).where(make.c.step_id == step_id).order_by(make.c.product))]
+    row["waiting_for"] = waiting_for(ops, step_id)
+    return row
+
+
+def waiting_for(ops: Ops, step_id: int) -> list[Row]:
+    """Say what a step waits for: each missing product, the step that makes it and where that stands."""
+    maker = step.alias("maker")
+    query = (
+        sa.select(need.c.product, maker.c.id.label("maker"), maker.c.kind, maker.c.dataset, maker.c.state)
+        .select_from(need.outerjoin(make, make.c.product == need.c.product).outerjoin(maker, maker.c.id == make.c.step_id))
+        .where(need.c.step_id == step_id, sa.not_(need.c.got))
+        .order_by(need.c.product)
+    )
+    return _rows(ops, query)
+
+
+def attempts(ops: Ops, step_id: int) -> list[Row]:
+    """Give every attempt of a step, newest first."""
+    return _rows(ops, sa.select(attempt).where(attempt.c.step_id == step_id).order_by(attempt.c.n.desc()))
+
+
+def log_tail(ops: Ops, step_id: int, lines: int = 40) -> str:
+    """Give the end of the newest attempt's log; empty when there is none."""
+    tries = attempts(ops, step_id)
+    if not tries:
+        return ""
+    path = ops.settings.folder("logs") / "steps" / f"{step_id:06d}" / f"{tries[0]['n']}.log"
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 200 * lines))
+        return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+
+
+def story(ops: Ops, step_id: int) -> list[Row]:
+    """Give the journal's lines about a step, oldest first."""
+    return _rows(ops, sa.select(journal).where(journal.c.target == f"step {step_id}").order_by(journal.c.seq))
+
+
+def rescues(ops: Ops, limit: int = 50) -> list[Row]:
+    """Give the journal's lines about rescues, newest first: who, when, why, and which plan."""
+    query = sa.select(journal).where(journal.c.event == "workflow.rescued").order_by(journal.c.seq.desc())
+    return _rows(ops, query.limit(limit))
+
+
+def failures(ops: Ops) -> list[Row]:
+    """Group failed steps by fingerprint: count, first and last time, one example in words."""
+    query = (
+        sa.select(
+            step.c.fingerprint,
+            step.c.fault_class,
+            sa.func.count().label("n"),
+            sa.func.min(step.c.ended_at).label("first"),
+            sa.func.max(step.c.ended_at).label("last"),
+            sa.func.min(step.c.fault).label("fault"),
+            sa.func.min(step.c.remedy).label("remedy"),
+        )
+        .where(step.c.state == StepState.FAILED.value)
+        .group_by(step.c.fingerprint, step.c.fault_class)
+        .order_by(sa.desc("n"))
+    )
+    return _rows(ops, query)
+
+
+def products(ops: Ops, *, text: str = "", current: bool = True) -> list[Row]:
+    """Give published products by name: version, sha256, size, origin."""
+    query = sa.select(product).order_by(product.c.name, product.c.version)
+    if current:
+        query = query.where(product.c.current)
+    if text:
+        query = query.where(product.c.name.contains(text, autoescape=True))
+    return _rows(ops, query)
+
+
+def engines(ops: Ops) -> list[Row]:
+    """Give the engines that have signed on and not off."""
+    return _rows(ops, sa.select(engine).where(engine.c.ended_at.is_(None)))
+
+
+def last_change(ops: Ops) -> int:
+    """Give the number of the newest journal line: a cursor for those who poll."""
+    with reading(ops.db) as c:
+        return int(c.execute(sa.select(sa.func.max(journal.c.seq))).scalar() or 0)
