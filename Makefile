@@ -63,6 +63,7 @@ check: $(STAMP) ## Style, format, types and floors; seconds
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file= --ignore-missing-imports --follow-imports=silent -p dashboards
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: fix
@@ -72,8 +73,7 @@ fix: $(STAMP) ## Repair style and format where a tool can
 
 .PHONY: boards
 boards: $(STAMP) ## Serve the boards on this machine (PORT=5006, SITE=rehearsal/site)
-	@export DMSOPS_SITE=$(abspath $(SITE))
-	$(BIN)/panel serve dashboards/*.py --address 127.0.0.1 --port $(PORT) --allow-websocket-origin=127.0.0.1:$(PORT) --allow-websocket-origin=localhost:$(PORT)
+	@$(BIN)/python -m dashboards.serve --site $(SITE) --port $(PORT)
 
 .PHONY: lab
 lab: $(STAMP) ## Open JupyterLab on this machine, with the runbooks and notebooks

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from dmsops.core import config, db, journal
-from dmsops.core.clock import Clock, SystemClock
-from dmsops.core.errors import NotSignedIn, Refused
+from dmsops.core.clock import Clock, SimulatedClock, SystemClock
+from dmsops.core.errors import BadSetting, NotSignedIn, Refused
 from dmsops.core.people import Person, Role, find, put_person, system_user
 from dmsops.storage import open_store
 from dmsops.storage.base import Store
@@ -69,12 +70,21 @@ def connect(
     use_modules(settings.step_modules)
     return Ops(
         settings=settings,
-        clock=clock or SystemClock(),
+        clock=clock or _clock(settings),
         db=engine,
         store=open_store(settings.store, settings),
         log=journal.logger(settings.folder("logs"), quiet=quiet),
         operator=operator or find(engine, system_user()),
     )
+
+
+def _clock(settings: config.Settings) -> Clock:
+    if settings.stand_at is None:
+        return SystemClock()
+    if settings.mode != "rehearsal":
+        raise BadSetting("site.toml: field 'stand_at': only the clock of a rehearsal site may stand still", field="stand_at")
+    at = settings.stand_at
+    return SimulatedClock(at.replace(tzinfo=UTC) if at.tzinfo is None else at)
 
 
 def create_site(site: str | Path, *, lead: str | None = None, **settings: Any) -> Path:

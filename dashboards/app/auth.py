@@ -46,7 +46,9 @@ class Doorkeeper:
             if recent:
                 self._wrong[name] = recent
         if len(recent) >= TRIES:
-            raise Refused(f"too many wrong passwords: wait {PAUSE_SECONDS:.0f} s", remedy="Then try again, or ask the lead (procedure P01).")
+            raise Refused(
+                f"too many wrong passwords: wait {PAUSE_SECONDS:.0f} s", remedy="Then try again, or ask the lead (procedure P01)."
+            )
         try:
             return people.sign_in(self._ops.db, name, password)
         except NotSignedIn:
@@ -80,15 +82,14 @@ class SitePeople(BasicAuthProvider):
     """Panel's sign-in, with the site's people behind it."""
 
     def __init__(self, ops: Ops) -> None:
-        self._handler = type("SiteSignIn", (SignIn,), {"doorkeeper": Doorkeeper(ops)})
+        self._doorkeeper = Doorkeeper(ops)
         super().__init__(login_template=str(theme.HERE / "sign_in.html"), logout_template=str(theme.HERE / "sign_out.html"))
 
     @property
     def login_handler(self) -> Any:
         """Give the page that asks for name and password."""
-        self._handler._login_endpoint = self._login_endpoint  # noqa: SLF001 - how Panel's own providers hand it over
-        self._handler._login_template = self._login_template  # noqa: SLF001
-        return self._handler
+        known = {"doorkeeper": self._doorkeeper, "_login_endpoint": self._login_endpoint, "_login_template": self._login_template}
+        return type("SiteSignIn", (SignIn,), known)
 
 
 def session_person(ops: Ops) -> Person:

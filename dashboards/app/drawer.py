@@ -96,11 +96,13 @@ def _attempt(one: Row, now: datetime) -> str:
 
 
 def _log(tail: str) -> str:
-    return f"<h3>End of the log</h3><pre tabindex='0'>{escape(tail)}</pre>" if tail else ""
+    return f"<h3>End of the log</h3><pre tabindex='0'><code>{escape(tail)}</code></pre>" if tail else ""
 
 
 def _products(row: Row) -> str:
-    needs = "".join(f'<li><span class="id">{escape(n["product"])}</span>{"" if n["got"] else " — not there yet"}</li>' for n in row["needs"])
+    needs = "".join(
+        f'<li><span class="id">{escape(n["product"])}</span>{"" if n["got"] else " — not there yet"}</li>' for n in row["needs"]
+    )
     makes = "".join(f'<li><span class="id">{escape(name)}</span></li>' for name in row["makes"])
     return (f"<h3>Needs</h3><ul>{needs}</ul>" if needs else "") + (f"<h3>Makes</h3><ul>{makes}</ul>" if makes else "")
 
@@ -108,7 +110,8 @@ def _products(row: Row) -> str:
 def _journal(lines: list[Row], now: datetime) -> str:
     def one(line: Row) -> str:
         why = f"<br>{escape(line['reason'])}" if line["reason"] else ""
-        return f"<tr><td>{line['seq']}</td><td>{theme.age(line['at'], now)}</td><td>{escape(line['event'])} by {escape(line['actor'])}{why}</td></tr>"
+        what = f"{escape(line['event'])} by {escape(line['actor'])}{why}"
+        return f"<tr><td>{line['seq']}</td><td>{theme.age(line['at'], now)}</td><td>{what}</td></tr>"
 
     if not lines:
         return ""

@@ -8,11 +8,11 @@ export function render({ model }) {
     if (model.html === was) return;
     was = model.html;
     const focused = root.getRootNode().activeElement?.dataset?.pick;
-    const scrolled = root.querySelector("pre")?.scrollTop;
+    const scrolled = root.querySelector("pre")?.scrollTop ?? 0;
     root.innerHTML = model.html;
     if (focused) root.querySelector(`[data-pick="${CSS.escape(focused)}"]`)?.focus();
     const log = root.querySelector("pre");
-    if (log) log.scrollTop = scrolled ?? log.scrollHeight;
+    if (log) log.scrollTop = scrolled;
   }
 
   root.addEventListener("click", (event) => {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import param
 from panel.custom import JSComponent
@@ -21,10 +21,10 @@ class Fragment(JSComponent):
     html = param.String(default="")
 
     _esm = theme.HERE / "fragment.js"
-    _stylesheets = [theme.css("fragment")]
+    _stylesheets: ClassVar[list[str]] = [theme.css("fragment")]
 
     def __init__(self, on_pick: Callable[[str], None] | None = None, **params: Any) -> None:
-        super().__init__(**{"sizing_mode": "stretch_width", **params})
+        super().__init__(**{"sizing_mode": "stretch_width", "margin": (2, 0), **params})
         self._on_pick = on_pick
 
     def _handle_msg(self, msg: Any) -> None:

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,9 +52,14 @@ class Wire(JSComponent):
     beat = param.Dict(default={})
     said = param.Dict(default={})
     drawer = param.Boolean(default=False)
+    query = param.String(default="")
     narrow = param.Boolean(default=False)
 
     _esm = theme.HERE / "page.js"
+
+    def tell(self, message: dict[str, str]) -> None:
+        """Send the page a message."""
+        self._send_msg(message)
 
 
 class Frame:
@@ -89,7 +95,7 @@ class Frame:
             "now": snapshot.now.timestamp() * 1000,
             "behind": snapshot.behind_seconds,
             "fault": snapshot.fault,
-            "deadline": clock_bar.nearest(snapshot.clocks, snapshot.now),
+            "deadline": clock_bar.nearest(snapshot.clocks),
             "attention": {b.name: b.attention(snapshot) for b in self._boards},
         }
 
@@ -97,13 +103,21 @@ class Frame:
         """Show one line above the board; it stays until the next one."""
         self.wire.said = {"text": text, "level": level}
 
+    def focus(self, css_class: str) -> None:
+        """Put the cursor into the field of that class, so that a person can type on."""
+        self.wire.tell({"focus": css_class})
+
     def refuse(self, error: Exception) -> None:
         """Show an error as a sentence and what to do about it; never a traceback."""
         if isinstance(error, DmsError):
             self.say(f"{error.message[:1].upper()}{error.message[1:]}. {error.remedy}", "refused")
             return
-        self.hub.ops.log.error("board.broke", board=self.board.name, actor=self.person.name, error="".join(traceback.format_exception(error)))
-        self.say("The board could not do that, because of a mistake in it. It is in the site's log: open an anomaly (procedure P21).", "refused")
+        self.hub.ops.log.error(
+            "board.broke", board=self.board.name, actor=self.person.name, error="".join(traceback.format_exception(error))
+        )
+        self.say(
+            "The board could not do that, because of a mistake in it. It is in the site's log: open an anomaly (procedure P21).", "refused"
+        )
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -134,9 +148,10 @@ class Frame:
                 document.add_next_tick_callback(show)
 
         leave = self.hub.join(hear)
+        self.hub.start()
         pn.state.on_session_destroyed(lambda _: leave())
 
 
 def closed_door(error: DmsError) -> pn.pane.HTML:
     """Draw what somebody sees who may see nothing: why, and what to do."""
-    return pn.pane.HTML(f"<p>{theme.escape(error.message)}. {theme.escape(error.remedy)}</p>")
+    return pn.pane.HTML(f"<p>{escape(error.message)}. {escape(error.remedy)}</p>")

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy.exc
 
+from dashboards.app import clock_bar
 from dmsops.core.errors import DmsError
 from dmsops.workflow import queries
 
 if TYPE_CHECKING:
+    from dashboards.app.clock_bar import RunningClock
     from dmsops.ops import Ops
 
 Row = dict[str, Any]
@@ -55,7 +57,7 @@ class Snapshot:
     failures: tuple[Row, ...] = ()
     workflows: tuple[Row, ...] = ()
     engines: tuple[Row, ...] = ()
-    clocks: tuple[Row, ...] = ()
+    clocks: tuple[RunningClock, ...] = ()
     behind_seconds: float = 0.0
     fault: str = ""
 
@@ -97,7 +99,9 @@ class Hub:
     def _read(self, now: datetime) -> Snapshot:
         ops, last = self.ops, self.snapshot
         seq = queries.last_change(ops)
-        fresh = replace(last, now=now, seq=seq, engines=tuple(queries.engines(ops)), behind_seconds=0.0, fault="")
+        fresh = replace(
+            last, now=now, seq=seq, engines=tuple(queries.engines(ops)), clocks=clock_bar.read(ops), behind_seconds=0.0, fault=""
+        )
         if seq == last.seq:
             return fresh
         return replace(
@@ -114,9 +118,7 @@ class Hub:
             kept = self._rows.get(wanted)
         if kept is not None and kept[0] == seq:
             return kept[1]
-        rows = queries.steps(
-            self.ops, ids=wanted.ids, states=wanted.states, text=wanted.text, workflow_dataset=wanted.visit, limit=ROWS
-        )
+        rows = queries.steps(self.ops, ids=wanted.ids, states=wanted.states, text=wanted.text, workflow_dataset=wanted.visit, limit=ROWS)
         with self._lock:
             self._rows = {f: r for f, r in self._rows.items() if r[0] == seq} | {wanted: (seq, rows)}
         return rows
@@ -127,9 +129,6 @@ class Hub:
             self._next += 1
             ticket = self._next
             self._listeners[ticket] = listener
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="board hub", daemon=True)
-                self._thread.start()
 
         def leave() -> None:
             with self._lock:
@@ -137,13 +136,24 @@ class Hub:
 
         return leave
 
+    def turn(self) -> None:
+        """Read once and tell all listeners."""
+        snapshot = self.poll()
+        with self._lock:
+            listeners = list(self._listeners.values())
+        for listener in listeners:
+            listener(snapshot)
+
+    def start(self) -> None:
+        """Read once a second from now on, in a thread of its own; a second call changes nothing."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="board hub", daemon=True)
+                self._thread.start()
+
     def _run(self) -> None:
         while True:
-            snapshot = self.poll()
-            with self._lock:
-                listeners = list(self._listeners.values())
-            for listener in listeners:
-                listener(snapshot)
+            self.turn()
             time.sleep(PERIOD_SECONDS)
 
 

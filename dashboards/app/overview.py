@@ -25,19 +25,22 @@ def draw(snapshot: Snapshot, wanted: Filter) -> str:
 
 
 def _chip(state: str, count: int, *, pressed: bool) -> str:
-    return f'<button data-pick="state {state}" aria-pressed="{str(pressed).lower()}">{theme.mark(state)}<b>{count:,}</b></button>'
+    label = f"{theme.mark(state, quiet=not count)}<b>{count:,}</b>"
+    return f'<button data-pick="state {state}" aria-pressed="{str(pressed).lower()}">{label}</button>'
 
 
 def _engine(snapshot: Snapshot) -> str:
     ready = snapshot.counts.get("ready", 0)
     if not snapshot.engines:
         waiting = f"{theme.plural(ready, 'step')} ready and nothing starts them. " if ready else ""
-        return f'<p class="{"warn" if ready else "soft"}">No engine runs on this site. {waiting}Start one with <code>dmsops engine run</code> (P07).</p>'
-    return "".join(_engine_line(engine, snapshot.now) for engine in snapshot.engines)
+        advice = "Start one with <code>dmsops engine run</code> (procedure P07)."
+        return f'<p class="{"warn" if ready else "soft"}">No engine runs on this site. {waiting}{advice}</p>'
+    busy = bool(ready or snapshot.counts.get("running", 0))
+    return "".join(_engine_line(engine, snapshot.now, busy=busy) for engine in snapshot.engines)
 
 
-def _engine_line(engine: Row, now: datetime) -> str:
-    silent = now - engine["heartbeat_at"] > SILENT
+def _engine_line(engine: Row, now: datetime, *, busy: bool) -> str:
+    silent = busy and now - engine["heartbeat_at"] > SILENT  # an engine with nothing to do gives no sign of life
     words = f"Engine on {escape(engine['host'])}, pid {engine['pid']}, {theme.plural(engine['workers'], 'worker')}"
     beat = f"last sign of life {theme.age(engine['heartbeat_at'], now)}"
     return f'<p class="{"warn" if silent else "soft"}">{words}; {beat}</p>'
@@ -54,7 +57,7 @@ def _failures(groups: Sequence[Row], now: datetime) -> str:
 def _failure(group: Row, now: datetime) -> str:
     last = theme.age(group["last"], now)
     return (
-        f'<div class="fault">{theme.mark("failed", f"{group['n']:,} ×")} <b>{escape(group["fault"] or "")}</b> '
+        f'<div class="fault">{theme.mark("failed", f"{group['n']:,} times")} <b>{escape(group["fault"] or "")}</b> '
         f'<span class="soft">({escape(group["fault_class"] or "")}) last {last}</span><br>{escape(group["remedy"] or "")}</div>'
     )
 

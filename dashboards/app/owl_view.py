@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import panel as pn
 import param
@@ -31,6 +34,17 @@ class Address(param.Parameterized):
     state = param.String(default="", doc="States shown, with commas between them; empty shows all.")
     step = param.Integer(default=0, doc="The step whose story is open; 0 when none is.")
 
+    def read(self, arguments: Mapping[str, Sequence[bytes]]) -> None:
+        """Take what the address said when the page was opened; what does not fit is left out."""
+        given = {name: values[-1].decode(errors="replace") for name, values in arguments.items() if values}
+        step = given.get("step", "")
+        self.param.update(text=given.get("text", ""), state=given.get("state", ""), step=int(step) if step.isdecimal() else 0)
+
+    @property
+    def query(self) -> str:
+        """Write it back as the address's query, without what is empty."""
+        return urlencode({name: getattr(self, name) for name in ("text", "state", "step") if getattr(self, name)})
+
     @property
     def wanted(self) -> Filter:
         """The steps that the address asks for; words that are no state are left out."""
@@ -42,7 +56,7 @@ class OwlView:
     """The workflow board in one person's hand."""
 
     def __init__(self, hub: Hub, person: Person) -> None:
-        sheets: dict[str, Any] = {"stylesheets": [theme.css("widgets")]}
+        sheets: dict[str, Any] = {"stylesheets": [theme.css("widgets")], "margin": (4, 0)}
         self.hub = hub
         self.person = person
         self.address = Address()
@@ -52,10 +66,12 @@ class OwlView:
         self.table = StepsTable(self.open_step)
         self.strip = Fragment(self._pick)
         self.new = Fragment(self._pick)
-        self.why_not = Fragment()
-        self.filter = pn.widgets.TextInput(placeholder="filter: dataset, step or fault  ( / )", width=320, css_classes=["filter"], **sheets)
-        self.button = pn.widgets.Button(label="Rescue…", css_classes=["rescue"], **sheets)
-        self.close = pn.widgets.Button(label="Close (esc)", css_classes=["close"], **sheets)
+        self.why_not = Fragment(sizing_mode=None, styles={"flex": "1 1 240px"})
+        self.filter = pn.widgets.TextInput(
+            placeholder="filter: dataset, step or fault  ( / )", width=320, css_classes=["key-filter"], **sheets
+        )
+        self.button = pn.widgets.Button(label="Rescue…", css_classes=["key-rescue"], **sheets)
+        self.close = pn.widgets.Button(label="Close (esc)", css_classes=["key-close"], **sheets)
         self.story = Fragment(self._pick)
         self.pane = RescuePane(self.frame, self._rescue_ended)
         self._drawn: tuple[int, Filter] | None = None
@@ -67,7 +83,9 @@ class OwlView:
         self.table.widget.param.watch(lambda _: self._offer_rescue(), "selection")
         self.button.on_click(self.ask_rescue)
         self.close.on_click(lambda _: self.close_drawer())
-        self.frame.wire.param.watch(lambda e: self.table.narrow(e.new), "narrow")
+        self.frame.wire.param.watch(
+            lambda _: self.table.fit(narrow=self.frame.wire.narrow, drawer=self.frame.wire.drawer), ["narrow", "drawer"]
+        )
 
     def page(self) -> pn.Template:
         """Give the whole page."""
@@ -76,9 +94,17 @@ class OwlView:
         side = pn.Column(self.close, self.story, self.pane.view, sizing_mode="stretch_width")
         return self.frame.page(main, side)
 
+    def open(self, arguments: Mapping[str, Sequence[bytes]]) -> None:
+        """Show what the address asks for."""
+        if self.hub.snapshot.seq < 0:
+            self.hub.poll()
+        self.frame.hear(self.hub.snapshot)
+        self.address.read(arguments)
+        self.draw(self.hub.snapshot)
+
     def draw(self, snapshot: Snapshot) -> None:
         """Draw a reading of the hub: rows change where they stand, new ones wait to be asked for."""
-        self.clock.html = clock_bar.draw(snapshot.clocks, snapshot.now)
+        self.clock.html = clock_bar.draw(snapshot.clocks)
         self.overview.html = overview.draw(snapshot, self.address.wanted)
         wanted = self.address.wanted
         if self._drawn == (snapshot.seq, wanted):
@@ -107,7 +133,7 @@ class OwlView:
     def _draw_strip(self, snapshot: Snapshot) -> None:
         flow = next((w for w in snapshot.workflows if w["failed"] or w["running"] or w["open"]), next(iter(snapshot.workflows), None))
         picture = strip.draw(self.hub.steps(Filter(visit=flow["dataset"]))) if flow else ""
-        self.strip.html = f'<h3>Visit <span class="id">{theme.escape(flow["dataset"])}</span></h3>{picture}' if flow and picture else ""
+        self.strip.html = f'<h3>Visit <span class="id">{escape(flow["dataset"])}</span></h3>{picture}' if flow and picture else ""
 
     def _draw_story(self) -> None:
         self.story.html = drawer.story(self.hub.ops, self.address.step, self.hub.snapshot.now)
@@ -120,10 +146,11 @@ class OwlView:
         reason = actions.why_no_rescue(self.person, chosen, failed)
         self.button.disabled = bool(reason)
         self.button.label = f"Rescue {chosen} selected…" if chosen else f"Rescue all {failed} failed…" if failed else "Rescue…"
-        self.why_not.html = f'<span class="soft">{theme.escape(reason)}</span>' if reason else ""
+        self.why_not.html = f'<span class="soft">{escape(reason)}</span>' if reason else ""
 
     def _address_changed(self, *events: Any) -> None:
         with self.frame.telling():
+            self.frame.wire.query = self.address.query
             self.filter.value = self.address.text
             self.draw(self.hub.snapshot)
             if any(e.name == "step" for e in events) and self.address.step:
@@ -168,6 +195,7 @@ class OwlView:
             self.story.visible = False
             self.frame.wire.drawer = True
             await self.pane.open(steps)
+            self.frame.focus("key-reason")
 
     def _rescue_ended(self, receipt: Receipt | None) -> None:
         self.frame.wire.drawer = False
@@ -188,10 +216,6 @@ def build() -> Any:
         return closed_door(error)
     view = OwlView(hub, person)
     pn.config.exception_handler = view.frame.refuse
-    if pn.state.location is not None:
-        pn.state.location.sync(view.address, {"text": "text", "state": "state", "step": "step"})
+    view.open(pn.state.session_args)
     view.frame.follow(view.draw)
-    view.draw(hub.poll() if hub.snapshot.seq < 0 else hub.snapshot)
-    if view.address.step:
-        view.open_step(view.address.step)
     return view.page()

@@ -14,7 +14,7 @@ const two = (n) => String(n).padStart(2, "0");
 
 export function render({ model }) {
   const byId = (id) => document.getElementById(id);
-  const cursor = { row: null };
+  const cursor = { row: null, step: null };
   let heard = performance.now();
 
   function tick() {
@@ -31,6 +31,7 @@ export function render({ model }) {
     link.textContent = lost ? "not connected: reload" : behind ? `${Math.round(behind / 1000)} s behind` : "live";
     link.title = model.beat.fault ? `The site cannot be read: ${model.beat.fault}` : "";
     document.body.classList.toggle("stale", Boolean(lost || behind));
+    keep();
   }
 
   function beat() {
@@ -59,14 +60,26 @@ export function render({ model }) {
     return [...deep(document, ".tabulator-row")];
   }
 
+  const stepOf = (row) => row.querySelector('[tabulator-field="id"]')?.textContent;
+
+  // The table builds its rows anew when its columns change; the cursor stays on its step.
+  function keep() {
+    if (cursor.step === null || cursor.row?.isConnected) return;
+    const row = rows().find((one) => stepOf(one) === cursor.step);
+    if (row) cursor.row = row;
+    row?.classList.add("cursor");
+  }
+
   function put(row) {
     cursor.row?.classList.remove("cursor");
     cursor.row = row;
+    cursor.step = row ? stepOf(row) : null;
     row?.classList.add("cursor");
     row?.scrollIntoView({ block: "nearest" });
   }
 
   function move(by) {
+    keep();
     const all = rows();
     const at = all.indexOf(cursor.row);
     put(all[Math.min(all.length - 1, Math.max(0, at < 0 ? 0 : at + by))] ?? null);
@@ -74,14 +87,14 @@ export function render({ model }) {
 
   const press = (selector) => first(selector)?.shadowRoot?.querySelector("button")?.click();
   const keys = {
-    "/": () => first(".filter")?.shadowRoot?.querySelector("input")?.focus(),
+    "/": () => first(".key-filter")?.shadowRoot?.querySelector("input")?.focus(),
     j: () => move(1),
     k: () => move(-1),
     Enter: () => cursor.row?.querySelector('[tabulator-field="kind"], [tabulator-field="id"]')?.click(),
     x: () => cursor.row?.querySelector("input[type=checkbox]")?.click(),
-    r: () => press(".rescue"),
+    r: () => press(".key-rescue"),
     "?": () => byId("help").showModal(),
-    Escape: () => (byId("drawer").hidden ? null : press(".close")),
+    Escape: () => (byId("drawer").hidden ? null : press(".key-close")),
   };
 
   document.addEventListener("keydown", (event) => {
@@ -90,7 +103,7 @@ export function render({ model }) {
     if (typing && event.key === "Escape") at.blur();
     if (typing || event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
     if (event.key === "Enter" && at.matches?.("button, a")) return;
-    const board = /^[1-9]$/.test(event.key) && document.querySelectorAll(".rail a")[event.key - 1];
+    const board = /^[1-9]$/.test(event.key) && document.querySelectorAll(".rail a:not(.out)")[event.key - 1];
     if (board) board.click();
     else if (keys[event.key]) {
       event.preventDefault();
@@ -114,9 +127,13 @@ export function render({ model }) {
   width();
 
   const drawer = () => (byId("drawer").hidden = !model.drawer);
+  const address = () => history.replaceState(null, "", location.pathname + (model.query && "?" + model.query));
+  const focus = ({ focus }) => setTimeout(() => first("." + focus)?.shadowRoot?.querySelector("input")?.focus(), 100);
   model.on("beat", beat);
   model.on("said", say);
   model.on("drawer", drawer);
+  model.on("query", address);
+  model.on("msg:custom", focus);
   drawer();
   beat();
   say();

@@ -11,7 +11,7 @@ import panel as pn
 
 from dashboards.app import actions, theme
 from dashboards.app.fragment import Fragment
-from dmsops.core.errors import StalePlan
+from dmsops.core.errors import DmsError, StalePlan
 
 if TYPE_CHECKING:
     from dashboards.app.actions import Receipt
@@ -31,17 +31,19 @@ class RescuePane:
     """
 
     def __init__(self, frame: Frame, on_end: Callable[[Receipt | None], None]) -> None:
-        sheets: dict[str, Any] = {"stylesheets": [theme.css("widgets")]}
+        sheets: dict[str, Any] = {"stylesheets": [theme.css("widgets")], "margin": (4, 8, 4, 0)}
         self._frame = frame
         self._on_end = on_end
         self.steps: tuple[int, ...] = ()
         self.plan: RescuePlan | None = None
         self.preview = Fragment()
         self.offers = Fragment(self._take_reason)
-        self.reason = pn.widgets.TextInput(label="Reason (goes into the journal)", sizing_mode="stretch_width", css_classes=["reason"], **sheets)
-        self.count = pn.widgets.TextInput(label="Type the number of steps to confirm", width=260, css_classes=["count"], **sheets)
-        self.confirm = pn.widgets.Button(label="Rescue", button_type="primary", disabled=True, css_classes=["confirm"], **sheets)
-        self.cancel = pn.widgets.Button(label="Leave it", css_classes=["leave"], **sheets)
+        self.reason = pn.widgets.TextInput(
+            label="Reason (goes into the journal)", sizing_mode="stretch_width", css_classes=["key-reason"], **sheets
+        )
+        self.count = pn.widgets.TextInput(label="Type the number of steps to confirm", width=260, css_classes=["key-count"], **sheets)
+        self.confirm = pn.widgets.Button(label="Rescue", color="primary", disabled=True, css_classes=["key-confirm"], **sheets)
+        self.cancel = pn.widgets.Button(label="Leave it", css_classes=["key-leave"], **sheets)
         self.missing = Fragment()
         self.reason.param.watch(self._check, "value_input")
         self.count.param.watch(self._check, "value_input")
@@ -65,12 +67,14 @@ class RescuePane:
         self.count.value = self.count.value_input = ""
         self.preview.html = f"<h2>Rescue</h2><p>Checking {theme.plural(len(self.steps), 'step')} and what they use…</p>"
         ops = self._frame.hub.ops
-        with self._frame.telling():
+        try:
             self.plan = await asyncio.to_thread(actions.preview, ops, self._frame.person, self.steps)
-            self.preview.html = describe(self.plan)
-            self.offers.html = _offers(actions.recent_reasons(ops))
-        if self.plan is None:
+        except DmsError as error:
+            self._frame.refuse(error)
             self._close(None)
+            return
+        self.preview.html = describe(self.plan)
+        self.offers.html = _offers(actions.recent_reasons(ops))
         self._check()
 
     def _take_reason(self, reason: str) -> None:
@@ -107,9 +111,7 @@ class RescuePane:
         with self._frame.telling():
             ticket = self.plan.hash
             try:
-                receipt = await asyncio.to_thread(
-                    actions.carry_out, ops, self._frame.person, self.steps, reason=self.said, ticket=ticket
-                )
+                receipt = await asyncio.to_thread(actions.carry_out, ops, self._frame.person, self.steps, reason=self.said, ticket=ticket)
             except StalePlan as error:
                 self._frame.refuse(error)
                 await self._preview()
@@ -130,7 +132,10 @@ def describe(plan: RescuePlan) -> str:
         "left alone": f"{theme.plural(plan.reused, 'step')} of the same workflows that ended well",
     }
     listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items())
-    again = [f'{theme.mark(a.state)} step {a.step_id} {escape(a.kind)} <span class="id">{escape(a.dataset)}</span>: {escape(a.why)}' for a in plan.again]
+    again = [
+        f'{theme.mark(a.state)} step {a.step_id} {escape(a.kind)} <span class="id">{escape(a.dataset)}</span>: {escape(a.why)}'
+        for a in plan.again
+    ]
     return "".join(
         [
             head,

@@ -10,18 +10,20 @@ import pandas as pd
 import panel as pn
 
 from dashboards.app import theme
+from dmsops.workflow.states import StepState
 
 Row = dict[str, Any]
 COLUMNS = ("state", "id", "kind", "dataset", "since", "tries", "fault")
 TITLES = {"id": "step", "kind": "what", "dataset": "dataset", "fault": "what went wrong"}
-NARROW_HIDES = ["index", "kind", "dataset", "tries", "fault"]
-_WIDTHS = {"state": 104, "id": 66, "kind": 190, "dataset": 330, "since": 190, "tries": 58}
+_NARROW_HIDES = ["index", "kind", "dataset", "tries", "fault"]
+_DRAWER_HIDES = ["index", "kind", "tries", "fault"]
+_WIDTHS = {"state": 104, "id": 66, "kind": 190, "dataset": 330, "since": 190, "tries": 72}
 _GLOW_SECONDS = 3.0
 
 
 def since(row: Row) -> datetime | None:
-    """Give the time that counts for a step: when it ended, else started, else was planned."""
-    when: datetime | None = row["ended_at"] or row["started_at"] or row["created_at"]
+    """Give the time that counts for a step: when it ended, or started when it runs, or was planned when it waits."""
+    when: datetime | None = row["started_at"] if row["state"] == StepState.RUNNING else row["ended_at"] or row["created_at"]
     return when
 
 
@@ -63,7 +65,7 @@ class StepsTable:
         self.widget = pn.widgets.Tabulator(
             _frame([]), pagination="remote", page_size=25, show_index=False, selectable="checkbox", disabled=True, layout="fit_columns",
             theme="simple", sizing_mode="stretch_width", titles=TITLES, widths=_WIDTHS, sortable={"state": False, "since": False},
-            formatters={"state": {"type": "html"}}, stylesheets=[theme.css("table")], css_classes=["steps"],
+            formatters={"state": {"type": "html"}}, stylesheets=[theme.css("table")], css_classes=["steps"], margin=0,
         )  # fmt: skip
         self.widget.on_click(self._clicked)
 
@@ -120,12 +122,10 @@ class StepsTable:
         """Select exactly these steps, those of them that are shown."""
         self.widget.selection = sorted(self._place[i] for i in steps if i in self._place)
 
-    def narrow(self, narrow: bool) -> None:
-        """Keep number, state and age on a narrow page."""
-        self.widget.hidden_columns = NARROW_HIDES if narrow else ["index"]
+    def fit(self, *, narrow: bool, drawer: bool) -> None:
+        """Keep the columns that there is room for: number, state and age always."""
+        self.widget.hidden_columns = _NARROW_HIDES if narrow else _DRAWER_HIDES if drawer else ["index"]
 
     def _clicked(self, event: Any) -> None:
         if event.column in COLUMNS and event.row is not None and event.row < len(self.rows):
             self._on_open(self.rows[event.row]["id"])
-
-

@@ -58,16 +58,19 @@ MARKS: dict[str, Mark] = {
     StepState.WAITING: Mark("hourglass", '<path d="M2 1h8L6.8 6 10 11H2L5.2 6z" fill="currentColor"/>', "soft"),
     StepState.DONE: Mark("disc", '<circle cx="6" cy="6" r="5" fill="currentColor"/>', "good"),
     StepState.REUSED: Mark(
-        "disc in ring", '<circle cx="6" cy="6" r="2.6" fill="currentColor"/><circle cx="6" cy="6" r="5" fill="none" stroke="currentColor"/>', "good"
+        "disc in ring",
+        '<circle cx="6" cy="6" r="2.6" fill="currentColor"/><circle cx="6" cy="6" r="5" fill="none" stroke="currentColor"/>',
+        "good",
     ),
 }
 
 
-def mark(state: str, text: str | None = None) -> str:
-    """Draw a state: shape, colour and word (``text`` replaces the word)."""
+def mark(state: str, text: str | None = None, *, quiet: bool = False) -> str:
+    """Draw a state: shape, colour and word (``text`` replaces the word; ``quiet`` takes the colour away)."""
     m = MARKS[state]
-    word = state if text is None else text
-    return f'<span class="mark {m.colour}"><svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">{m.svg}</svg>{escape(word)}</span>'
+    word = escape(state if text is None else text)
+    drawing = f'<svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">{m.svg}</svg>'
+    return f'<span class="mark {"soft" if quiet else m.colour}">{drawing}{word}</span>'
 
 
 def variables() -> str:

@@ -14,10 +14,10 @@ def commands() -> None:
     """What the archive holds."""
 
 
-@click.option("--visit", default=None, help="Only this visit (11 digits).")
-def summary(ops: Ops, visit: str | None) -> Answer:
+@click.option("--prefix", default="", help="Only products whose name begins so.")
+def summary(ops: Ops, prefix: str) -> Answer:
     """Count products by suffix, and observations with their validity."""
-    data = {"products": queries.counts_by_suffix(ops, visit), "caom": queries.caom_summary(ops)}
+    data = {"products": queries.counts_by_suffix(ops, prefix=prefix), "caom": queries.caom_summary(ops)}
     lines = [", ".join(f"{n} {suffix}" for suffix, n in data["products"].items()) or "The archive is empty."]
     return Answer(data, [*lines, f"{data['caom']['observations']} CAOM observations, {data['caom']['invalid']} invalid"])
 
@@ -25,7 +25,7 @@ def summary(ops: Ops, visit: str | None) -> Answer:
 def observations(ops: Ops) -> Answer:
     """List CAOM observations."""
     rows = queries.observations(ops)
-    return Answer(rows, [table(rows, {"id": "Observation", "kind": "Kind", "products": "Products", "valid": "Valid"})])
+    return Answer(rows, [table(rows, {"id": "Observation", "products": "Products", "bytes": "Bytes", "version": "Version", "valid": "Valid"})])
 
 
 verb(commands, "summary")(summary)

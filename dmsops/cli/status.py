@@ -17,7 +17,7 @@ def status(ops: Ops) -> Answer:
     from dmsops.receipt import queries as received
     from dmsops.wfsc import queries as wavefront
 
-    counts, asked, clocks = queries.counts(ops), received.rerequests(ops), wavefront.clocks(ops)
+    counts, asked, clocks = queries.counts(ops), received.rerequests(ops), wavefront.clock_rows(ops)
     data = {"site": ops.settings.name, "mode": ops.settings.mode, "steps": counts, "clocks": clocks, "rerequests": asked}
     lines: list[Any] = [f"{ops.settings.name} ({ops.settings.mode.upper()})"]
     lines += failure_lines(ops) if counts["failed"] else ["No step has failed."]

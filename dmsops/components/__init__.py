@@ -109,7 +109,7 @@ def _archive(ops: Ops) -> tuple[str, str, int]:
 
 
 def _wavefront(ops: Ops) -> tuple[str, str, int]:
-    late = [c for c in wavefront.clocks(ops) if c["state"] in ("at risk", "late", "missed")]
+    late = [c for c in wavefront.clock_rows(ops) if c["state"] in ("at risk", "late", "missed")]
     return _attention(len(late), "wavefront clocks need a person (procedure P10).", "Every wavefront clock is in time.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ class Settings(BaseSettings):
     site: Path = Field(description="Folder of the site: database, store, inbox and logs live below it.")
     name: str = Field("DMSOps", description="Name of the site, shown on every board.")
     mode: Literal["live", "rehearsal"] = Field("live", description="LIVE, or REHEARSAL: shown on every board, written into products.")
+    stand_at: datetime | None = Field(None, description="Rehearsal sites only: the site's clock stands still at this UTC time, so that what runbooks show can be compared.")
     database: str = Field("", description="SQLAlchemy address of the database; empty means SQLite in the site's folder.")
     store: str = Field("local", description="Storage backend, by its entry-point name.")
     engine: str = Field("local", description="Workflow engine, by its entry-point name.")
@@ -127,26 +129,28 @@ def load(site: Path, **overrides: Any) -> Settings:
 
 
 def runtime_environment(settings: Settings) -> dict[str, str]:
-    """Give the environment that the calibration pipeline needs: CRDS, threads, no calls outside."""
+    """Give the environment that the calibration pipeline needs: CRDS, threads, no calls outside.
+
+    Without a real CRDS server nothing may leave the machine: HTTPS leads to a closed port, so that a library that
+    asks the network (pysiaf does at import, without a time limit) is refused at once.
+    """
+    serverless = "serverless" in settings.crds_server
     return {
         "CRDS_PATH": str(settings.crds_cache),
         "CRDS_SERVER_URL": settings.crds_server,
         "CRDS_CONTEXT": settings.crds_context,
         "CRDS_OBSERVATORY": "jwst",
-        "CRDS_READONLY_CACHE": "1" if "serverless" in settings.crds_server else "0",
+        "CRDS_READONLY_CACHE": "1" if serverless else "0",
         "CRDS_CLIENT_RETRY_COUNT": "1",
         "CRDS_CLIENT_RETRY_DELAY_SECONDS": "0",
-        "HTTPS_PROXY": "http://127.0.0.1:9",
         "NO_PROXY": "127.0.0.1,localhost",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MPLBACKEND": "Agg",
+        **({"HTTPS_PROXY": "http://127.0.0.1:9"} if serverless else {}),
     }
 
 
 def enter_runtime(settings: Settings) -> None:
     """Put `runtime_environment` into this process; call before jwst, crds or pysiaf is imported."""
-    env = runtime_environment(settings)
-    if "serverless" not in settings.crds_server:
-        env.pop("HTTPS_PROXY")
-    os.environ.update(env)
+    os.environ.update(runtime_environment(settings))

@@ -88,8 +88,7 @@ def plan_visit(ops: Ops, visit_id: str) -> Planned:
     due = None
     with ops.db.begin() as c:
         if files.visit.is_wavefront:
-            due = files.received_at + timedelta(minutes=ops.settings.wfsc_limit_minutes)
-            clock.start(c, ops, str(visit), files.received_at)
+            due = clock.start_clock(c, ops, str(visit), files.received_at)
         for row in files.rows:
             blackboard.publish(c, ops, row["name"], row["sha256"], row["size"], origin="receipt")
         cls = "wfsc" if files.visit.is_wavefront else "science"

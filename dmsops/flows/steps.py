@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dmsops.core.names import CombinedProduct, ExposureProduct, VisitId
+from dmsops.core.names import CombinedProduct, ExposureProduct
 from dmsops.core.records import Visit
 from dmsops.flows.science import JITTER, STAGE_1
 from dmsops.interfaces import pps
@@ -60,6 +60,5 @@ def _delivery(visit: Visit, calibration: list[StepSpec], job: Job) -> StepSpec:
     cal = [str(e.product(d, "cal")) for e, d in taken if e.dms_note != JITTER and e.exp_type != "NRC_TACQ"]
     products = sorted({*combined, *acquisition, *jitter, *cal})
     missing = list(job.params.get("missing", []))
-    params = {"visit": str(VisitId.parse(str(visit.id))), "missing": missing}
-    receipt = f"{visit.id}_{job.params['version_id']}_wss_delivery.json"
-    return StepSpec(kind="wfsc.deliver", dataset=visit.id.v, needs=tuple(products), makes=(receipt,), params={**params, "receipt": receipt})
+    params = {"visit": str(visit.id), "missing": missing}
+    return StepSpec(kind="wfsc.deliver", dataset=visit.id.v, needs=tuple(products), makes=(f"{visit.id}_wss_delivery.json",), params=params)

@@ -94,14 +94,16 @@ def _message(ephemeris: Ephemeris, stamps: list[str], created: datetime | None) 
     place, speed = common.PositionType, common.VelocityType
     vectors = [
         common.StateVectorAccType(
-            epoch=stamp, x=place(p[0]), y=place(p[1]), z=place(p[2]), x_dot=speed(v[0]), y_dot=speed(v[1]), z_dot=speed(v[2])
+            epoch=stamp,
+            **{axis: place(value=km) for axis, km in zip(("x", "y", "z"), p, strict=True)},
+            **{axis: speed(value=kms) for axis, kms in zip(("x_dot", "y_dot", "z_dot"), v, strict=True)},
         )
         for stamp, p, v in zip(stamps, ephemeris.positions.tolist(), ephemeris.velocities.tolist(), strict=True)
     ]
     segment = oem.OemSegment(metadata=metadata, data=oem.OemData(comment=[f"{ephemeris.kind} ephemeris"], state_vector=vectors))
     when = stamps[0] if created is None else created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000")
     header = common.NdmHeader(creation_date=when, originator="FDF")
-    return master.Oem(id="CCSDS_OEM_VERS", version="2.0", header=header, body=oem.OemBody(segment=[segment]))
+    return master.Oem(header=header, body=oem.OemBody(segment=[segment]))
 
 
 def _stamp(when: np.datetime64) -> str:

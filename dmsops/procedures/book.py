@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dmsops.core import config, people
 from dmsops.core.errors import BadInput, DmsError, Refused, StalePlan
-from dmsops.core.people import Role, require
+from dmsops.core.people import Person, Role, require
 from dmsops.ops import Ops, connect
 from dmsops.procedures import record
 from dmsops.procedures.index import Runbook, find_runbook, read_runbook
 from dmsops.procedures.parameters import check, check_on_site
-from dmsops.procedures.sheet import Note, Table
+from dmsops.procedures.sheet import Log, Note, Table
 
 
 class Run:
@@ -57,6 +59,32 @@ class Run:
     def table(self, rows: Iterable[Mapping[str, Any]], *columns: str, empty: str = "nothing") -> Table:
         """Show plain rows."""
         return Table.of(rows, columns, empty=empty)
+
+    def rows(self, records: Iterable[Any]) -> list[dict[str, Any]]:
+        """Turn records into plain rows."""
+        return [dataclasses.asdict(r) if dataclasses.is_dataclass(r) and not isinstance(r, type) else dict(r) for r in records]
+
+    def counted(self, records: Iterable[Any], *fields: str) -> Table:
+        """Count records by some of their fields."""
+        counts = Counter(tuple(row[f] for f in fields) for row in self.rows(records))
+        return Table.of(({**dict(zip(fields, key, strict=True)), "n": n} for key, n in sorted(counts.items())), (*fields, "n"))
+
+    def facts(self, **facts: Any) -> Table:
+        """Show named facts, one a line."""
+        return Table.of(({"fact": name.replace("_", " "), "value": value} for name, value in facts.items()), ("fact", "value"))
+
+    def note(self, text: str) -> Note:
+        """Show a sentence."""
+        return Note(text)
+
+    def log(self, text: str) -> Log:
+        """Show the end of a log as it is."""
+        return Log(text)
+
+    def has_room(self, folder: Path) -> bool:
+        """Say whether the site's disk holds a delivery folder twice over (staged and stored)."""
+        size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+        return shutil.disk_usage(self.ops.settings.site).free > 2 * size
 
     def gate(self, *, ticket: str = "", given: str = "") -> Note:
         """Stop here unless all is in order: checks passed, reason given, and the plan is the one that was previewed.
@@ -152,10 +180,10 @@ def open(procedure: str, *, site: str = "", **values: Any) -> Run:  # noqa: A001
     _sentences_for_errors()
     runbook = _runbook(procedure)
     run_id = config.current_run()
-    ops = connect(site or None)
     checked = check(runbook, {"site": site, **values})
     if run_id is not None:
-        return _join(ops, runbook, checked, run_id)
+        return _join(runbook, checked, run_id)
+    ops = connect(site or None)
     require(ops.operator, Role.VIEWER if checked["dry_run"] else runbook.least_role, f"runbook {runbook.id}")
     check_on_site(ops, runbook, checked)
     run = Run(ops, runbook, checked, None, batch=False)
@@ -170,7 +198,9 @@ def _runbook(procedure: str) -> Runbook:
     return read_runbook(here[0]) if here else find_runbook(procedure)
 
 
-def _join(ops: Ops, runbook: Runbook, values: Mapping[str, Any], run_id: int) -> Run:
+def _join(runbook: Runbook, values: Mapping[str, Any], run_id: int) -> Run:
+    """Join a run begun elsewhere: who acts is the person written down there, not the owner of this process."""
+    ops = connect(values["site"], operator=Person("nobody", Role.VIEWER))
     begun = record.get(ops, run_id)
     if begun.outcome != "running" or begun.procedure != runbook.id or begun.parameters != dict(values):
         raise Refused(f"run {run_id} is {begun.procedure}, {begun.outcome}, and not the run that this notebook asks for", run=run_id)

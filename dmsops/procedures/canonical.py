@@ -135,14 +135,14 @@ def build(path: Path, site: Path | None = None, *, timeout: float = 120.0) -> bo
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
-    from dmsops.procedures.engine import kernel_of
+    from dmsops.procedures.engine import kernel_options
 
     before = path.read_bytes()
     notebook = nbformat.reads(before.decode(), as_version=4)  # type: ignore[no-untyped-call]
-    kernel = kernel_of("python3", {"DMSOPS_SITE": str(site.resolve())} if site else {})
+    kernel = kernel_options({"DMSOPS_SITE": str(site.resolve())} if site else {})
     resources = {"metadata": {"path": str(path.resolve().parent)}}
     try:
-        NotebookClient(notebook, km=kernel, record_timing=False, timeout=timeout, resources=resources).execute()
+        NotebookClient(notebook, kernel_name="python3", record_timing=False, timeout=timeout, resources=resources, **kernel).execute()
     except CellExecutionError as error:
         raise Failed(f"{path.name}: {error.ename}: {error.evalue}", file=str(path)) from None
     after = dumps(canonical(json.loads(nbformat.writes(notebook))))  # type: ignore[no-untyped-call]

@@ -11,16 +11,33 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.utils import run_sync
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
+from traitlets import Dict
+from traitlets.config import Config
 
 INTERRUPTED = "interrupted"
 NOT_RUN = "not-run"
 ENGINE = "dmsops"
+
+
+class RunbookKernel(AsyncKernelManager):
+    """A kernel over encrypted transport, with variables of its own on top of this process's."""
+
+    environment = Dict(help="Variables for the kernel's process.").tag(config=True)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(transport_encryption="auto", **kwargs)
+        if self.kernel_spec is not None:
+            self.kernel_spec.env.update({name: value.replace("$", "$$") for name, value in self.environment.items()})
+
+
+def kernel_options(environment: dict[str, str]) -> dict[str, Any]:
+    """Give the arguments that make nbclient start, own and end a `RunbookKernel`."""
+    return {"kernel_manager_class": RunbookKernel, "config": Config({"RunbookKernel": {"environment": environment}})}
 
 
 class HonestCells(NotebookExecutionManager):  # type: ignore[misc]
@@ -46,7 +63,7 @@ class HonestCells(NotebookExecutionManager):  # type: ignore[misc]
 
 
 class HonestEngine(NBClientEngine):  # type: ignore[misc]
-    """Runs a notebook in a kernel of its own, over encrypted transport, and leaves no kernel behind."""
+    """Runs a notebook and tells of each cell what is true, also when it is stopped."""
 
     @classmethod
     def execute_notebook(
@@ -54,40 +71,23 @@ class HonestEngine(NBClientEngine):  # type: ignore[misc]
         nb: Any,
         kernel_name: str,
         output_path: str | None = None,
-        progress_bar: bool = True,  # noqa: FBT001, FBT002
-        log_output: bool = False,  # noqa: FBT001, FBT002
+        progress_bar: bool = True,  # noqa: FBT002
+        log_output: bool = False,  # noqa: FBT002
         autosave_cell_every: int = 30,
         **kwargs: Any,
     ) -> Any:
         """Run all cells; see `papermill.engines.Engine.execute_notebook`."""
-        kernel = kernel_of(kernel_name, kwargs.pop("kernel_environment", {}))
         cells = HonestCells(
             nb, output_path=output_path, progress_bar=progress_bar, log_output=log_output, autosave_cell_every=autosave_cell_every
         )
         cells.notebook_start()
         try:
             with stop_on_terminate():
-                cls.execute_managed_notebook(cells, kernel_name, log_output=log_output, km=kernel, **kwargs)
+                cls.execute_managed_notebook(cells, kernel_name, log_output=log_output, **kwargs)
         finally:
             cells.cleanup_pbar()
             cells.notebook_complete()
-            end_kernel(kernel)
         return cells.nb
-
-
-def kernel_of(kernel_name: str, environment: dict[str, str]) -> AsyncKernelManager:
-    """Prepare a kernel: encrypted transport where it can, and the given variables on top of this process's."""
-    kernel = AsyncKernelManager(kernel_name=kernel_name, transport_encryption="auto")
-    if kernel.kernel_spec is not None:
-        kernel.kernel_spec.env.update({name: value.replace("$", "$$") for name, value in environment.items()})
-    return kernel
-
-
-def end_kernel(kernel: AsyncKernelManager) -> None:
-    """Stop a kernel that an interrupt has left alive."""
-    with suppress(Exception):
-        if run_sync(kernel.is_alive)():
-            run_sync(kernel.shutdown_kernel)(now=True)
 
 
 @contextmanager

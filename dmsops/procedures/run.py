@@ -101,14 +101,14 @@ def _execute(
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-    from dmsops.procedures.engine import ENGINE
+    from dmsops.procedures.engine import ENGINE, kernel_options
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     draft = record.draft_of(ops, run_id)
     draft.parent.mkdir(parents=True, exist_ok=True)
     notebook = nbformat.read(runbook.path, as_version=4)  # type: ignore[no-untyped-call]
     output = str(draft).replace("{", "{{").replace("}", "}}")  # papermill takes paths for format strings
-    around = {"resources": {"metadata": {"path": str(runbook.path.parent)}}, "kernel_environment": {RUN_VARIABLE: str(run_id)}}
+    around = {"resources": {"metadata": {"path": str(runbook.path.parent)}}, **kernel_options({RUN_VARIABLE: str(run_id)})}
     around |= {"engine_name": ENGINE, "progress_bar": False, "execution_timeout": cell_timeout, **_hooks(notebook, progress)}
     try:
         papermill.execute_notebook(copy.deepcopy(notebook), output, parameters=dict(values), **around)

@@ -52,9 +52,22 @@ class Note:
         return lead + "  \n".join(_escape(line) for line in self.text.splitlines())
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Log:
+    """Lines of a log, shown as they are."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text or "(no log)"
+
+    def _repr_markdown_(self) -> str:
+        return "\n".join(f"    {line}" for line in repr(self).splitlines())
+
+
 def words(value: Any) -> str:
     """Put a value into a cell: times in UTC, lists with commas, yes and no, a dash for nothing."""
-    if value is None or value in ("", [], ()):
+    if value is None or (isinstance(value, str | list | tuple) and not value):
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"

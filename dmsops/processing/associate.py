@@ -16,10 +16,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from dmsops.core import modes
 from dmsops.core.errors import StepFailed
 from dmsops.core.names import PoolName
 from dmsops.interfaces.pps import visit_from_dict
-from dmsops.processing.apertures import aperture
 from dmsops.processing.header import Frame, Pedigree, fill_header, software
 from dmsops.processing.timing import timing
 from dmsops.workflow.steps import Job, Outcome, StepSpec
@@ -115,7 +115,7 @@ def make_associations(readings: Sequence[Readings], version_id: str, folder: Pat
     programs = {r.visit.id.program for r in readings}
     if len(programs) != 1 or not any(r.received for r in readings):
         raise StepFailed(
-            f"a pool is made of received exposures of one program; given are {sum(len(r.received) for r in readings)} of {sorted(programs)}",
+            f"a pool holds received exposures of one program; given are {sum(len(r.received) for r in readings)} of {sorted(programs)}",
             remedy="Reconcile the visits with procedure P05, then regenerate the associations with P13.",
         )
     pool = make_pool(readings)
@@ -187,7 +187,7 @@ def _write_headers(reading: Readings, place: Path) -> Iterable[tuple[str, str]]:
 
 def planned_frame(subarray: str, detector: str) -> Frame:
     """Give the frame that the plan foresees; the pool needs its aperture only, the geometry comes with the telemetry."""
-    return Frame(subarray=subarray, xstart=1, ystart=1, xsize=1, ysize=1, aperture=aperture(subarray, detector))
+    return Frame(subarray=subarray, xstart=1, ystart=1, xsize=1, ysize=1, aperture=modes.subarray(subarray).aperture_of(detector))
 
 
 def generate(pool_file: Path, version_id: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ def detector1(uncal: Path, folder: Path) -> None:
     """
     from jwst.pipeline import Detector1Pipeline
 
-    require_references(uncal, Detector1Pipeline)
+    with in_words(uncal.name):
+        require_references(uncal, Detector1Pipeline)
     _run(Detector1Pipeline, uncal, folder, uncal.name)
 
 
@@ -46,7 +47,9 @@ def image2(association: Path, rates: list[Path], folder: Path) -> None:
     from jwst.pipeline import Image2Pipeline
 
     for rate in rates:
-        require_references(rate, Image2Pipeline)
+        with in_words(rate.name):
+            require_references(rate, Image2Pipeline)
+    _own(association)
     _run(Image2Pipeline, association, folder, association.name)
 
 
@@ -60,6 +63,7 @@ def wfs_image3(association: Path, folder: Path) -> None:
     """
     from jwst.wfs_combine import WfsCombineStep
 
+    _own(association)
     _run(WfsCombineStep, association, folder, association.name)
 
 
@@ -73,14 +77,24 @@ def image3(association: Path, folder: Path) -> None:
     """
     from jwst.pipeline import Image3Pipeline
 
+    _own(association)
     _run(Image3Pipeline, association, folder, association.name)
 
 
+def _own(association: Path) -> None:
+    """Put a copy in the place of a link: the jwst package follows links and looks for the members beside the real file."""
+    if association.is_symlink():
+        text = association.read_bytes()
+        association.unlink()
+        association.write_bytes(text)
+
+
 def _run(pipeline: Any, given: Path, folder: Path, name: str) -> None:
+    """Run a pipeline with the input's folder as the present one: members of an association are found nowhere else."""
     logging.getLogger("stpipe").setLevel(logging.INFO)
     logging.getLogger("jwst").setLevel(logging.INFO)
-    with in_words(name):
-        pipeline.call(str(given), save_results=True, output_dir=str(folder), configure_log=False)
+    with in_words(name), chdir(given.parent):
+        pipeline.call(given.name, save_results=True, output_dir=str(folder.resolve()), configure_log=False)
 
 
 @contextmanager
@@ -95,7 +109,9 @@ def in_words(name: str) -> Iterator[None]:
         _log.exception("%s: the pipeline stopped", name)
         cause = explain(text)
         raise StepFailed(
-            f"{name}: {cause.sentence} ({text[:300]})", remedy=cause.remedy, failure=cause.fault_class, signature=recognise(text), input=name
+            f"{name}: {cause.sentence} ({text[:300]})",
+            remedy=cause.remedy,
+            failure=cause.fault_class,
+            signature=recognise(text),
+            input=name,
         ) from error
-
-

@@ -13,9 +13,8 @@ from dmsops.core.errors import BadVisit
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """One detector: SIAF name, module, channel, readout axes, SCA number."""
+    """One detector: module, channel, readout axes, SCA number."""
 
-    siaf: str
     module: str
     channel: str
     fastaxis: int
@@ -24,16 +23,16 @@ class Detector:
 
 
 DETECTORS = {
-    "NRCA1": Detector("NRCA1", "A", "SHORT", -1, 2, 481),
-    "NRCA2": Detector("NRCA2", "A", "SHORT", 1, -2, 482),
-    "NRCA3": Detector("NRCA3", "A", "SHORT", -1, 2, 483),
-    "NRCA4": Detector("NRCA4", "A", "SHORT", 1, -2, 484),
-    "NRCALONG": Detector("NRCA5", "A", "LONG", -1, 2, 485),
-    "NRCB1": Detector("NRCB1", "B", "SHORT", 1, -2, 486),
-    "NRCB2": Detector("NRCB2", "B", "SHORT", -1, 2, 487),
-    "NRCB3": Detector("NRCB3", "B", "SHORT", 1, -2, 488),
-    "NRCB4": Detector("NRCB4", "B", "SHORT", -1, 2, 489),
-    "NRCBLONG": Detector("NRCB5", "B", "LONG", 1, -2, 490),
+    "NRCA1": Detector("A", "SHORT", -1, 2, 481),
+    "NRCA2": Detector("A", "SHORT", 1, -2, 482),
+    "NRCA3": Detector("A", "SHORT", -1, 2, 483),
+    "NRCA4": Detector("A", "SHORT", 1, -2, 484),
+    "NRCALONG": Detector("A", "LONG", -1, 2, 485),
+    "NRCB1": Detector("B", "SHORT", 1, -2, 486),
+    "NRCB2": Detector("B", "SHORT", -1, 2, 487),
+    "NRCB3": Detector("B", "SHORT", 1, -2, 488),
+    "NRCB4": Detector("B", "SHORT", -1, 2, 489),
+    "NRCBLONG": Detector("B", "LONG", 1, -2, 490),
 }
 
 

@@ -133,7 +133,7 @@ def _earth_fixed(position: np.ndarray, velocity: np.ndarray, time: Any) -> tuple
     from astropy.coordinates import GCRS, ITRS, CartesianRepresentation
     from astropy.utils import iers
 
-    with iers.conf.set_temp("auto_download", False), iers.conf.set_temp("iers_degraded_accuracy", "ignore"):  # type: ignore[no-untyped-call]
+    with iers.conf.set_temp("auto_download", False), iers.conf.set_temp("iers_degraded_accuracy", "ignore"):
         turned = [
             GCRS(CartesianRepresentation(*vector, unit=u.km), obstime=time).transform_to(ITRS(obstime=time)).cartesian.xyz.to_value(u.m)
             for vector in (position, velocity)

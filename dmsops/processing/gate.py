@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from dmsops.core.errors import GateFailed
+from dmsops.processing.wholeness import is_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +82,9 @@ def inspect(suffix: str, header: Mapping[str, Any], data: np.ndarray | None, dq:
     if limits.pointing:
         found += _pointing(header)
     if header.get("DATAPROB") is True:
-        found.append(Finding(code="telemetry.gaps", level="warning", says="rows of the telemetry did not arrive (DATAPROB)", value=True, limit=False))
+        found.append(
+            Finding(code="telemetry.gaps", level="warning", says="rows of the telemetry did not arrive (DATAPROB)", value=True, limit=False)
+        )
     return found + _pixels(limits, data, dq)
 
 
@@ -111,7 +114,9 @@ def _units(limits: Limits, header: Mapping[str, Any]) -> list[Finding]:
 def _pointing(header: Mapping[str, Any]) -> list[Finding]:
     quality = header.get("ENGQLPTG")
     if quality is None:
-        return [Finding(code="pointing.missing", level="error", says="the pointing was never set (ENGQLPTG is missing)", limit="CALCULATED_...")]
+        return [
+            Finding(code="pointing.missing", level="error", says="the pointing was never set (ENGQLPTG is missing)", limit="CALCULATED_...")
+        ]
     if quality == "PLANNED":
         says = "the pointing is the planned one, not from telemetry (ENGQLPTG is PLANNED): list for special processing"
         return [Finding(code="pointing.planned", level="warning", says=says, value=quality, limit="CALCULATED_...")]
@@ -145,12 +150,22 @@ def look(path: Path, suffix: str) -> list[Finding]:
     if not path.is_file() or path.stat().st_size == 0:
         says = "the pipeline ended without an error and left no product"
         return [Finding(code="product.missing", level="error", says=says)]
+    if not is_whole(path):
+        says = "the product is not a whole FITS file: its length is not what its headers say"
+        return [Finding(code="product.unreadable", level="error", says=says, value=path.stat().st_size)]
     try:
         with fits.open(path, memmap=False) as file:
             names = [hdu.name for hdu in file]
             missing = [name for name in ("SCI", "ASDF") if name not in names]
             if missing:
-                return [Finding(code="product.extension", level="error", says=f"the product has no {' and no '.join(missing)} extension", value=missing)]
+                return [
+                    Finding(
+                        code="product.extension",
+                        level="error",
+                        says=f"the product has no {' and no '.join(missing)} extension",
+                        value=missing,
+                    )
+                ]
             header = {**dict(file[0].header), **dict(file["SCI"].header)}
             return inspect(suffix, header, file["SCI"].data, file["DQ"].data if "DQ" in names else None)
     except (OSError, TypeError, ValueError) as error:

@@ -113,7 +113,7 @@ def _check(telemetry: Telemetry, exposure: Exposure, name: str) -> None:
     expected = (exposure.nints, exposure.ngroups, telemetry.frame.ysize, telemetry.frame.xsize)
     if telemetry.pixels.shape != expected:
         raise StepFailed(
-            f"{name}: telemetry holds frames of shape {telemetry.pixels.shape} (integrations, groups, rows, columns), the plan says {expected}",
+            f"{name}: telemetry has shape {telemetry.pixels.shape} (integrations, groups, rows, columns), the plan says {expected}",
             remedy="Reconcile the visit with procedure P05: plan and telemetry disagree.",
             product=name,
         )
@@ -129,7 +129,7 @@ def save(model: Any, folder: Path) -> Path:
     """Write a model under its own name into a folder; anything the schema does not allow is an error."""
     from stdatamodels.exceptions import ValidationWarning
 
-    path = folder / model.meta.filename
+    path = folder / str(model.meta.filename)
     with warnings.catch_warnings():
         warnings.simplefilter("error", ValidationWarning)
         model.save(path)

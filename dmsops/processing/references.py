@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmsops.core.errors import StepFailed
+from dmsops.processing.wholeness import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -83,30 +83,10 @@ def check_files(files: Mapping[str, Path], product: str) -> None:
     for kind, path in sorted(files.items()):
         if not path.is_file():
             raise _failed(f"reference file {path.name} is missing from the CRDS cache", product=product, reference=path.name, type=kind)
-        size, expected = path.stat().st_size, expected_size(path)
-        if size == 0 or expected is None or size < expected:
-            raise _failed(
-                f"reference file {path.name} in the CRDS cache is damaged: {size} bytes, and it should have {expected or 'more'}",
-                product=product,
-                reference=path.name,
-                type=kind,
-            )
-
-
-def expected_size(path: Path) -> int | None:
-    """Say how long a file must at least be by its own headers; None when they cannot be read. Only FITS files say."""
-    from astropy.io import fits
-
-    if path.suffix != ".fits":
-        return 1
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with fits.open(path, memmap=True) as file:
-                place = file[len(file) - 1].fileinfo()
-                return int(place["datLoc"] + place["datSpan"])
-    except (OSError, TypeError, ValueError, KeyError):
-        return None
+        if not is_whole(path):
+            size = path.stat().st_size
+            message = f"reference file {path.name} in the CRDS cache is damaged: its {size} bytes are not what its header says"
+            raise _failed(message, product=product, reference=path.name, type=kind)
 
 
 def _failed(message: str, **facts: Any) -> StepFailed:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dmsops.core import modes
 from dmsops.core.errors import StepFailed
 from dmsops.core.names import ExposureName
 from dmsops.interfaces.fdf import read_oem
@@ -13,7 +14,6 @@ from dmsops.interfaces.fos.osf import read_osf
 from dmsops.interfaces.fos.packets import RawExposure, read_engineering, read_exposure
 from dmsops.interfaces.pps import visit_from_dict
 from dmsops.processing import calibrate, gate
-from dmsops.processing.apertures import aperture, frame_seconds
 from dmsops.processing.associate import associate
 from dmsops.processing.header import Frame, Pedigree, software
 from dmsops.processing.level1b import Telemetry, make_level1b, save
@@ -62,7 +62,7 @@ def level1b(ops: Ops, job: Job) -> Outcome:
         ephemeris=read_oem(job.inputs[p["oem"]]),
         ephemeris_name=p["oem"],
         samples=read_engineering([job.inputs[f] for f in p["engineering"]]),
-        frame_seconds=frame_seconds(raw.header.geometry.xsize, raw.header.geometry.ysize),
+        frame_seconds=modes.frame_seconds(exposure.subarray),
         pedigree=Pedigree(
             software=software(),
             osf_file=p["osf"],
@@ -110,7 +110,7 @@ def telemetry_of(raw: RawExposure, exposure: Exposure, readout: Readout) -> Tele
         ystart=g.ystart,
         xsize=g.xsize,
         ysize=g.ysize,
-        aperture=aperture(exposure.subarray, readout.detector),
+        aperture=modes.subarray(exposure.subarray).aperture_of(readout.detector),
     )
     return Telemetry(pixels=raw.pixels, filled=raw.filled, frame=frame, bad_packets=raw.bad_crc)
 
@@ -154,7 +154,7 @@ def _association(job: Job) -> Path:
 
 def suffix_of(name: str) -> str:
     """Give the suffix of a product's file name: ``cal``, ``wfscmb`` (the activity after it does not count)."""
-    return name.rsplit(".", 1)[0].rsplit("_", 1)[1].split("-")[0]
+    return Path(name).stem.rpartition("_")[2].partition("-")[0]
 
 
 def _good(paths: list[Path], metrics: dict[str, Any]) -> Outcome:

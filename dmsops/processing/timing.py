@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from dmsops.core.records import Exposure
 
 SECONDS_PER_DAY = 86400.0
-_COMPLETE = (0, b"COMPLETE")
-_INCOMPLETE = (1, b"INCOMPLETE: ROWS MISSING")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +127,7 @@ def group_table(filled: np.ndarray, columns: int, times: Timing, bary_seconds: f
     table["number_of_rows"] = rows
     table["number_of_gaps"] = (gaps == 1).sum(axis=1)
     whole = table["number_of_gaps"] == 0
-    for field, good, bad in zip(("completion_code_number", "completion_code_text"), _COMPLETE, _INCOMPLETE, strict=True):
-        table[field] = np.where(whole, good, bad)
+    table["completion_code_number"] = np.where(whole, 0, 1)
+    table["completion_code_text"] = np.where(whole, b"COMPLETE", b"INCOMPLETE: ROWS MISSING")
     table["bary_end_time"] = ends + bary_seconds / SECONDS_PER_DAY
     return table

@@ -78,4 +78,4 @@ def is_worth_a_look(folder: Path, row: sa.Row[Any]) -> bool:
     path = folder / row.name
     if not path.is_file() or path.is_symlink() or path.stat().st_size != row.announced_size:
         return False
-    return row.fault != "content" and sha256_of(path) == row.announced_sha256
+    return row.fault != "content" and sha256_of(path) == str(row.announced_sha256)

@@ -36,15 +36,15 @@ def _science(path: Path) -> Content:
     visits = {str(p.exposure.visit) for p in parts}
     return Content(
         visit=visits.pop() if len(visits) == 1 else None,
-        covers_from=min(p.first for p in parts),
-        covers_to=max(p.last for p in parts),
+        covers_from=min(p.first_at for p in parts),
+        covers_to=max(p.last_at for p in parts),
         parts=parts,
     )
 
 
 def _engineering(path: Path) -> Content:
     part = scan_engineering(path)
-    return Content(covers_from=part.first, covers_to=part.last)
+    return Content(covers_from=part.first_at, covers_to=part.last_at)
 
 
 def _status(path: Path) -> Content:

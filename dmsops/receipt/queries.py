@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -113,7 +112,9 @@ def files(ops: Ops, delivery_id: str | None = None) -> list[dict[str, Any]]:
 
 def quarantine(ops: Ops) -> list[dict[str, Any]]:
     """Give what is in quarantine: delivery, name, fault, reason and the folder where it is kept."""
-    query = sa.select(_f.delivery_id, _f.name, _f.kind, _f.fault, _f.reason, _f.size, _f.changed_at).where(_f.state == FileState.QUARANTINED)
+    query = sa.select(_f.delivery_id, _f.name, _f.kind, _f.fault, _f.reason, _f.size, _f.changed_at).where(
+        _f.state == FileState.QUARANTINED
+    )
     folder = ops.settings.folder("quarantine")
     return [{**row, "folder": str(folder / row["delivery_id"])} for row in _rows(ops, query.order_by(_f.changed_at, _f.name))]
 
@@ -167,9 +168,5 @@ def arrival(ops: Ops, visit: str) -> datetime | None:
     mine = _f.sha256.in_(sa.select(science_part.c.sha256).where(science_part.c.visit == visit))
     query = sa.select(sa.func.min(delivery.c.received_at)).join(delivered_file, _f.delivery_id == delivery.c.id).where(mine)
     with reading(ops.db) as c:
-        return c.execute(query).scalar()
-
-
-def store_path(ops: Ops, sha256: str) -> Path:
-    """Give the read-only path of a released file's bytes."""
-    return ops.store.path(sha256)
+        first: datetime | None = c.execute(query).scalar()
+    return first

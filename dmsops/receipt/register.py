@@ -83,7 +83,7 @@ def _index(c: sa.Connection, sha256: str, parts: Iterable[Part]) -> None:
         {
             "sha256": sha256, "exposure": str(p.exposure), "detector": p.detector, "visit": str(p.exposure.visit),
             "packets": p.packets, "expected": p.expected, "rows": p.rows, "complete_frames": p.complete_frames,
-            "duplicates": p.duplicates, "bad_crc": p.bad_crc, "complete": p.complete, "first_at": p.first, "last_at": p.last,
+            "duplicates": p.duplicates, "bad_crc": p.bad_crc, "complete": p.complete, "first_at": p.first_at, "last_at": p.last_at,
         }
         for p in parts
     ]  # fmt: skip

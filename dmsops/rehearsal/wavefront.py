@@ -6,6 +6,7 @@ Given again on the same site it goes on where it stopped; a finished exercise is
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from dmsops.archive import queries as archived
 from dmsops.core import config
 from dmsops.core.errors import Refused
+from dmsops.core.names import CombinedProduct, ExposureProduct
 from dmsops.core.people import Role, require
 from dmsops.core.records import Visit
 from dmsops.flows import science
@@ -107,19 +109,19 @@ def flight_folder(ops: Ops, visit: Visit) -> Path:
 
 
 def _report(ops: Ops, visit: Visit, receipt: Any, planned: science.Planned, tally: local.Tally) -> Exercise:
-    present = archived.counts_by_suffix(ops, str(visit.id))
+    names = product_names(ops, visit)
     expected = prediction.predict(visit)
-    missing, extra = prediction.compare(expected, archived.product_names(ops, str(visit.id)))
+    compared = prediction.compare(expected, names)
     steps = queries.counts(ops, str(visit.id))
-    clock = wavefront_clock(ops, visit)
-    delivery = wavefront.latest_delivery(ops, str(visit.id)) or {"state": "none", "files": 0}
+    clock = _clock(ops, visit)
+    delivery = _delivery(ops, visit)
     caom = archived.caom_summary(ops)
-    good = not missing and steps["failed"] == 0 and caom["invalid"] == 0
+    good = compared.complete and steps["failed"] == 0 and caom["invalid"] == 0
     if visit.is_wavefront and any(expected.values()):
         good = good and delivery["state"] == "acknowledged"
     report = {
         "visit": visit.id.v, "visit_status": visit.status, "end_reason": visit.end_reason,
-        "products": present, "missing": missing, "unexpected": extra,
+        "products": _by_suffix(names), "missing": [n for names in compared.missing.values() for n in names], "unexpected": list(compared.extra),
         "received": {"delivery": receipt.delivery_id, "files": len(receipt.files), "quarantined": [f.name for f in receipt.quarantined]},
         "problems": planned.problems, "steps": steps, "clock": clock, "caom": caom, "delivery": delivery,
         "engine": {"seconds": round(tally.seconds, 1), "peak_mb": round(tally.peak_mb), "cpu_seconds": round(tally.cpu_seconds, 1)},
@@ -127,9 +129,27 @@ def _report(ops: Ops, visit: Visit, receipt: Any, planned: science.Planned, tall
     return Exercise(report=report, good=good)
 
 
-def wavefront_clock(ops: Ops, visit: Visit) -> dict[str, Any]:
-    """Give the visit's clock: minutes used of the limit, and its state."""
-    row = wavefront.clock_row(ops, str(visit.id))
-    if row is None:
-        return {"used_minutes": None, "limit_minutes": ops.settings.wfsc_limit_minutes, "state": "not started"}
-    return row
+def product_names(ops: Ops, visit: Visit) -> list[str]:
+    """Name the products that the archive holds of a visit: of its exposures, and combined in its observation."""
+    prefixes = (f"jw{visit.id}_", f"jw{visit.id.program}-o{visit.id.observation}_")
+    return sorted(row["name"] for prefix in prefixes for row in archived.products(ops, prefix=prefix))
+
+
+def _by_suffix(names: list[str]) -> dict[str, int]:
+    families = [ExposureProduct.parse(n) if ExposureProduct.matches(n) else CombinedProduct.parse(n) for n in names]
+    found = Counter(name.suffix for name in families)
+    order = ("uncal", "rate", "rateints", "cal", "i2d", "wfscmb")
+    return {suffix: found[suffix] for suffix in (*(s for s in order if s in found), *sorted(set(found) - set(order)))}
+
+
+def _delivery(ops: Ops, visit: Visit) -> dict[str, Any]:
+    rows = wavefront.deliveries(ops, str(visit.id))
+    if not rows:
+        return {"id": None, "state": "none", "files": 0, "place": None}
+    last = rows[-1]
+    return {"id": last["id"], "state": last["state"], "files": len(last["files"]), "place": last["place"]}
+
+
+def _clock(ops: Ops, visit: Visit) -> dict[str, Any]:
+    limit = ops.settings.wfsc_limit_minutes
+    return wavefront.clock_row(ops, str(visit.id)) or {"used_minutes": None, "limit_minutes": limit, "state": "not started"}

@@ -24,27 +24,11 @@ SUBARRAY = "META.SUBARRAY.NAME"
 EXP_TYPE = "META.EXPOSURE.TYPE"
 VISIT_TYPE = "META.VISIT.TYPE"
 
-# Every reference type that a step of jwst 3.0 may ask for: one that the context does not know is an error in CRDS,
-# so those that we do not make are declared "not applicable". A test holds the list to the installed jwst.
-DATA_TYPES = """
-abvegaoffset apcorr area barshadow bkg camera chromcorr collimator cubepar dark dflat disperser distortion emicorr
-extract1d fflat filteroffset flat fore fpa fringe fringefreq gain ifufore ifupost ifuslicer ipc linearity mask mrsptcorr
-mrsxartcorr msa msaoper nrm ote pastasoss pathloss photom pictureframe psf psfmask readnoise refpix regions reset rscd
-saturation sflat sirskernel speckernel specprofile specwcs superbias throughput wavecorr wavelengthrange
-""".split()
-PARAMETER_TYPES = """
-adaptivetracemodelstep alignrefsstep ami3pipeline amianalyzestep aminormalizestep assignmtwcsstep assignwcsstep
-backgroundstep badpixselfcalstep barshadowstep chargemigrationstep cleanflickernoisestep combine1dstep coron3pipeline
-cubebuildstep darkcurrentstep darkpipeline detector1pipeline dqinitstep emicorrstep extract1dstep extract2dstep
-firstframestep flatfieldstep fringestep gainscalestep groupscalestep guidercdsstep guiderpipeline hlspstep image2pipeline
-image3pipeline imprintstep ipcstep jumpstep klipstep lastframestep linearitystep masterbackgroundmosstep
-masterbackgroundstep msaflagopenstep outlierdetectionstep pathlossstep persistencestep photomstep pictureframestep
-pixelreplacestep rampfitstep refpixstep resamplespecstep resamplestep resetstep residualfringestep rscdstep saturationstep
-skymatchstep sourcecatalogstep sourcetypestep spec2pipeline spec3pipeline spectralleakstep stackrefsstep straylightstep
-superbiasstep targcentroidstep tso3pipeline tsophotometrystep tweakregstep wavecorrstep wfscombinestep wfsscontamstep
-whitelightstep
-""".split()
-REFERENCE_TYPES = (*DATA_TYPES, *(f"pars-{name}" for name in PARAMETER_TYPES))
+REFERENCE_TYPES = tuple(Path(__file__).with_name("reference_types.txt").read_text(encoding="utf-8").split())
+"""Every reference type that a step of jwst 3.0 may ask for; a test holds the list to the installed jwst.
+
+A type that a context does not know is an error in CRDS, so those that we do not make are declared "not applicable".
+"""
 
 KEYS: dict[str, tuple[str, ...]] = {  # what a file is chosen by; detector and subarray unless named here
     "abvegaoffset": (),

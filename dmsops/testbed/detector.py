@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from dmsops.testbed.nircam import FULL_PIXELS, MODEL, PIXEL_CM, DetectorModel
+from dmsops.testbed.nircam import FULL_PIXELS, MODEL, PIXEL_CM, DetectorModel, cut
 
 REFERENCE_BORDER = 4
 AMPLIFIERS = 4
@@ -23,6 +23,9 @@ RAYS_PER_CM2_SECOND = 4.0
 RAY_MEAN = 3000.0  # e-, beyond the least
 RAY_LEAST = 300.0  # e-
 ADC_MAX = 65535
+PIXELS_AT_ONCE = 1_000_000
+Ray = tuple[int, int, int, int, float]
+"""A cosmic ray: integration, group, y, x (all 0-based), electrons."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +49,8 @@ class Maps:
     reference: NDArray[np.bool_]
 
     def cut(self, area: tuple[slice, slice]) -> Maps:
-        """Cut a subarray out."""
-        return Maps(bias=self.bias[area], flat=self.flat[area], dead=self.dead[area], hot=self.hot[area], reference=self.reference[area])
+        """Cut a subarray out; the copy does not keep the full frame in memory."""
+        return Maps(**{name: getattr(self, name)[area].copy() for name in self.__slots__})
 
     def dark_rate(self, model: DetectorModel = MODEL) -> NDArray[np.float32]:
         """Give the dark current, DN/s."""
@@ -85,12 +88,12 @@ class Readings:
     ----------
     pixels : ndarray of uint16, shape (nints, ngroups, rows, columns)
         Raw DN.
-    rays : tuple of (integration, group, y, x, electrons)
-        Cosmic rays, all 0-based; ``group`` is the first that shows the ray.
+    rays : tuple of Ray
+        Cosmic rays; ``group`` is the first that shows the ray.
     """
 
     pixels: NDArray[np.uint16]
-    rays: tuple[tuple[int, int, int, int, float], ...]
+    rays: tuple[Ray, ...]
 
 
 def seed_of(*words: object) -> int:
@@ -98,7 +101,7 @@ def seed_of(*words: object) -> int:
     return zlib.crc32("|".join(map(str, words)).encode())
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def maps(detector: str, model: DetectorModel = MODEL) -> Maps:
     """Draw a detector's maps, full frame; always the same for one detector."""
     rng = np.random.default_rng(seed_of("maps", detector))
@@ -117,6 +120,12 @@ def maps(detector: str, model: DetectorModel = MODEL) -> Maps:
     )
 
 
+@lru_cache(maxsize=6)
+def maps_of(detector: str, subarray: str) -> Maps:
+    """Give a detector's maps in a subarray; those of one module's exposure stay at hand."""
+    return maps(detector) if subarray == "FULL" else maps(detector).cut(cut(detector, subarray).slices)
+
+
 def _scatter(rng: np.random.Generator, shape: tuple[int, int], fraction: float) -> NDArray[np.bool_]:
     """Choose that fraction of the pixels."""
     chosen = np.zeros(shape, dtype=np.bool_)
@@ -127,7 +136,7 @@ def _scatter(rng: np.random.Generator, shape: tuple[int, int], fraction: float) 
 def respond(linear: NDArray[np.float32], model: DetectorModel = MODEL) -> NDArray[np.float32]:
     """Bend and end the response: linear DN -> measured DN, both above the bias (inverse of m + curvature m**2)."""
     root = np.sqrt(np.float32(1) + np.float32(4 * model.curvature) * linear)
-    return np.minimum(2 * linear / (1 + root), np.float32(model.full_well))
+    return np.asarray(np.minimum(2 * linear / (1 + root), np.float32(model.full_well)), dtype=np.float32)
 
 
 def expose(
@@ -162,25 +171,46 @@ def expose(
     rng = np.random.Generator(np.random.SFC64(seed))
     rate = scene * fixed.response() + fixed.dark_rate(model) * np.float32(model.gain)
     pixels = np.empty((timing.nints, timing.ngroups, *scene.shape), dtype=np.uint16)
-    rays: list[tuple[int, int, int, int, float]] = []
-    for integration in range(timing.nints):
-        well = np.zeros(scene.shape, dtype=np.float32)
-        zero = fixed.bias + _noise(rng, scene.shape, model.reset_noise / model.gain)
-        for group in range(timing.ngroups):
-            if group and timing.gap:
-                rays += _collect(rng, well, rate, timing.frame_seconds * timing.gap, rays_per_cm2_second, (integration, group))
-            level = np.zeros(scene.shape, dtype=np.float32)
-            for _ in range(timing.frames):
-                rays += _collect(rng, well, rate, timing.frame_seconds, rays_per_cm2_second, (integration, group))
-                level += respond(well / np.float32(model.gain), model)
-            level /= timing.frames
-            level += zero
-            level += _noise(rng, scene.shape, model.read_noise / model.gain / timing.frames**0.5)
-            if full_frame:
-                level += _drift(rng, scene.shape[1], model.amplifier_drift)
-            pixels[integration, group] = np.clip(np.rint(level), 0, ADC_MAX)
-    covered = fixed.reference
-    return Readings(pixels=pixels, rays=tuple(ray for ray in rays if not covered[ray[2], ray[3]]))
+    rays: list[Ray] = []
+    together = max(1, PIXELS_AT_ONCE // scene.size)
+    for first in range(0, timing.nints, together):
+        block = pixels[first : first + together]
+        for ray in _integrate(rng, rate, fixed.bias, timing, block, rays_per_cm2_second, model, full_frame=full_frame):
+            if not fixed.reference[ray[2], ray[3]]:
+                rays.append((ray[0] + first, *ray[1:]))
+    return Readings(pixels=pixels, rays=tuple(rays))
+
+
+def _integrate(
+    rng: np.random.Generator,
+    rate: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    timing: Timing,
+    block: NDArray[np.uint16],
+    rays_per_cm2_second: float,
+    model: DetectorModel,
+    *,
+    full_frame: bool,
+) -> list[Ray]:
+    """Fill a block of integrations, all at once (many small frames would be slow one by one); give their cosmic rays."""
+    shape = (len(block), *rate.shape)
+    rays: list[Ray] = []
+    well = np.zeros(shape, dtype=np.float32)
+    zero = bias + _noise(rng, shape, model.reset_noise / model.gain)
+    for group in range(timing.ngroups):
+        if group and timing.gap:
+            rays += _collect(rng, well, rate, timing.frame_seconds * timing.gap, rays_per_cm2_second, group)
+        level = np.zeros(shape, dtype=np.float32)
+        for _ in range(timing.frames):
+            rays += _collect(rng, well, rate, timing.frame_seconds, rays_per_cm2_second, group)
+            level += respond(well / np.float32(model.gain), model)
+        level /= timing.frames
+        level += zero
+        level += _noise(rng, shape, model.read_noise / model.gain / timing.frames**0.5)
+        if full_frame:
+            level += _drift(rng, shape[2], model.amplifier_drift)
+        block[:, group] = np.clip(np.rint(level), 0, ADC_MAX)
+    return rays
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...], rms: float) -> NDArray[np.float32]:
@@ -198,14 +228,16 @@ def _collect(
     rate: NDArray[np.float32],
     seconds: float,
     rays_per_cm2_second: float,
-    when: tuple[int, int],
-) -> list[tuple[int, int, int, int, float]]:
-    """Add to the well (e-, in place) what arrives in some seconds; give the cosmic rays (covered pixels keep nothing)."""
-    well += rng.poisson(rate * np.float32(seconds))
-    rows, columns = well.shape
+    group: int,
+) -> list[Ray]:
+    """Add to the wells (e-, shape (integrations, rows, columns), in place) what arrives in some seconds; give the cosmic rays.
+
+    Pixels that get nothing at all are covered: they keep no ray either.
+    """
+    well += rng.poisson(np.broadcast_to(rate * np.float32(seconds), well.shape))
+    integrations, rows, columns = well.shape
     count = int(rng.poisson(rays_per_cm2_second * seconds * well.size * PIXEL_CM**2))
-    y, x = rng.integers(0, rows, count), rng.integers(0, columns, count)
+    i, y, x = rng.integers(0, integrations, count), rng.integers(0, rows, count), rng.integers(0, columns, count)
     electrons = (RAY_LEAST + rng.exponential(RAY_MEAN, count)).astype(np.float32)
-    light_tight = rate[y, x] == 0
-    np.add.at(well, (y, x), np.where(light_tight, np.float32(0), electrons))
-    return [(*when, int(a), int(b), round(float(e), 1)) for a, b, e in zip(y, x, electrons, strict=True)]
+    np.add.at(well, (i, y, x), np.where(rate[y, x] == 0, np.float32(0), electrons))
+    return [(int(a), group, int(b), int(c), round(float(e), 1)) for a, b, c, e in zip(i, y, x, electrons, strict=True)]

@@ -13,6 +13,7 @@ from functools import cache
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from dmsops.core import modes
 from dmsops.core.errors import BadVisit
 
 if TYPE_CHECKING:
@@ -179,10 +180,8 @@ def aperture(detector: str, subarray: str) -> Any:
     BadVisit
         The detector has no such subarray.
     """
-    base = detector.replace("LONG", "5")
-    named = {"SUB64FP1A": "NRCA3_FP1_SUB64", "SUB8FP1A": "NRCA3_FP1_SUB8", "SUB64FP1B": "NRCB4_FP1_SUB64", "SUB8FP1B": "NRCB4_FP1_SUB8"}
-    name = named.get(subarray, f"{base}_{subarray}")
-    if name not in siaf().apernames or not name.startswith(base):
+    name = modes.subarray(subarray).aperture_of(detector)
+    if name not in siaf().apernames:
         raise BadVisit(f"detector {detector} has no subarray {subarray} in the SIAF", detector=detector, subarray=subarray)
     return siaf()[name]
 
@@ -211,15 +210,3 @@ def target_aperture(exposure: Exposure) -> Any:
     if exposure.subarray == "FULL" and main in {"NRCA3", "NRCB4"}:
         return siaf()[f"{main}_FP1"]
     return aperture(main, exposure.subarray)
-
-
-FULL_FRAME_SECONDS = 10.73677
-EXTRA_ROWS = {"SUB8FP1A": 3, "SUB8FP1B": 3}
-
-
-def frame_seconds(subarray: str) -> float:
-    """Give the time between two reads of a subarray."""
-    if subarray == "FULL":
-        return FULL_FRAME_SECONDS
-    size = int("".join(c for c in subarray.removeprefix("SUB").split("FP")[0] if c.isdigit()))
-    return (size + 12) * (size + EXTRA_ROWS.get(subarray, 2)) * 1e-5

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def telemetry(visit: Visit, velocity: Callable[[datetime], NDArray[np.float64]])
     values = [_mnemonics(visit, exposure, velocity) for exposure in exposures]
     first, last = exposures[0].start.timestamp() - MARGIN_SECONDS, exposures[-1].end.timestamp() + MARGIN_SECONDS
     times = np.floor(first) + np.arange(int((last - first) * SAMPLES_PER_SECOND) + 1) / SAMPLES_PER_SECOND
-    turns = [(a.end.timestamp() + b.start.timestamp()) / 2 for a, b in zip(exposures[:-1], exposures[1:], strict=True)]
+    turns = [(a.end.timestamp() + b.start.timestamp()) / 2 for a, b in pairwise(exposures)]
     which = np.searchsorted(turns, times, side="right")
     return {name: (times, np.array([v[name] for v in values])[which]) for name in values[0]}
 

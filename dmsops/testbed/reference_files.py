@@ -7,7 +7,7 @@ made of plain astropy models, because only those may stand in a distortion file.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dmsops.core import modes
 from dmsops.testbed.crds_context import ANY, INSTRUMENT, OBSERVATORY, Reference
-from dmsops.testbed.detector import Maps, maps
+from dmsops.testbed.detector import Maps, maps_of
 from dmsops.testbed.nircam import FILTERS, MODEL, PUPILS, Cut, aperture, cut, is_long
-from dmsops.testbed.nircam import frame_seconds as seconds_of
 
 DARK_GROUPS = 3
 PHOTOM_MJY_SR = 1.5  # MJy/sr per DN/s, for every filter (ours)
@@ -74,8 +74,9 @@ def _place(detector: str, subarray: str, where: Cut) -> dict[str, Any]:
 def make_array_files(bench: Bench, detector: str, subarray: str) -> None:
     """Make every pixel-by-pixel reference of one detector and subarray."""
     where = cut(detector, subarray)
-    fixed = maps(detector).cut(where.slices)
-    match, place = (detector, subarray), _place(detector, subarray, where)
+    fixed = maps_of(detector, subarray)
+    match = (detector, ANY if subarray == "FULL" else subarray)  # the pipeline cuts other subarrays out of the full frame
+    place = _place(detector, subarray, where)
     for kind, make in ARRAY_FILES.items():
         model, facts = make(fixed, subarray)
         bench.save(model, kind, match, **place, **facts)
@@ -147,7 +148,7 @@ def _dark(fixed: Maps, subarray: str) -> tuple[Any, dict[str, Any]]:
     """Make a dark of three groups: the pipeline goes on in a straight line beyond them, which is what our dark does."""
     from stdatamodels.jwst import datamodels
 
-    seconds = seconds_of(subarray) * np.arange(1, DARK_GROUPS + 1, dtype=np.float32)
+    seconds = modes.frame_seconds(subarray) * np.arange(1, DARK_GROUPS + 1, dtype=np.float32)
     ramp = fixed.dark_rate()[None] * seconds[:, None, None]
     facts = {
         "exposure__nframes": 1,
@@ -178,7 +179,7 @@ def make_detector_files(bench: Bench, detector: str) -> None:
     module, channel = detector[3], "LONG" if is_long(detector) else "SHORT"
     place = {"instrument__detector": detector}
     distortion = datamodels.DistortionModel(model=distortion_model(full), input_units="pixel", output_units="arcsec")
-    facts = {
+    facts: dict[str, Any] = {
         "exposure__p_exptype": "NRC_IMAGE|NRC_TACQ|NRC_TACONFIRM|NRC_CORON|NRC_FOCUS|NRC_TSIMAGE|",
         "instrument__p_pupil": "".join(f"{p}|" for p in PUPILS),
         "instrument__module": module,
@@ -250,7 +251,7 @@ def _make_pipeline_parameters(bench: Bench) -> None:
     _save_parameters(bench, "pars-darkpipeline", [(ANY,)], dark)
 
 
-def _save_parameters(bench: Bench, kind: str, matches: list[tuple[str, ...]], tree: dict[str, Any]) -> None:
+def _save_parameters(bench: Bench, kind: str, matches: Sequence[tuple[str, ...]], tree: dict[str, Any]) -> None:
     import asdf
 
     name = f"jwst_{INSTRUMENT}_{kind}_0001.asdf"

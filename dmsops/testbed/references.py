@@ -1,8 +1,8 @@
 """Local calibration references: a whole CRDS cache, made from the simulated detectors, that needs no server.
 
-Two sets: *small* holds every file cut to SUB320 (rehearsals in seconds), *real* holds full frames; both hold the target
-acquisition subarray. `build` is safe to repeat and to kill: the cache appears whole, and one that is there with the same
-recipe is kept.
+Sets: *small* holds every file cut to SUB320 (rehearsals in seconds), *real* holds full frames, *small-b* and *real-b*
+the same for module B; each holds the target acquisition subarray too. `build` is safe to repeat and to kill: the cache
+appears whole, and one that is there with the same recipe is kept.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from dmsops.core.config import Settings, enter_runtime
 from dmsops.core.errors import BadInput
@@ -24,9 +24,12 @@ from dmsops.core.files import sync_folder, write_json
 from dmsops.testbed import crds_context, nircam, reference_files
 from dmsops.testbed.crds_context import write_context
 
-ReferenceSet = Literal["small", "real"]
+if TYPE_CHECKING:
+    from dmsops.core.records import Visit
+
 Progress = Callable[[int, int, str], None]
-SUBARRAY_OF: dict[str, str] = {"small": "SUB320", "real": "FULL"}
+SETS: dict[str, tuple[str, str]] = {"small": ("A", "SUB320"), "real": ("A", "FULL"), "small-b": ("B", "SUB320"), "real-b": ("B", "FULL")}
+"""Name of a set: which of NIRCam's modules, and which subarray."""
 ACQUISITION = {"A": ("NRCA3", "SUB64FP1A"), "B": ("NRCB4", "SUB64FP1B")}
 RECIPE = "recipe.json"
 EDITION = 1
@@ -38,40 +41,30 @@ class Recipe:
     """What a cache was made from."""
 
     sets: tuple[str, ...]
-    modules: tuple[str, ...]
     fingerprint: str
 
     def covers(self, other: Recipe) -> bool:
         """Say whether this cache has all that the other asks for, made the same way."""
-        return self.fingerprint == other.fingerprint and set(self.sets) >= set(other.sets) and set(self.modules) >= set(other.modules)
-
-    def union(self, other: Recipe) -> Recipe:
-        """Ask for both; a recipe of another fingerprint adds nothing but its wishes."""
-        sets, modules = {*self.sets, *other.sets}, {*self.modules, *other.modules}
-        return Recipe(sets=tuple(sorted(sets)), modules=tuple(sorted(modules)), fingerprint=self.fingerprint)
+        return self.fingerprint == other.fingerprint and set(self.sets) >= set(other.sets)
 
     def pieces(self) -> list[tuple[str, str]]:
         """List the (detector, subarray) pairs that get pixel-by-pixel references."""
-        found: list[tuple[str, str]] = []
-        for module in self.modules:
-            found += [(detector, SUBARRAY_OF[name]) for name in self.sets for detector in nircam.MODULES[module]]
-            found.append(ACQUISITION[module])
-        return found
+        chosen = [SETS[name] for name in self.sets]
+        found = {(detector, subarray) for module, subarray in chosen for detector in nircam.MODULES[module]}
+        return sorted(found | {ACQUISITION[module] for module, _ in chosen})
 
 
-def recipe(sets: Iterable[str] = ("small",), modules: Iterable[str] = ("A",)) -> Recipe:
+def recipe(sets: Iterable[str] = ("small",)) -> Recipe:
     """Say what to make.
 
     Raises
     ------
     BadInput
-        A set or a module is not known.
+        A set is not known, or none is asked for.
     """
-    chosen, sides = tuple(sorted(set(sets))), tuple(sorted(set(modules)))
-    if not chosen or not set(chosen) <= set(SUBARRAY_OF):
-        raise BadInput(f"reference sets are {' and '.join(SUBARRAY_OF)}, not {', '.join(chosen) or 'none'}", field="sets")
-    if not sides or not set(sides) <= set(nircam.MODULES):
-        raise BadInput(f"NIRCam's modules are A and B, not {', '.join(sides) or 'none'}", field="modules")
+    chosen = tuple(sorted(set(sets)))
+    if not chosen or not set(chosen) <= set(SETS):
+        raise BadInput(f"the sets of references are {', '.join(SETS)}, not {', '.join(chosen) or 'none'}", field="sets")
     facts = {
         "edition": EDITION,
         "model": asdict(nircam.MODEL),
@@ -80,23 +73,26 @@ def recipe(sets: Iterable[str] = ("small",), modules: Iterable[str] = ("A",)) ->
         "filters": sorted(nircam.FILTERS),
         "pupils": sorted(nircam.PUPILS),
     }
-    fingerprint = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    return Recipe(sets=chosen, modules=sides, fingerprint=fingerprint)
+    return Recipe(sets=chosen, fingerprint=hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest())
 
 
-def build(
-    settings: Settings, sets: Iterable[str] = ("small",), *, modules: Iterable[str] = ("A",), progress: Progress | None = None
-) -> Path:
+def sets_for(visits: Iterable[Visit]) -> tuple[str, ...]:
+    """Name the sets that some visits need: *small* for what is read as SUB320, *real* for all else but target acquisition."""
+    kinds = {subarray: name for name, (module, subarray) in SETS.items() if module == "A"}
+    readouts = {(e.subarray, r.detector[3]) for visit in visits for e in visit.exposures for r in e.readouts}
+    science = {(subarray, module) for subarray, module in readouts if "FP1" not in subarray} or {("SUB320", "A")}
+    return tuple(sorted({kinds.get(subarray, "real") + ("-b" if module == "B" else "") for subarray, module in science}))
+
+
+def build(settings: Settings, sets: Iterable[str] = ("small",), progress: Progress | None = None) -> Path:
     """Make the site's CRDS cache, or keep the one that is there if it has all that is asked for.
 
     Parameters
     ----------
     settings : Settings
         Where the cache belongs (``crds_cache``).
-    sets : iterable of {'small', 'real'}
-        Which sizes; sets and modules that the present cache has are kept in the new one.
-    modules : iterable of {'A', 'B'}
-        NIRCam's halves.
+    sets : iterable of str
+        Names of `SETS`; those that the present cache has are kept in the new one.
     progress : callable (done, total, what), optional
         Told after every detector and subarray.
 
@@ -108,9 +104,9 @@ def build(
     Raises
     ------
     BadInput
-        A set or a module is not known, or the folder holds something that is not such a cache.
+        A set is not known, or the folder holds something that is not such a cache.
     """
-    wanted = recipe(sets, modules)
+    wanted = recipe(sets)
     cache = settings.crds_cache
     cache.parent.mkdir(parents=True, exist_ok=True)
     with _alone(cache):
@@ -127,7 +123,8 @@ def build(
         enter_runtime(settings)
         folder = Path(tempfile.mkdtemp(prefix=f".{cache.name}-", suffix=".building", dir=cache.parent))
         try:
-            _make(folder, wanted if present is None else wanted.union(present), progress or _silent)
+            kept = () if present is None else present.sets
+            _make(folder, recipe({*wanted.sets, *kept} & SETS.keys()), progress or _silent)
             _swap(folder, cache)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -138,7 +135,7 @@ def read_recipe(cache: Path) -> Recipe | None:
     """Tell what a cache was made from; None if there is none of ours."""
     try:
         plain = json.loads((cache / RECIPE).read_text(encoding="utf-8"))
-        return Recipe(sets=tuple(plain["sets"]), modules=tuple(plain["modules"]), fingerprint=str(plain["fingerprint"]))
+        return Recipe(sets=tuple(plain["sets"]), fingerprint=str(plain["fingerprint"]))
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return None
 
@@ -155,7 +152,7 @@ def _make(folder: Path, wanted: Recipe, progress: Progress) -> None:
     pieces = wanted.pieces()
     detectors = sorted({detector for detector, _ in pieces})
     total = len(pieces) + 1
-    for done, (detector, subarray) in enumerate(sorted(pieces), start=1):  # sorted: a detector's maps are drawn once
+    for done, (detector, subarray) in enumerate(pieces, start=1):  # sorted: a detector's maps are drawn once
         reference_files.make_array_files(bench, detector, subarray)
         progress(done, total, f"references of {detector} {subarray}")
     for detector in detectors:

@@ -7,14 +7,15 @@ blue: their long-wave rate is chosen so that nothing saturates, whatever the sho
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dmsops.core import modes
 from dmsops.core.records import Exposure, Readout, Visit
-from dmsops.testbed import nircam
 from dmsops.testbed.detector import seed_of
 from dmsops.testbed.nircam import Cut, aperture, cut, electrons_per_second, is_long, lens_waves, optical_filter
 from dmsops.testbed.optics import Psf, point_spread
@@ -24,6 +25,7 @@ SKY_ELECTRONS = 0.1  # e-/s per pixel
 LONG_WELL_ELECTRONS = 64_000.0  # collected from a star in the long-wave channel during a ramp of four frames
 COMPANION_SPREAD_ARCSEC = 0.5
 EDGE_SHARE = 0.2
+PIXEL_ARCSEC = {"short": 0.0311, "long": 0.0630}  # one image for all detectors of a channel; their scales differ by 1 %
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,25 +60,29 @@ def field(visit: Visit, seed: int) -> tuple[Star, ...]:
     if not visit.exposures:
         return ()
     main = max(visit.exposures, key=lambda e: (len(e.readouts), e.start))
-    long_rate = LONG_WELL_ELECTRONS / (4 * nircam.frame_seconds(main.subarray))
+    long_rate = LONG_WELL_ELECTRONS / (4 * modes.frame_seconds(main.subarray))
     target = Star(ra=visit.target.ra, dec=visit.target.dec, magnitude=visit.target.magnitude, long_rate=long_rate)
     rng = np.random.default_rng(seed_of("field", visit.id, seed))
     matrix, stars = attitude(visit, main), [target]
     for readout in main.readouts:
         where = cut(readout.detector, main.subarray)
         offset = rng.uniform(-COMPANION_SPREAD_ARCSEC, COMPANION_SPREAD_ARCSEC, 2)
-        if not (readout.detector in {"NRCA3", "NRCB4"} and _is_inside(place(matrix, target, readout, where), where)):
+        if not (readout.detector in {"NRCA3", "NRCB4"} and _is_inside(place(matrix, [target], readout, where)[0], where)):
             at = aperture(readout.detector, main.subarray)
             ra, dec = telescope_to_sky(matrix, *at.idl_to_tel(*offset))
             stars.append(Star(ra=ra, dec=dec, magnitude=visit.target.magnitude, long_rate=long_rate))
     return tuple(stars)
 
 
-def place(matrix: Matrix, star: Star, readout: Readout, where: Cut) -> Image:
-    """Give where a star falls on a detector's cut under an attitude."""
+def place(matrix: Matrix, stars: Sequence[Star], readout: Readout, where: Cut) -> list[Image]:
+    """Give where stars fall on a detector's cut under an attitude, whether inside it or not."""
     full: Any = aperture(readout.detector, "FULL")
-    x, y = full.tel_to_sci(*sky_to_telescope(matrix, star.ra, star.dec))
-    return Image(star=star, x=float(x) - where.xstart, y=float(y) - where.ystart, rate=star.rate(readout))
+    seen = np.array([sky_to_telescope(matrix, star.ra, star.dec) for star in stars])
+    x, y = full.tel_to_sci(seen[:, 0], seen[:, 1])
+    return [
+        Image(star=star, x=float(column) - where.xstart, y=float(row) - where.ystart, rate=star.rate(readout))
+        for star, column, row in zip(stars, x, y, strict=True)
+    ]
 
 
 def _is_inside(image: Image, where: Cut) -> bool:
@@ -96,12 +102,12 @@ def render(visit: Visit, exposure: Exposure, readout: Readout, stars: tuple[Star
         The stars whose light reaches the cut.
     """
     where = cut(readout.detector, exposure.subarray)
-    scale = float(aperture(readout.detector, "FULL").XSciScale)
+    scale = PIXEL_ARCSEC["long" if is_long(readout.detector) else "short"]
     moves = sum(move.at <= exposure.start for move in visit.moves)
     spread = point_spread(optical_filter(readout), lens_waves(readout), scale, seed_of("mirror", visit.id), moves)
     matrix = attitude(visit, exposure)
     scene = np.full((where.ysize, where.xsize), SKY_ELECTRONS, dtype=np.float64)
-    images = [place(matrix, star, readout, where) for star in stars]
+    images = place(matrix, stars, readout, where)
     seen = tuple(image for image in images if _add(scene, image, spread))
     return scene.astype(np.float32), seen
 

@@ -1,4 +1,5 @@
 """The store's contract as a test class: a new backend subclasses it and gives a ``store`` fixture."""
+# ruff: noqa: D102 - a test's name is its sentence
 
 from __future__ import annotations
 

@@ -42,6 +42,16 @@ def counts_by_kind(ops: Ops) -> list[Row]:
     )
 
 
+def remaining_seconds(ops: Ops, workflow_dataset: str) -> float:
+    """Estimate the work that a workflow's steps still are, over the site's workers, if what failed were rescued now.
+
+    The sum of declared run times (ours): steps planned later are not in it, a running one counts in full.
+    """
+    query = sa.select(step.c.kind, sa.func.count().label("n")).join(workflow, workflow.c.id == step.c.workflow_id)
+    left = query.where(workflow.c.dataset == workflow_dataset, step.c.state.not_in(_GOOD)).group_by(step.c.kind)
+    return float(sum(r["n"] * kind_named(r["kind"]).estimate_seconds for r in _rows(ops, left))) / ops.settings.workers
+
+
 def workflows(ops: Ops) -> list[Row]:
     """Give each workflow with its counts: total, good, running, failed, open."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from dmsops.core.people import Person, Role, put_person
 from dmsops.ops import Ops, connect, create_site
+from dmsops.wfsc.clock import start_clock
 from dmsops.workflow import blackboard, lease
 from dmsops.workflow.steps import Diagnosis, Job, Outcome, StepSpec, step
 
@@ -33,14 +34,18 @@ def deliver(ops: Ops, job: Job) -> Outcome:
     return Outcome()
 
 
+def enrol(ops: Ops) -> None:
+    """Add a lead, an operator and a viewer, all with the same password."""
+    with ops.db.begin() as c:
+        for name, role in (("lena", Role.LEAD), ("otto", Role.OPERATOR), ("vera", Role.VIEWER)):
+            put_person(c, name, role, PASSWORD)
+
+
 def empty(folder: Path, **settings: Any) -> Ops:
     """A site with people and nothing else."""
     create_site(folder, lead="lena", **settings)
     ops = connect(folder, operator=TESTER)
-    with ops.db.begin() as c:
-        put_person(c, "lena", Role.LEAD, PASSWORD)
-        put_person(c, "otto", Role.OPERATOR, PASSWORD)
-        put_person(c, "vera", Role.VIEWER, PASSWORD)
+    enrol(ops)
     return ops
 
 
@@ -95,15 +100,22 @@ def fail(ops: Ops, item: lease.Claim, sentence: str = "reference file jwst_nirca
         lease.fail(c, ops, "toy-engine", item, why, f"{item.kind} | ReferenceMissing | fetch")
 
 
-def full(folder: Path, **settings: Any) -> Ops:
-    """A site with failed, running, ready, waiting and done steps."""
-    ops = empty(folder, **settings)
+def fill(ops: Ops) -> None:
+    """Bring a visit to where steps have failed, run, are ready, wait and are done."""
     plan(ops)
     for item in claim(ops, 7):
         finish(ops, item)
-    first, second, third, *rest = claim(ops, 5)
+    first, second, third, *_ = claim(ops, 5)
     fail(ops, first)
     fail(ops, second)
     finish(ops, third)
     lease.sign_on(ops, 2)
+
+
+def full(folder: Path, **settings: Any) -> Ops:
+    """A site with failed, running, ready, waiting and done steps, and a clock 34 minutes old."""
+    ops = empty(folder, **settings)
+    fill(ops)
+    with ops.db.begin() as c:
+        start_clock(c, ops, VISIT, ops.clock.now() - timedelta(minutes=34))
     return ops

@@ -151,3 +151,11 @@ def test_no_committed_text_names_a_place_of_one_machine():
     ]
     pattern = re.compile(r"(?<![\w.])/(?:work|root|tmp/brief)/")
     assert [str(p.relative_to(ROOT)) for p in texts if p.exists() and pattern.search(p.read_text(encoding="utf-8"))] == []
+
+
+def test_the_house_page_draws_the_floors_that_are_checked():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    checked = [set(re.findall(r"\w+", layer)) for layer in contracts[0]["layers"]]
+    drawing = re.search(r"```text\n(.*?)```", (ROOT / "docs/explanation/house.md").read_text(encoding="utf-8"), re.DOTALL).group(1)
+    drawn = [set(re.findall(r"\b[a-z]+\b(?!/)", line.removeprefix("doors"))) for line in drawing.splitlines()]
+    assert drawn == [layer for layer in checked if layer != {"testing", "migrations"}]

@@ -70,6 +70,11 @@ def detectors_of(configuration: str) -> tuple[str, ...]:
     return tuple(_found("configurations", configuration, "detector configuration"))
 
 
+def knows_optics(light: str, pupil: str) -> bool:
+    """Say whether NIRCam has that filter and that pupil element, by their header names."""
+    return light in _nircam()["filters"] and pupil in _nircam()["pupils"]
+
+
 def frame_seconds(name: str) -> float:
     """Give the time to read one frame of a subarray, seconds."""
     return subarray(name).frame_seconds

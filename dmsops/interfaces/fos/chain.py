@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from dmsops.core.errors import BadDelivery
 from dmsops.interfaces.fos import layout
 
+BLOCK = 1 << 14
+"""Packets whose headers are gathered at once: keeps what is in memory small beside the file."""
 SMALLEST = layout.PRIMARY.size + layout.TIME.size + layout.CHECK.size
 
 
@@ -30,11 +32,13 @@ class Chain:
 
     def heads(self, dtype: np.dtype[np.void]) -> NDArray[np.void]:
         """Gather the first bytes of every packet as records; bytes past a packet's end read as zero."""
-        size = dtype.itemsize
-        places = self.starts[:, None] + np.arange(size)
-        inside = places < self.ends[:, None]
-        gathered = np.where(inside, self.content[np.minimum(places, len(self.content) - 1)], 0).astype(np.uint8)
-        return np.ascontiguousarray(gathered).view(dtype).reshape(-1)
+        gathered = np.empty((len(self.starts), dtype.itemsize), dtype=np.uint8)
+        for first in range(0, len(gathered), BLOCK):
+            part = slice(first, first + BLOCK)
+            places = self.starts[part, None] + np.arange(dtype.itemsize)
+            inside = places < self.ends[part, None]
+            gathered[part] = np.where(inside, self.content[np.minimum(places, len(self.content) - 1)], 0)
+        return gathered.view(dtype).reshape(-1)
 
     def sound(self) -> NDArray[np.bool_]:
         """Say of every packet whether its CRC-32 agrees."""

@@ -37,7 +37,10 @@ class Oem:
 
 def make_exposure(activity="04", number=1, *, at=0.0, exp_type="NRC_IMAGE", detectors=("NRCA3", "NRCALONG"), index=1, total=2, **more):
     """One exposure of the test visit, `at` seconds after its first."""
-    readouts = tuple(Readout(detector=d, filter="F356W" if d.endswith("LONG") else "F212N", pupil="CLEAR" if d.endswith("LONG") else "WLM8") for d in detectors)
+    readouts = tuple(
+        Readout(detector=d, filter="F356W" if d.endswith("LONG") else "F212N", pupil="CLEAR" if d.endswith("LONG") else "WLM8")
+        for d in detectors
+    )
     nints, ngroups = more.pop("nints", 2), more.pop("ngroups", 4)
     elapsed = (nints * ngroups + nints - 1) * FRAME_SECONDS
     return Exposure(

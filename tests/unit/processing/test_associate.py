@@ -67,7 +67,9 @@ def test_the_steps_name_their_members_and_products(tmp_path, readings, sensing_v
     }
     singles = [s for s in made.spawn if s.kind == "processing.image2"]
     assert {len(s.needs) for s in singles} == {2}
-    assert {s.makes[0] for s in singles if "05_00002" in s.dataset} == {f"jw02726402001_03105_00002_{d}_cal.fits" for d in ("nrca3", "nrcalong")}
+    assert {s.makes[0] for s in singles if "05_00002" in s.dataset} == {
+        f"jw02726402001_03105_00002_{d}_cal.fits" for d in ("nrca3", "nrcalong")
+    }
 
 
 def test_what_was_not_received_is_in_no_association(tmp_path, readings, sensing_visit):
@@ -130,7 +132,14 @@ def test_rows_are_those_that_the_pool_maker_makes_from_the_real_files(tmp_path, 
     visit = build.visit(tuple(build.exposure(number=n, index=n, at=60 * n, detectors=("NRCA3",)) for n in (1, 2)))
     for exposure in visit.exposures:
         model, _ = make_level1b(
-            build.telemetry(), visit, exposure, exposure.readouts[0], ephemeris=oem, samples={}, frame_seconds=build.frame_seconds, pedigree=pedigree
+            build.telemetry(),
+            visit,
+            exposure,
+            exposure.readouts[0],
+            ephemeris=oem,
+            samples={},
+            frame_seconds=build.frame_seconds,
+            pedigree=pedigree,
         )
         save(model, tmp_path)
     real = mkpool([str(path) for path in sorted(tmp_path.glob("*_uncal.fits"))])

@@ -17,7 +17,14 @@ def make(telemetry, visit, oem, pedigree, *, samples=None, detector=0):
     exposure = visit.exposures[0]
     frame_seconds = (320 + 12) * (320 + 2) * 1e-5
     return make_level1b(
-        telemetry, visit, exposure, exposure.readouts[detector], ephemeris=oem, samples=samples or {}, frame_seconds=frame_seconds, pedigree=pedigree
+        telemetry,
+        visit,
+        exposure,
+        exposure.readouts[detector],
+        ephemeris=oem,
+        samples=samples or {},
+        frame_seconds=frame_seconds,
+        pedigree=pedigree,
     )
 
 
@@ -41,15 +48,52 @@ def test_the_header_keeps_its_contract(tmp_path, telemetry, visit, oem, pedigree
     with fits.open(save(model, tmp_path)) as file:
         head, sci = file[0].header, file["SCI"].header
     expected = {
-        "FILENAME": "jw02726402001_03104_00001_nrca3_uncal.fits", "TELESCOP": "JWST", "INSTRUME": "NIRCAM", "DETECTOR": "NRCA3",
-        "MODULE": "A", "CHANNEL": "SHORT", "FILTER": "F212N", "PUPIL": "WLM8", "EXP_TYPE": "NRC_IMAGE", "READPATT": "RAPID",
-        "PROGRAM": "02726", "OBSERVTN": "402", "VISIT": "001", "VISIT_ID": "02726402001", "VISITGRP": "03", "SEQ_ID": "1", "ACT_ID": "04",
-        "EXPOSURE": "1", "OBS_ID": "V02726402001P0000000003104", "VISITYPE": "PRIME_WFSC_SENSING_ONLY", "VISITSTA": "SUCCESSFUL",
-        "PATTTYPE": "WFSC", "PATT_NUM": 1, "NUMDTHPT": 2, "NINTS": 2, "NGROUPS": 4, "SUBARRAY": "SUB320", "APERNAME": "NRCA3_SUB320",
-        "SDP_VER": "DMSOps 0.1.0", "PRD_VER": "PRDOPSSOC-075", "OSF_FILE": "2022338042704786_001_osf.xml", "DATAPROB": False,
-        "ENG_QUAL": "SUSPECT", "ENGQLPTG": "PLANNED", "PCS_MODE": "FINEGUIDE", "GS_RA": 80.2, "TARG_RA": 80.0, "NEXPOSUR": 2, "EXPCOUNT": 1,
-        "DATE-OBS": "2022-12-04", "TIME-OBS": "03:52:00.000", "FASTAXIS": -1, "SLOWAXIS": 2, "SCA_NUM": 483, "TITLE": "Wavefront maintenance",
-    }  # fmt: skip
+        "FILENAME": "jw02726402001_03104_00001_nrca3_uncal.fits",
+        "TELESCOP": "JWST",
+        "INSTRUME": "NIRCAM",
+        "DETECTOR": "NRCA3",
+        "MODULE": "A",
+        "CHANNEL": "SHORT",
+        "FILTER": "F212N",
+        "PUPIL": "WLM8",
+        "EXP_TYPE": "NRC_IMAGE",
+        "READPATT": "RAPID",
+        "PROGRAM": "02726",
+        "OBSERVTN": "402",
+        "VISIT": "001",
+        "VISIT_ID": "02726402001",
+        "VISITGRP": "03",
+        "SEQ_ID": "1",
+        "ACT_ID": "04",
+        "EXPOSURE": "1",
+        "OBS_ID": "V02726402001P0000000003104",
+        "VISITYPE": "PRIME_WFSC_SENSING_ONLY",
+        "VISITSTA": "SUCCESSFUL",
+        "PATTTYPE": "WFSC",
+        "PATT_NUM": 1,
+        "NUMDTHPT": 2,
+        "NINTS": 2,
+        "NGROUPS": 4,
+        "SUBARRAY": "SUB320",
+        "APERNAME": "NRCA3_SUB320",
+        "SDP_VER": "DMSOps 0.1.0",
+        "PRD_VER": "PRDOPSSOC-075",
+        "OSF_FILE": "2022338042704786_001_osf.xml",
+        "DATAPROB": False,
+        "ENG_QUAL": "SUSPECT",
+        "ENGQLPTG": "PLANNED",
+        "PCS_MODE": "FINEGUIDE",
+        "GS_RA": 80.2,
+        "TARG_RA": 80.0,
+        "NEXPOSUR": 2,
+        "EXPCOUNT": 1,
+        "DATE-OBS": "2022-12-04",
+        "TIME-OBS": "03:52:00.000",
+        "FASTAXIS": -1,
+        "SLOWAXIS": 2,
+        "SCA_NUM": 483,
+        "TITLE": "Wavefront maintenance",
+    }
     assert {key: head.get(key) for key in expected} == expected
     assert head["NWFSEST"] > head["EXPEND"]
     assert sci["EPH_TYPE"] == "Predicted"

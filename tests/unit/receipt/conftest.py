@@ -8,16 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from dmsops.core.clock import SimulatedClock
-from dmsops.core.people import Person, Role
-from dmsops.ops import Ops, connect, create_site
+from dmsops.ops import Ops
 from dmsops.testing.deliveries import START, small_visit, write_delivery
+from dmsops.testing.sites import small_site
 
 
 @pytest.fixture
 def ops(tmp_path: Path) -> Iterator[Ops]:
-    site = create_site(tmp_path / "site", lead="tester")
-    opened = connect(site, operator=Person("tester", Role.LEAD), clock=SimulatedClock(START + timedelta(hours=2)))
+    opened = small_site(tmp_path / "site", START + timedelta(hours=2))
     yield opened
     opened.db.dispose()
 

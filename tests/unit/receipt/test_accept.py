@@ -62,7 +62,10 @@ def test_the_receipt_clock_is_the_time_of_the_announcement(ops: Ops, folder: Pat
 
 def test_the_files_of_a_visit_are_found_by_kind(ops: Ops, folder: Path) -> None:
     accept(ops, folder)
-    found = {kind: [r["name"] for r in queries.files_released(ops, kind, VISIT)] for kind in ("science", "engineering", "osf", "ephemeris", "plan")}
+    found = {
+        kind: [r["name"] for r in queries.files_released(ops, kind, VISIT)]
+        for kind in ("science", "engineering", "osf", "ephemeris", "plan")
+    }
     assert {name for names in found.values() for name in names} == set(delivered_names(folder))
     assert len(found["science"]) == 2
     assert queries.files_released(ops, "science", "02726403001") == []
@@ -72,7 +75,7 @@ def test_the_parts_of_a_visit_are_indexed(ops: Ops, folder: Path) -> None:
     accept(ops, folder)
     parts = queries.parts_of(ops, VISIT)
     assert [(p["exposure"], p["detector"], p["complete"]) for p in parts] == [
-        (f"jw{VISIT}_03104_0000{n}", d, True) for n in (1, 2) for d in ("nrca3", "nrca4")
+        (f"jw{VISIT}_03104_0000{n}", d, True) for n in (1, 2) for d in ("NRCA3", "NRCA4")
     ]
 
 
@@ -114,8 +117,7 @@ FAULTS: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("victim", range(6))
+@pytest.mark.parametrize(("fault", "victim"), [*((fault, 2) for fault in FAULTS), *(("sum", victim) for victim in (0, 1, 3, 4, 5))])
 def test_a_faulty_file_is_kept_apart_and_the_others_go_on(ops: Ops, folder: Path, fault: str, victim: int) -> None:
     name = delivered_names(folder)[victim]
     FAULTS[fault](folder / name)
@@ -237,7 +239,7 @@ def test_an_unusable_manifest_puts_the_whole_delivery_into_quarantine(ops: Ops, 
     text = (folder / MANIFEST).read_text()
     (folder / MANIFEST).write_text(BROKEN_MANIFESTS[field](text))
     for _ in range(2):
-        with pytest.raises(BadDelivery, match="manifest.json") as caught:
+        with pytest.raises(BadDelivery, match=r"manifest\.json") as caught:
             accept(ops, folder)
         assert "P04" in caught.value.remedy
     listed = queries.deliveries(ops)
@@ -252,7 +254,7 @@ def test_an_unusable_manifest_puts_the_whole_delivery_into_quarantine(ops: Ops, 
 
 def test_a_delivery_without_manifest_is_quarantined_and_a_folder_that_is_not_there_is_not(ops: Ops, folder: Path) -> None:
     (folder / MANIFEST).unlink()
-    with pytest.raises(BadDelivery, match="manifest.json"):
+    with pytest.raises(BadDelivery, match=r"manifest\.json"):
         accept(ops, folder)
     with pytest.raises(NotFound, match="D9999"):
         accept(ops, folder.parent / "D9999")

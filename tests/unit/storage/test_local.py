@@ -82,8 +82,11 @@ def test_a_killed_writer_never_leaves_half_an_object(tmp_path: Path) -> None:
     source = tmp_path / "frames.out"
     source.write_bytes(bytes(range(256)) * 40_000)
     sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
-    script = "import sys; from pathlib import Path; from dmsops.storage import LocalStore\nprint('go', flush=True)\nLocalStore(Path(sys.argv[1])).put(Path(sys.argv[2]))"
-    for turn in range(6):
+    script = (
+        "import sys; from pathlib import Path; from dmsops.storage import LocalStore\n"
+        "print('go', flush=True)\nLocalStore(Path(sys.argv[1])).put(Path(sys.argv[2]))"
+    )
+    for turn in range(4):
         store = LocalStore(tmp_path / f"store{turn}")
         child = subprocess.Popen([sys.executable, "-c", script, str(store.root), str(source)], stdout=subprocess.PIPE, text=True)
         assert child.stdout is not None

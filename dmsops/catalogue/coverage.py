@@ -1,0 +1,53 @@
+"""Where, when and in what light: a product's header as CAOM position, energy and time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dmsops.catalogue.bands import band_of, bandpass_name
+from dmsops.catalogue.headers import Header
+from dmsops.catalogue.polygon import counter_clockwise, read_region
+
+_MICROMETRE = 1e-6
+
+
+def position_of(head: Header) -> Any:
+    """Give the footprint, turned counter-clockwise; None without a readable S_REGION."""
+    import caom2
+    from caom2.shape import MultiPolygon, Polygon, SegmentType, Vertex
+
+    vertices = read_region(head.region)
+    if not vertices:
+        return None
+    vertices = counter_clockwise(vertices)
+    kinds = [SegmentType.MOVE] + [SegmentType.LINE] * (len(vertices) - 1)
+    drawn = [Vertex(ra, dec, kind) for (ra, dec), kind in zip(vertices, kinds, strict=True)]
+    drawn.append(Vertex(*vertices[0], SegmentType.CLOSE))
+    points = [caom2.Point(ra, dec) for ra, dec in vertices]
+    return caom2.Position(bounds=Polygon(points, MultiPolygon(drawn)))
+
+
+def energy_of(head: Header) -> Any:
+    """Give the band in metres; None when filter and pupil are not known to us."""
+    import caom2
+    from caom2.shape import SubInterval
+
+    band = band_of(head.instrument, head.light, head.pupil)
+    if band is None:
+        return None
+    lower, upper = (edge * _MICROMETRE for edge in band)
+    energy = caom2.Energy(bounds=caom2.Interval(lower, upper, [SubInterval(lower, upper)]))
+    energy.bandpass_name = bandpass_name(head.light, head.pupil) or None
+    energy.energy_bands.add(caom2.EnergyBand.INFRARED)
+    return energy
+
+
+def time_of(head: Header) -> Any:
+    """Give the time span in MJD and the exposure in seconds; None without start and end, or when they are reversed."""
+    import caom2
+    from caom2.shape import SubInterval
+
+    if head.start is None or head.end is None or head.end < head.start:
+        return None
+    span = caom2.Interval(head.start, head.end, [SubInterval(head.start, head.end)])
+    return caom2.Time(bounds=span, exposure=head.seconds)

@@ -1,0 +1,77 @@
+"""CAOM 2.4 XML: written, held against the schema, and read back without letting the document reach outside."""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from dmsops.catalogue.library import quiet_library
+from dmsops.core.errors import BadInput
+
+if TYPE_CHECKING:
+    from caom2 import Observation
+
+
+@quiet_library()
+def to_xml(observation: Observation) -> bytes:
+    """Write an observation, the same bytes each time; the schema is not asked (see `schema_fault`)."""
+    from caom2.obs_reader_writer import CAOM24, ObservationWriter
+    from lxml import etree
+
+    stream = io.BytesIO()
+    ObservationWriter(validate=False).write(observation, stream)
+    root = etree.fromstring(stream.getvalue(), etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=True))
+    # The library keeps keywords, members and inputs in sets, whose order changes from process to process.
+    for unordered in root.iter(*(f"{CAOM24}{name}" for name in ("keywords", "members", "inputs"))):
+        unordered[:] = sorted(unordered, key=lambda element: element.text or "")
+    document: bytes = etree.tostring(root.getroottree(), pretty_print=True, encoding="UTF-8", xml_declaration=True)
+    return document
+
+
+@quiet_library()
+def from_xml(document: bytes, *, source: str = "observation.xml") -> Observation:
+    """Read an observation.
+
+    Raises
+    ------
+    BadInput
+        The document has a DOCTYPE, is no CAOM 2.4, or does not follow the schema.
+    """
+    from caom2.obs_reader_writer import ObservationReader
+
+    fault = schema_fault(document)
+    if fault is not None:
+        raise BadInput(f"{source}: {fault}", file=source)
+    try:
+        return ObservationReader(validate=False).read(io.BytesIO(document))
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise BadInput(f"{source}: {error}", file=source) from None
+
+
+def schema_fault(document: bytes) -> str | None:
+    """Hold a document against the CAOM-2.4 schema; give the first fault in words, or None."""
+    from lxml import etree
+
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        tree = etree.fromstring(document, parser).getroottree()
+    except etree.XMLSyntaxError as error:
+        return f"is no XML: {error}"
+    if getattr(tree.docinfo, "doctype", ""):
+        return "has a DOCTYPE, which is not allowed"
+    schema = _schema()
+    if schema.validate(tree):
+        return None
+    first = schema.error_log[0]
+    return f"line {first.line}: {first.message}"
+
+
+@cache
+def _schema() -> Any:
+    from importlib.resources import as_file, files
+
+    from lxml import etree
+
+    with as_file(files("caom2").joinpath("data", "CAOM-2.4.xsd")) as path:
+        return etree.XMLSchema(etree.parse(path, etree.XMLParser(no_network=True)))

@@ -1,0 +1,47 @@
+"""Sizes of a rehearsal: the visit as it was flown, or the same visit on subarrays, for small machines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Literal
+
+from dmsops.core.modes import frame_seconds
+from dmsops.core.records import Exposure, Visit
+from dmsops.testbed.osslog import JITTER_NOTE
+
+Size = Literal["small", "real"]
+SMALL_SUBARRAY = "SUB320"
+SMALL_JITTER_NINTS = 10
+
+
+def as_size(visit: Visit, size: Size) -> Visit:
+    """Give a visit the size of a rehearsal.
+
+    ``real`` is the visit as given. ``small`` (ours) reads the 320 x 320 pixel subarray of every detector in place of
+    its full frame, and 10 integrations of a jitter exposure. Start times stay as they were; durations shrink with
+    the time to read a frame.
+    """
+    if size == "real":
+        return visit
+    return replace(visit, exposures=tuple(_small(e) for e in visit.exposures))
+
+
+def detector_frames(visit: Visit) -> int:
+    """Count the frames of a visit's images: detectors x integrations x groups, without acquisition and jitter."""
+    images = (e for e in visit.exposures if not e.exp_type.endswith("_TACQ") and e.dms_note != JITTER_NOTE)
+    return sum(len(e.readouts) * e.nints * e.ngroups for e in images)
+
+
+def _small(exposure: Exposure) -> Exposure:
+    if exposure.subarray == "FULL":
+        return _shortened(replace(exposure, subarray=SMALL_SUBARRAY), frame_seconds(SMALL_SUBARRAY) / frame_seconds("FULL"))
+    if exposure.dms_note == JITTER_NOTE and exposure.nints > SMALL_JITTER_NINTS:
+        return _shortened(replace(exposure, nints=SMALL_JITTER_NINTS), SMALL_JITTER_NINTS / exposure.nints)
+    return exposure
+
+
+def _shortened(exposure: Exposure, factor: float) -> Exposure:
+    elapsed = round(exposure.exposure_seconds * factor, 3)
+    photons = round(exposure.photon_seconds * factor, 3)
+    return replace(exposure, exposure_seconds=elapsed, photon_seconds=photons, end=exposure.start + timedelta(seconds=elapsed))

@@ -1,0 +1,48 @@
+"""What wavefront support knows, as plain rows for eyes; nothing here changes anything."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from dmsops.core.db import reading
+from dmsops.wfsc.clock import ClockReading
+from dmsops.wfsc.tables import wfsc_delivery
+from dmsops.wfsc.watch import clocks
+
+if TYPE_CHECKING:
+    from dmsops.ops import Ops
+
+
+def deliveries(ops: Ops, visit: str | None = None) -> list[dict[str, Any]]:
+    """Give the hand-overs to WSS, of one visit or all, oldest first."""
+    query = sa.select(wfsc_delivery).order_by(wfsc_delivery.c.prepared_at, wfsc_delivery.c.id)
+    with reading(ops.db) as c:
+        return [dict(row) for row in c.execute(query if visit is None else query.where(wfsc_delivery.c.visit == visit)).mappings()]
+
+
+def clock_rows(ops: Ops) -> list[dict[str, Any]]:
+    """Give the clocks as rows: visit, started_at, due, stopped_at, used_minutes, limit_minutes, state, words."""
+    return [_row(reading_) for reading_ in clocks(ops)]
+
+
+def clock_row(ops: Ops, visit: str) -> dict[str, Any] | None:
+    """Give one visit's clock as a row, or None when it has none."""
+    return next((row for row in clock_rows(ops) if row["visit"] == visit), None)
+
+
+def _row(clock: ClockReading) -> dict[str, Any]:
+    minute = timedelta(minutes=1)
+    limit = clock.due - clock.started_at
+    return {
+        "visit": clock.visit,
+        "started_at": clock.started_at,
+        "due": clock.due,
+        "stopped_at": clock.stopped_at,
+        "used_minutes": round((limit - clock.remaining) / minute, 2),
+        "limit_minutes": limit / minute,
+        "state": clock.state.value,
+        "words": clock.words,
+    }

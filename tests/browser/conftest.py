@@ -1,0 +1,100 @@
+"""A real server on a site with toy steps, and a real browser that notes every page error and every request."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dmsops.ops import Ops
+from tests.browser import toy_site
+
+ROOT = Path(__file__).resolve().parents[2]
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync",
+]  # fmt: skip
+PATIENCE_MS = 30_000
+"""How long a loaded machine may take; nothing waits this long when all is well."""
+
+
+@dataclass(slots=True)
+class Desk:
+    """A person's browser at the boards."""
+
+    page: Any
+    address: str
+    mistakes: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+
+    def sign_in(self, name: str, path: str = "/owl", password: str = toy_site.PASSWORD) -> None:
+        self.page.goto(self.address + path)
+        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_role("button", name="Sign in").click()
+
+
+@pytest.fixture(scope="session")
+def browser(require: Callable[[str], Path]) -> Iterator[Any]:
+    """The machine's own browser, without a window."""
+    program = require("chromium")
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(program), args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
+    """A rehearsal site with steps in every state."""
+    ops = toy_site.full(tmp_path_factory.mktemp("boards") / "site", mode="rehearsal", name="string one")
+    yield ops
+    ops.db.dispose()
+
+
+@pytest.fixture(scope="module")
+def server(toy: Ops, require: Callable[[str], Path]) -> Iterator[subprocess.Popen[str]]:
+    """The real server, in a process of its own; the first line it writes says where it is."""
+    require("chromium")
+    command = [sys.executable, "-m", "tests.browser.serve_toy", "--site", str(toy.settings.site), "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def address(server: subprocess.Popen[str]) -> str:
+    """Where the server is."""
+    assert server.stdout is not None
+    line = server.stdout.readline()
+    assert "http://127.0.0.1:" in line, "the server did not start"
+    return line.split(": ", 1)[1].split("/ ")[0]
+
+
+@pytest.fixture
+def desk_of(browser: Any, address: str) -> Iterator[Callable[..., Desk]]:
+    """Open a fresh browser window; at the end no page error and no request off this machine may have been seen."""
+    desks: list[Desk] = []
+
+    def open_(width: int = 1440, height: int = 900) -> Desk:
+        context = browser.new_context(viewport={"width": width, "height": height})
+        context.set_default_timeout(PATIENCE_MS)
+        desk = Desk(context.new_page(), address)
+        here = (address, address.replace("http", "ws"), "data:", "blob:")
+        desk.page.on("pageerror", lambda error: desk.mistakes.append(str(error)))
+        desk.page.on("request", lambda request: None if request.url.startswith(here) else desk.strangers.append(request.url))
+        desks.append(desk)
+        return desk
+
+    yield open_
+    for desk in desks:
+        desk.page.context.close()
+        assert not desk.mistakes
+        assert not desk.strangers

@@ -1,0 +1,144 @@
+"""The workflow board in a real browser, before a real server."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+import pytest
+
+from dmsops.workflow import queries
+from tests.browser import toy_site
+
+sync_api = pytest.importorskip("playwright.sync_api")
+sync_api.expect.set_options(timeout=30_000)
+expect = sync_api.expect
+
+
+def row(desk, step_id):
+    return desk.page.locator(".tabulator-row").filter(has=desk.page.locator('[tabulator-field="id"]', has_text=re.compile(f"^{step_id}$")))
+
+
+def failed(ops):
+    return [r["id"] for r in queries.steps(ops, states=("failed",))]
+
+
+def test_nothing_is_shown_without_a_sign_in(desk_of):
+    desk = desk_of()
+    desk.sign_in("otto", password="guess")
+    expect(desk.page.get_by_role("alert")).to_contain_text("Name or password is wrong")
+    desk.page.goto(desk.address + "/owl")
+    expect(desk.page).to_have_url(re.compile("/login"))
+    expect(desk.page.locator(".tabulator-row")).to_have_count(0)
+
+
+def test_the_board_opens_live_with_what_needs_a_person_first(desk_of, toy):
+    desk = desk_of()
+    desk.sign_in("vera")
+    expect(desk.page.locator(".tabulator-row").first).to_contain_text("failed")
+    expect(desk.page.locator("#link")).to_have_text("live")
+    expect(desk.page.locator(".band")).to_contain_text("REHEARSAL")
+    expect(desk.page.locator("#utc")).to_contain_text(re.compile(r"\d\d:\d\d:\d\dUTC \d{4}-\d{3}"))
+    expect(desk.page.locator("#deadline")).to_contain_text(f"V{toy_site.VISIT}")
+    expect(desk.page.locator('[data-board="owl"]')).to_have_text(f"▲{len(failed(toy))}")
+    expect(desk.page.locator(".key-rescue button")).to_be_disabled()
+    expect(desk.page.get_by_text("needs the role operator; you are viewer")).to_be_visible()
+    expect(desk.page.get_by_label(re.compile("04102_00001_nrca1: failed"))).to_be_visible()
+
+
+def test_filter_keys_drawer_and_address_work_together(desk_of, toy):
+    desk, step = desk_of(), failed(toy)[1]
+    desk.sign_in("otto")
+    expect(desk.page.locator(".tabulator-row")).to_have_count(len(toy_site.specs()))
+    desk.page.keyboard.press("/")
+    desk.page.keyboard.type("00001_nrca2")
+    desk.page.keyboard.press("Enter")
+    expect(desk.page.locator(".tabulator-row")).to_have_count(4)
+    desk.page.keyboard.press("Escape")
+    desk.page.keyboard.press("j")
+    desk.page.keyboard.press("Enter")
+    expect(desk.page.get_by_role("heading", name=f"Step {step}: Remove detector effects")).to_be_visible()
+    expect(desk.page.locator("#drawer")).to_contain_text("ERROR - reference file")
+    expect(desk.page).to_have_url(re.compile(f"text=00001_nrca2&step={step}$"))
+    other = desk_of()
+    other.sign_in("vera", desk.page.url.removeprefix(desk.address))
+    expect(other.page.get_by_role("heading", name=f"Step {step}:")).to_be_visible()
+    expect(other.page.locator(".tabulator-row")).to_have_count(4)
+    desk.page.keyboard.press("Escape")
+    expect(desk.page.locator("#drawer")).to_be_hidden()
+    desk.page.keyboard.press("?")
+    expect(desk.page.get_by_role("heading", name="Keys")).to_be_visible()
+
+
+def test_changes_arrive_by_themselves_and_the_selection_stays(desk_of, toy):
+    desk, step = desk_of(), failed(toy)[0]
+    desk.sign_in("otto")
+    row(desk, step).locator("input[type=checkbox]").click()
+    expect(desk.page.locator(".key-rescue button")).to_have_text("Rescue 1 selected…")
+    item = toy_site.claim(toy, 1)[0]
+    expect(row(desk, item.step_id)).to_contain_text("running")
+    toy_site.finish(toy, item)
+    expect(row(desk, item.step_id)).to_contain_text("done")
+    expect(row(desk, step)).to_have_class(re.compile("tabulator-selected"))
+    expect(desk.page.locator(".key-rescue button")).to_have_text("Rescue 1 selected…")
+
+
+def test_a_failed_step_is_rescued_with_reason_count_and_receipt(desk_of, toy):
+    desk, (step, *others) = desk_of(), failed(toy)
+    desk.sign_in("otto")
+    row(desk, step).locator("input[type=checkbox]").click()
+    expect(desk.page.locator(".key-rescue button")).to_have_text("Rescue 1 selected…")
+    desk.page.keyboard.press("r")
+    expect(desk.page.get_by_role("heading", name="Rescue: 1 step runs again")).to_be_visible()
+    confirm = desk.page.locator(".key-confirm button")
+    expect(confirm).to_be_disabled()
+    desk.page.locator(".key-reason input").fill("reference fetched by hand")
+    expect(desk.page.get_by_text("Type 1 to confirm.")).to_be_visible()
+    desk.page.locator(".key-count input").fill("1")
+    expect(confirm).to_be_enabled()
+    confirm.click()
+    expect(desk.page.locator("#said")).to_contain_text("1 step will run again. Journal line")
+    expect(row(desk, step)).to_contain_text("ready")
+    assert queries.step_row(toy, step)["state"] == "ready"
+    assert failed(toy) == others
+    line = queries.rescues(toy)[0]
+    assert (line["actor"], line["reason"]) == ("otto", "reference fetched by hand")
+    expect(desk.page.locator("#said")).to_contain_text(str(line["seq"]))
+
+
+def test_a_phone_keeps_number_state_age_and_the_rehearsal_band(desk_of):
+    desk = desk_of(390, 844)
+    desk.sign_in("otto")
+    titles = desk.page.locator(".tabulator-col-title").filter(visible=True).filter(has_text=re.compile(r"\w"))
+    expect(titles).to_have_text(["state", "step", "since"])
+    assert desk.page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect(desk.page.locator(".rail")).to_be_hidden()
+    desk.page.locator("#menu").click()
+    expect(desk.page.locator(".rail")).to_be_visible()
+    desk.page.locator("#menu").click()
+    desk.page.locator('.tabulator-row [tabulator-field="id"]').first.click()
+    expect(desk.page.get_by_role("heading", name=re.compile("^Step "))).to_be_visible()
+    expect(desk.page.locator(".band")).to_be_visible()
+
+
+def test_light_and_dark_are_remembered(desk_of):
+    desk = desk_of()
+    desk.sign_in("vera")
+    expect(desk.page.locator("html")).to_have_attribute("data-theme", "dark")
+    desk.page.locator("#theme").click()
+    desk.page.reload()
+    expect(desk.page.locator("html")).to_have_attribute("data-theme", "light")
+
+
+def test_a_silent_server_makes_the_page_fade_and_come_back(desk_of, server):
+    desk = desk_of()
+    desk.sign_in("vera")
+    expect(desk.page.locator("#link")).to_have_text("live")
+    server.send_signal(signal.SIGSTOP)
+    try:
+        expect(desk.page.locator("#link")).to_have_text(re.compile("s behind"))
+        expect(desk.page.locator("body")).to_have_class("stale")
+        expect(desk.page.locator("#link")).to_have_text("not connected: reload")
+    finally:
+        server.send_signal(signal.SIGCONT)
+    expect(desk.page.locator("#link")).to_have_text("live")

@@ -1,0 +1,127 @@
+"""One small wavefront pair, flown and processed once for all tests: acquisition, two dithers, a short- and a long-wave detector."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from dmsops.core.clock import SimulatedClock
+from dmsops.core.config import Settings, enter_runtime
+from dmsops.core.records import Visit
+from dmsops.interfaces.fos.osf import read_osf
+from dmsops.interfaces.pps import read_plan, visit_to_dict
+from dmsops.testbed import references
+from dmsops.testbed.fly import fly
+from dmsops.testbed.sizes import as_size
+from dmsops.testbed.visits import load_visit, shipped
+from dmsops.workflow.steps import Job, Outcome, kind_named, use_modules
+
+DETECTORS = ("NRCA3", "NRCALONG")
+STAMP = "20221204t043000"
+
+
+@dataclass
+class Bench:
+    """Runs processing's steps on one flight, without an engine."""
+
+    ops: SimpleNamespace
+    root: Path
+    delivery: Path
+    truth_folder: Path
+    visit: Visit
+
+    def run(self, kind: str, *, inputs=(), makes=(), params=None, keep=True) -> Outcome:
+        folder = self.root / "jobs" / f"{len(list((self.root / 'jobs').iterdir())):03d}"
+        folder.mkdir()
+        links = {}
+        for source in inputs:
+            links[source.name] = folder / source.name
+            links[source.name].symlink_to(source.resolve())
+        job = Job(kind=kind, dataset="", key="", attempt=1, folder=folder, inputs=links, makes=tuple(makes), params=params or {})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # gwcs on scipy 1.18
+            outcome = kind_named(kind).function(self.ops, job)
+        self.last = folder
+        for name in outcome.products if keep else ():
+            self._keep(folder / name)
+        return outcome
+
+    def _keep(self, made: Path) -> None:
+        """Keep a product as the store does: under a name that says nothing, reached by a link."""
+        kept = self.root / "store" / hashlib.sha256(made.name.encode()).hexdigest()
+        kept.write_bytes(made.read_bytes())
+        self.product(made.name).unlink(missing_ok=True)
+        self.product(made.name).symlink_to(kept)
+
+    def product(self, name: str) -> Path:
+        return self.root / "products" / name
+
+    def truth(self, name: str) -> dict:
+        return json.loads((self.truth_folder / f"{name.rsplit('_', 1)[0]}.json").read_text())
+
+    def readings(self):
+        return [(e, r.detector) for e in self.visit.exposures for r in e.readouts]
+
+    def level1b(self, exposure, detector, *, keep=True, **changes):
+        files = {kind: sorted(self.delivery.glob(pattern)) for kind, pattern in FILES.items()}
+        files = {**files, **changes}
+        params = {
+            "visit": visit_to_dict(self.visit), "osf": files["osf"][0].name, "oem": files["oem"][0].name, "exposure": str(exposure.name),
+            "detector": detector, "science": [f.name for f in files["science"]], "engineering": [f.name for f in files["engineering"]],
+        }  # fmt: skip
+        inputs = [f for found in files.values() for f in found]
+        return self.run("processing.level1b", inputs=inputs, makes=(str(exposure.product(detector, "uncal")),), params=params, keep=keep)
+
+
+FILES = {"science": "S0000*.out", "engineering": "E0000*.out", "osf": "*_osf.xml", "oem": "JWST_*.OEM"}
+
+
+def pair_visit() -> Visit:
+    """Cut the shipped visit down: acquisition and the first pair, on two detectors, small."""
+    visit = as_size(load_visit(shipped()["wfsc_sensing_only"]), "small")
+    kept = [e for e in visit.exposures if e.exp_type == "NRC_TACQ" or e.name.activity == "04"]
+    return replace(visit, exposures=tuple(replace(e, readouts=tuple(r for r in e.readouts if r.detector in DETECTORS)) for e in kept))
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory) -> Bench:
+    """Give the flown pair with its uncal files."""
+    root = tmp_path_factory.mktemp("bench")
+    settings = Settings(site=root / "site", mode="rehearsal")
+    enter_runtime(settings)
+    use_modules(("dmsops.processing.steps",))
+    importlib.import_module("dmsops.processing.preload")
+    references.build(settings, ("small",))
+    visit = pair_visit()
+    flight = fly(visit, root / "flight", settings=settings)
+    (root / "jobs").mkdir()
+    (root / "products").mkdir()
+    (root / "store").mkdir()
+    (plan,) = flight.delivery.glob("*_plan.json")
+    assert read_osf(next(flight.delivery.glob("*_osf.xml"))).visit_id == visit.id
+    return Bench(SimpleNamespace(settings=settings, clock=SimulatedClock(visit.end)), root, flight.delivery, flight.truth, read_plan(plan))
+
+
+@pytest.fixture(scope="session")
+def processed(bench) -> Bench:
+    """Give the flown pair processed to the wavefront combination, step by step as the workflow layer would."""
+    metrics = {}
+    for exposure, detector in bench.readings():
+        made = bench.level1b(exposure, detector)
+        metrics[made.products[0]] = made.metrics
+        names = [str(exposure.product(detector, s)) for s in ("uncal", "rate", "rateints")]
+        bench.run("processing.detector1", inputs=[bench.product(names[0])], makes=names[1:])
+    received = [[str(e.name), d] for e, d in bench.readings()]
+    made = bench.run("processing.associate", params={"visits": [visit_to_dict(bench.visit)], "exposures": received, "version_id": STAMP})
+    for spec in sorted(made.spawn, key=lambda s: s.kind):
+        bench.run(spec.kind, inputs=[bench.product(n) for n in spec.needs], makes=spec.makes, params=spec.params)
+    bench.metrics = metrics
+    bench.associated = made
+    return bench

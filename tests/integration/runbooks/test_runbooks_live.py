@@ -1,0 +1,81 @@
+"""The runbooks do what they say: on a small site, in real kernels, dry and live."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from dmsops.core.people import Person, Role, system_user
+from dmsops.ops import Ops, connect
+from dmsops.procedures import inbox, record, wavefront
+from dmsops.procedures.run import run
+from dmsops.receipt import queries as received
+from dmsops.workflow import queries, rescue
+from tests.runbooks.make_site import make_site
+
+RECORDS = ("procedure_run", "journal")
+"""Tables in which a run through `run` leaves its own trace, also a dry one."""
+
+
+@pytest.fixture
+def frozen(tmp_path: Path) -> Ops:
+    return connect(make_site(tmp_path / "site"), operator=Person(system_user(), Role.LEAD))
+
+
+def content(ops: Ops) -> str:
+    tables = [name for name in sorted(sa.inspect(ops.db).get_table_names()) if name not in RECORDS]
+    with ops.db.begin() as c:
+        rows = [(name, sorted(map(repr, c.exec_driver_sql(f"SELECT * FROM {name}")))) for name in tables]
+    files = sorted(str(p) for name in ("inbox", "store", "outbox", "quarantine") for p in ops.settings.folder(name).rglob("*"))
+    return hashlib.sha256(repr((rows, files)).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("procedure", ["P02", "P08", "P10"])
+def test_a_dry_run_changes_nothing(frozen, procedure):
+    before = content(frozen)
+    ended = run(frozen, procedure)
+    assert (ended.outcome, ended.error) == ("completed", None)
+    assert content(frozen) == before
+
+
+def failed_step(ops: Ops) -> int:
+    return queries.steps(ops, states=["failed"])[0]["id"]
+
+
+def test_p08_rescues_what_the_plan_said(frozen):
+    step = failed_step(frozen)
+    ticket = rescue.plan(frozen, all_failed=True).hash
+    ended = run(frozen, "P08", {"ticket": ticket}, dry_run=False, reason="reference added")
+    assert (ended.outcome, ended.error) == ("completed", None)
+    assert queries.step_row(frozen, step)["state"] == "ready"
+    assert queries.story(frozen, step)[-1]["reason"] == "reference added"
+    assert record.step_result(frozen, ended.id, "rescue")["hash"] == ticket
+    assert record.verify(frozen) == []
+
+
+def test_p08_does_nothing_with_a_ticket_that_is_void(frozen):
+    step = failed_step(frozen)
+    ended = run(frozen, "P08", {"ticket": "0" * 16}, dry_run=False, reason="hurry")
+    assert ended.outcome == "failed"
+    assert "has changed since the dry run" in ended.error
+    assert queries.step_row(frozen, step)["state"] == "failed"
+
+
+def test_p02_takes_the_waiting_delivery(frozen):
+    ended = run(frozen, "P02", dry_run=False, reason="pass 2")
+    assert (ended.outcome, ended.error) == ("completed", None)
+    assert inbox.waiting(frozen) == []
+    assert {d["id"]: d["state"] for d in received.deliveries(frozen)} == {"D0001": "complete", "D0002": "complete"}
+    assert (frozen.settings.folder("outbox") / "fos").is_dir()
+    assert queries.steps(frozen, workflow_dataset="02726403001")
+
+
+def test_p10_hands_over_what_is_there_when_that_is_asked_for(frozen):
+    ended = run(frozen, "P10", {"visit": "V02726402001", "hand_over_incomplete": True}, dry_run=False, reason="agreed on the loop")
+    assert (ended.outcome, ended.error) == ("completed", None)
+    visit = wavefront.chosen_visit(frozen, "V02726402001")
+    assert [h["state"] for h in wavefront.handovers(frozen, visit)] == ["acknowledged"]
+    assert wavefront.clock(frozen, visit).state.value == "met"

@@ -1,0 +1,79 @@
+"""Settings: file and environment, and what is said when they are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dmsops.core import config
+from dmsops.core.errors import BadSetting, NotFound, Refused
+from dmsops.ops import connect, create_site
+
+
+def site(tmp_path: Path, text: str) -> Path:
+    (tmp_path / "site.toml").write_text(text)
+    return tmp_path
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = site(tmp_path, "workers = 3\n")
+    assert config.load(folder).workers == 3
+    monkeypatch.setenv("DMSOPS_WORKERS", "5")
+    assert config.load(folder).workers == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("workers = 0", "field 'workers'"), ("speed = 9", "field 'speed'"), ("mode = 'test'", "field 'mode'"), ("workers = ", "site.toml")],
+)
+def test_a_wrong_setting_is_named_with_its_file(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(BadSetting, match=words):
+        config.load(site(tmp_path, text))
+
+
+def test_every_setting_has_a_sentence() -> None:
+    for name, field in config.Settings.model_fields.items():
+        assert (field.description or "").endswith("."), name
+
+
+def test_secrets_are_not_shown(tmp_path: Path) -> None:
+    settings = config.load(site(tmp_path, "board_secret = 'hunter2'"))
+    assert "hunter2" not in repr(settings) + str(settings.model_dump(mode="json"))
+
+
+def test_a_folder_with_other_files_does_not_become_a_site(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(Refused, match="holds other files"):
+        create_site(tmp_path)
+
+
+def test_making_a_site_twice_changes_nothing(tmp_path: Path) -> None:
+    create_site(tmp_path / "s", name="one")
+    create_site(tmp_path / "s", name="two")
+    assert connect(tmp_path / "s").settings.name == "one"
+
+
+def test_an_empty_folder_is_no_site(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="site.toml is missing"):
+        connect(tmp_path)
+
+
+def test_a_database_of_another_schema_is_refused(tmp_path: Path) -> None:
+    create_site(tmp_path / "s")
+    ops = connect(tmp_path / "s")
+    with ops.db.begin() as c:
+        c.exec_driver_sql("UPDATE alembic_version SET version_num='0000'")
+    with pytest.raises(BadSetting, match="has schema 0000"):
+        connect(tmp_path / "s")
+
+
+def test_the_real_crds_is_reached_by_settings_alone(tmp_path: Path) -> None:
+    local = config.runtime_environment(config.load(site(tmp_path, "")))
+    assert local["CRDS_READONLY_CACHE"] == "1"
+    assert "HTTPS_PROXY" in local
+    real = config.runtime_environment(config.load(site(tmp_path, "crds_server = 'https://jwst-crds.stsci.edu'\ncrds_context = 'jwst_1584.pmap'")))
+    assert real["CRDS_SERVER_URL"] == "https://jwst-crds.stsci.edu"
+    assert real["CRDS_CONTEXT"] == "jwst_1584.pmap"
+    assert real["CRDS_READONLY_CACHE"] == "0"
+    assert "HTTPS_PROXY" not in real

@@ -1,0 +1,84 @@
+"""Names: what is written can be read, what is read is written the same, nothing else is taken."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dmsops.core import names
+from dmsops.core.errors import BadName
+
+digits = lambda n: st.text("0123456789", min_size=n, max_size=n)  # noqa: E731
+base36 = st.text("0123456789abcdefghijklmnopqrstuvwxyz", min_size=2, max_size=2)
+word = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=8)
+stamps = st.datetimes().map(lambda t: t.strftime("%Y%m%dt%H%M%S").rjust(15, "0"))
+candidates = st.one_of(digits(3).map("o{}".format), digits(4).map("c{}".format), digits(4).map("a{}".format))
+visits = st.builds(names.VisitId, digits(5), digits(3), digits(3))
+exposures = st.builds(names.ExposureName, visits, digits(2), st.sampled_from("12345"), base36, st.integers(0, 99999))
+NAMES = {
+    "visit": visits,
+    "exposure": exposures,
+    "exposure product": st.builds(
+        names.ExposureProduct, exposures, st.sampled_from(names.DETECTORS), word, st.none() | st.integers(0, 999), st.just("fits")
+    ),
+    "combined product": st.builds(
+        names.CombinedProduct,
+        digits(5), candidates, digits(3).map("t{}".format), st.sampled_from(names.INSTRUMENTS),
+        st.lists(word, min_size=1, max_size=3).map("-".join), word, st.none() | base36, st.none() | st.sampled_from(["1", "12"]),
+    ),
+    "association": st.builds(
+        names.AssociationName, digits(5), candidates, stamps, st.sampled_from(["image2", "wfs-image3", "tso-spec2"]), digits(5) | digits(3)
+    ),
+    "pool": st.builds(names.PoolName, digits(5), stamps),
+    "recorder file": st.builds(names.RecorderFileName, st.sampled_from("SECR"), digits(13), digits(3)),
+    "ephemeris": st.builds(names.EphemerisName, st.sampled_from("PD"), digits(8), digits(8)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", NAMES)
+def test_every_name_survives_the_round_trip(family: str) -> None:
+    @given(NAMES[family])
+    def law(name: names.Name) -> None:
+        assert type(name).parse(str(name)) == name
+        assert str(names.parse_any(str(name))) == str(name)
+
+    law()
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_name_or_a_bad_name_and_never_anything_else(text: str) -> None:
+    try:
+        assert str(names.parse_any(text)).lstrip("V") == text.lstrip("V")
+    except BadName as error:
+        assert text in str(error)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "jw02726402001_03104_00001_nrca3_uncal.fits",
+        "jw02726402001_03104_00001-seg002_nrcalong_rateints.fits",
+        "jw02586-o173_t035_nircam_f212n-wlm8-nrca3_wfscmb-04.fits",
+        "jw00626-o032_20190909t010000_spec2_008_asn.json",
+        "jw02726_20221204t042704_pool.csv",
+        "2022134T184135248_001_osf.xml".replace("T", ""),
+    ],
+)
+def test_real_names_parse_and_are_written_the_same(text: str) -> None:
+    assert str(names.parse_any(text)) == text
+
+
+def test_program_ids_stay_strings() -> None:
+    assert names.VisitId.parse("V01067001002").program == "01067"
+
+
+def test_an_activity_may_be_base_36() -> None:
+    name = names.ExposureName.parse("jw02726402001_0310i_00001")
+    assert name.obs_id == "V02726402001P000000000310I"
+
+
+@pytest.mark.parametrize("text", ["../x", "a/b", "", ".hidden", "x" * 300, "a b", "a\n", "ok\x00"])
+def test_a_name_that_could_lead_elsewhere_is_refused(text: str) -> None:
+    with pytest.raises(BadName, match="plain file name"):
+        names.safe_file_name(text)

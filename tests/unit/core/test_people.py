@@ -1,0 +1,67 @@
+"""People: roles are ordered, passwords are never kept, a wrong one never says why."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from dmsops.core.errors import BadInput, NotAllowed, NotSignedIn
+from dmsops.core.people import Person, Role, check_password, find, hash_password, people, put_person, require, sign_in
+from dmsops.ops import Ops
+
+
+def test_each_role_may_do_what_those_before_it_may() -> None:
+    for person_role in Role:
+        for least in Role:
+            if person_role >= least:
+                require(Person("ann", person_role), least, "x")
+            else:
+                with pytest.raises(NotAllowed, match=f"needs the role {least.word}; ann is {person_role.word}"):
+                    require(Person("ann", person_role), least, "x")
+
+
+def test_a_password_matches_itself_only_and_is_not_in_its_hash() -> None:
+    stored = hash_password("correct horse")
+    assert check_password("correct horse", stored)
+    assert not check_password("correct horsf", stored)
+    assert not check_password("", None)
+    assert "horse" not in stored
+    assert hash_password("correct horse") != stored
+
+
+def test_signing_in_needs_name_and_password_and_does_not_say_which_was_wrong(ops: Ops) -> None:
+    with ops.db.begin() as c:
+        put_person(c, "ann", Role.OPERATOR, "secret")
+        put_person(c, "bob", Role.VIEWER)
+    assert sign_in(ops.db, "ann", "secret") == Person("ann", Role.OPERATOR)
+    said = set()
+    for name, password in (("ann", "wrong"), ("nobody", "secret"), ("bob", ""), ("bob", "x")):
+        with pytest.raises(NotSignedIn) as caught:
+            sign_in(ops.db, name, password)
+        said.add(str(caught.value))
+    assert said == {"name or password is wrong"}
+
+
+def test_changing_a_role_keeps_the_password_and_a_new_password_replaces_the_old(ops: Ops) -> None:
+    with ops.db.begin() as c:
+        put_person(c, "ann", Role.OPERATOR, "first")
+        put_person(c, "ann", Role.LEAD)
+    assert sign_in(ops.db, "ann", "first").role is Role.LEAD
+    with ops.db.begin() as c:
+        put_person(c, "ann", Role.LEAD, "second")
+    with pytest.raises(NotSignedIn):
+        sign_in(ops.db, "ann", "first")
+    assert sign_in(ops.db, "ann", "second")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "<script>", "a'--"])
+def test_names_are_plain(ops: Ops, name: str) -> None:
+    with ops.db.begin() as c, pytest.raises(BadInput):
+        put_person(c, name, Role.VIEWER)
+
+
+def test_an_unknown_person_is_nobody(ops: Ops) -> None:
+    with pytest.raises(NotSignedIn, match="'eve' is not known"):
+        find(ops.db, "eve")
+    with ops.db.begin() as c:
+        assert "eve" not in c.execute(sa.select(people.c.name)).scalars().all()
