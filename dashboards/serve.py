@@ -39,7 +39,7 @@ def make_server(ops: Ops, port: int = 0) -> Any:
     open_hub(ops)
     key = ops.settings.board_secret.get_secret_value() if ops.settings.board_secret else ""
     names = [board.name for board in boards()]
-    config.cookie_secret = key or secrets.token_urlsafe(48)  # type: ignore[misc] - Panel declares its settings read-only to mypy
+    config.cookie_secret = key or secrets.token_urlsafe(48)  # type: ignore[misc]  # Panel types its settings as read-only
     return get_server(
         {name: str(SCRIPTS / f"{name}.py") for name in names},
         port=port,

@@ -28,7 +28,7 @@ class Fragment(JSComponent):
         self._on_pick = on_pick
 
     def _handle_msg(self, msg: Any) -> None:
-        self.pick(str(msg.get("pick", "")))
+        self.pick(str(msg.get("pick", "")) if isinstance(msg, dict) else "")
 
     def pick(self, value: str) -> None:
         """Do what a click on the element with that value does."""

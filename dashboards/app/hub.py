@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy.exc
-
 from dashboards.app import clock_bar
 from dmsops.core.errors import DmsError
 from dmsops.workflow import queries
@@ -90,7 +88,7 @@ class Hub:
         try:
             self.snapshot = self._read(now)
             self._read_at = time.monotonic()
-        except (DmsError, sqlalchemy.exc.SQLAlchemyError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever broke, the boards must go on and say how old they are
             behind = time.monotonic() - self._read_at
             reason = error.message if isinstance(error, DmsError) else type(error).__name__
             self.snapshot = replace(self.snapshot, now=now, behind_seconds=behind, fault=reason)
@@ -140,9 +138,14 @@ class Hub:
         """Read once and tell all listeners."""
         snapshot = self.poll()
         with self._lock:
-            listeners = list(self._listeners.values())
-        for listener in listeners:
-            listener(snapshot)
+            listeners = list(self._listeners.items())
+        for ticket, listener in listeners:
+            try:
+                listener(snapshot)
+            except Exception as error:  # noqa: BLE001 - one page that broke (closed while it was told) must not blind the others
+                self.ops.log.warning("board.lost", error=repr(error))
+                with self._lock:
+                    self._listeners.pop(ticket, None)
 
     def start(self) -> None:
         """Read once a second from now on, in a thread of its own; a second call changes nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -19,6 +19,7 @@ _NARROW_HIDES = ["index", "kind", "dataset", "tries", "fault"]
 _DRAWER_HIDES = ["index", "kind", "tries", "fault"]
 _WIDTHS = {"state": 104, "id": 66, "kind": 190, "dataset": 330, "since": 190, "tries": 72}
 _GLOW_SECONDS = 3.0
+_MINUTE = timedelta(minutes=1)
 
 
 def since(row: Row) -> datetime | None:
@@ -41,6 +42,11 @@ def cells(row: Row, now: datetime, *, changed: bool = False) -> dict[str, Any]:
     }
 
 
+def _minute(row: Row, now: datetime) -> int:
+    when = since(row)
+    return -1 if when is None else (now - when) // _MINUTE
+
+
 def _frame(table: list[Row]) -> pd.DataFrame:
     frame = pd.DataFrame(table, columns=list(COLUMNS))
     frame.index.name = "index"
@@ -61,6 +67,7 @@ class StepsTable:
         self._place: dict[int, int] = {}
         self._glow: dict[int, datetime] = {}
         self._cells: list[dict[str, Any]] = []
+        self._minutes: list[int] = []
         self._on_open = on_open
         self.widget = pn.widgets.Tabulator(
             _frame([]), pagination="remote", page_size=25, show_index=False, selectable="checkbox", disabled=True, layout="fit_columns",
@@ -76,35 +83,38 @@ class StepsTable:
         self._place = {row["id"]: at for at, row in enumerate(self.rows)}
         self._glow.clear()
         self._cells = [cells(row, now) for row in self.rows]
+        self._minutes = [_minute(row, now) for row in self.rows]
         self.widget.value = _frame(self._cells)
         self.select(chosen)
 
     def update(self, rows: Sequence[Row], now: datetime) -> int:
         """Change what is shown where it stands; gives how many of ``rows`` are not shown yet."""
-        new = 0
+        new, touched = 0, set()
         for row in rows:
             at = self._place.get(row["id"])
             if at is None:
                 new += 1
             elif row != self.rows[at]:
+                touched.add(row["id"])
                 if row["state"] != self.rows[at]["state"]:
                     self._glow[row["id"]] = now
                 self.rows[at] = row
-        self.tick(now)
+        self.tick(now, touched)
         return new
 
-    def tick(self, now: datetime) -> None:
-        """Let ages grow and glows end: only cells that read differently are sent."""
+    def tick(self, now: datetime, touched: Collection[int] = ()) -> None:
+        """Write again the rows that changed, whose age shows another minute or whose glow ends; send only cells that differ."""
+        again = {*touched, *self._glow}
         self._glow = {i: at for i, at in self._glow.items() if (now - at).total_seconds() < _GLOW_SECONDS}
         patches: dict[str, list[tuple[int, Any]]] = {}
         for at, row in enumerate(self.rows):
+            if row["id"] not in again and _minute(row, now) == self._minutes[at]:
+                continue
             wanted = cells(row, now, changed=row["id"] in self._glow)
-            was = self._cells[at]
-            if wanted != was:
-                for name in COLUMNS:
-                    if wanted[name] != was[name]:
-                        patches.setdefault(name, []).append((at, wanted[name]))
-                self._cells[at] = wanted
+            for name in COLUMNS:
+                if wanted[name] != self._cells[at][name]:
+                    patches.setdefault(name, []).append((at, wanted[name]))
+            self._cells[at], self._minutes[at] = wanted, _minute(row, now)
         if patches:
             self.widget.patch(patches)
 

@@ -29,6 +29,8 @@ COLLECTION = "JWST"
 REHEARSAL_COLLECTION = "JWST-REHEARSAL"
 """Rehearsal data are kept out of the operational collection (ours)."""
 _LEVEL_1 = ("uncal",)
+_ALGORITHMS = {"wfscmb": "wfs_combine", "i2d": "resample", "c1d": "combine_1d"}
+"""The step that made a combined product, by its suffix; another suffix stands for itself."""
 _NAMESPACE = uuid.UUID("6b1f0f3e-0b53-5a8e-9d55-2f0f7f6f2a77")
 """Makes the ids of ours repeatable (UUID version 5)."""
 _CONTENT_TYPES = {
@@ -85,11 +87,11 @@ def describe(products: Sequence[Product], *, members: Sequence[str] = (), collec
     ids = {observation_id(p.name) for p in products}
     if len(ids) != 1:
         raise BadInput(f"products of one observation are wanted, these belong to {len(ids)}: {', '.join(sorted(ids))}")
-    headers = {p.name: read_header(p.path) for p in products if p.name.endswith(".fits")}
+    headers = {p.name: read_header(p.path, p.name) for p in products if p.name.endswith(".fits")}
     if not headers:
         raise BadInput(f"observation {ids.pop()} has no FITS product to describe it from")
-    head = headers[_best(list(headers))]
-    observation = _observation(collection, ids.pop(), head, members)
+    best = _best(list(headers))
+    observation = _observation(collection, ids.pop(), best, headers[best], members)
     released = max((h.date for h in headers.values() if h.date is not None), default=None)
     observation.meta_release = _naive(released)
     for level in sorted({_level(p.name) for p in products}):
@@ -112,11 +114,12 @@ def _best(names: list[str]) -> str:
     return max(names, key=lambda name: (_level(name), "_cal." in name, name))
 
 
-def _observation(collection: str, identity: str, head: Header, members: Sequence[str]) -> Observation:
+def _observation(collection: str, identity: str, best: str, head: Header, members: Sequence[str]) -> Observation:
     import caom2
 
     if "-" in identity.split("_", maxsplit=1)[0]:
-        observation = caom2.DerivedObservation(collection, identity, caom2.Algorithm("wfs_combine" if "wl" in identity else "combine"))
+        suffix = parse_any(best).suffix
+        observation = caom2.DerivedObservation(collection, identity, caom2.Algorithm(_ALGORITHMS.get(suffix, suffix)))
         for member in sorted(set(members)):
             observation.members.add(caom2.ObservationURI(f"caom:{collection}/{observation_id(member)}"))
     else:

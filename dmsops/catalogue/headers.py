@@ -58,8 +58,8 @@ _WORDS = {
 _NUMBERS = {"target_ra": "TARG_RA", "target_dec": "TARG_DEC", "start": "EXPSTART", "end": "EXPEND", "seconds": "EFFEXPTM"}
 
 
-def read_header(path: Path) -> Header:
-    """Read a product's primary and science headers; pixels are not touched.
+def read_header(path: Path, name: str) -> Header:
+    """Read a product's primary and science headers; pixels are not touched. ``name`` is what messages call it.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def read_header(path: Path) -> Header:
         with fits.open(path, memmap=True, lazy_load_hdus=True) as hdus:
             cards = [hdus[0].header, *([hdus["SCI"].header] if "SCI" in hdus else [])]
     except (OSError, ValueError, KeyError) as error:
-        raise BadInput(f"'{path.name}' cannot be read as FITS: {error}", file=path.name) from None
+        raise BadInput(f"'{name}' cannot be read as FITS: {error}", file=name) from None
     return header_of(cards)
 
 

@@ -25,7 +25,8 @@ def summary(ops: Ops, prefix: str) -> Answer:
 def observations(ops: Ops) -> Answer:
     """List CAOM observations."""
     rows = queries.observations(ops)
-    return Answer(rows, [table(rows, {"id": "Observation", "products": "Products", "bytes": "Bytes", "version": "Version", "valid": "Valid"})])
+    columns = {"id": "Observation", "products": "Products", "bytes": "Bytes", "version": "Version", "valid": "Valid"}
+    return Answer(rows, [table(rows, columns)])
 
 
 verb(commands, "summary")(summary)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import json
+import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -60,7 +62,8 @@ def verb(group: click.Group, name: str, *, opens: bool = True) -> Callable[[Call
         @functools.wraps(function)
         def run(site: str | None, as_json: bool, **given: Any) -> None:
             try:
-                answer = function(connect(site) if opens else site, **given)
+                with _only_answers_on_stdout():
+                    answer = function(connect(site) if opens else site, **given)
             except DmsError as error:
                 _show_error(error, as_json=as_json)
                 sys.exit(error.exit_code)
@@ -73,6 +76,20 @@ def verb(group: click.Group, name: str, *, opens: bool = True) -> Callable[[Call
         return group.command(name, help=inspect.getdoc(function))(wrapped)
 
     return make
+
+
+@contextlib.contextmanager
+def _only_answers_on_stdout() -> Iterator[None]:
+    """Send what libraries (and their processes) print to standard error: standard output is for the answer."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _show(answer: Answer, *, as_json: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TextIO
+
 import click
 import sqlalchemy as sa
 
@@ -28,7 +30,7 @@ def show(ops: Ops) -> Answer:
 @click.option("--role", type=click.Choice(["viewer", "operator", "lead"]), default="viewer")
 @click.option("--password", is_flag=True, help="Ask for a password for the boards (twice, not shown).")
 @click.option("--password-file", type=click.File(), help="Read the password from a file (0600) instead.")
-def add(ops: Ops, name: str, role: str, password: bool, password_file: click.utils.LazyFile | None) -> Answer:
+def add(ops: Ops, name: str, role: str, password: bool, password_file: TextIO | None) -> Answer:
     """Add a person, or change their role or password (lead only)."""
     require(ops.operator, Role.LEAD, "people add")
     secret = None

@@ -17,7 +17,8 @@ def commands() -> None:
 def clocks(ops: Ops) -> Answer:
     """Show the clock of every wavefront visit: used, limit, due, state."""
     rows = queries.clock_rows(ops)
-    columns = {"visit": "Visit", "state": "State", "used_minutes": "Used min", "limit_minutes": "Limit min", "due": "Due", "words": "In words"}
+    columns = {"visit": "Visit", "state": "State", "used_minutes": "Used min", "limit_minutes": "Limit min", "due": "Due"}
+    columns |= {"words": "In words"}
     return Answer(rows, [table(rows, columns) if rows else "No wavefront visit has been received."])
 
 

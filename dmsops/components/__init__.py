@@ -105,7 +105,8 @@ def _references(ops: Ops) -> tuple[str, str, int]:
 
 def _archive(ops: Ops) -> tuple[str, str, int]:
     summary = archived.caom_summary(ops)
-    return _attention(summary["invalid"], "CAOM observations are invalid (procedure P16).", f"{summary['observations']} observations, all valid.")
+    sound = f"{summary['observations']} observations, all valid."
+    return _attention(summary["invalid"], "CAOM observations are invalid (procedure P16).", sound)
 
 
 def _wavefront(ops: Ops) -> tuple[str, str, int]:

@@ -101,7 +101,8 @@ def _released(ops: Ops, visit: VisitId) -> Released:
     by_kind = {kind: received.files_released(ops, kind, str(visit)) for kind in KINDS}
     for kind, words in NEEDED.items():
         if not by_kind[kind]:
-            raise NotFound(f"visit {visit.v} has no released {words}", remedy="Procedure P05 for a missing status file, else P04.", visit=str(visit))
+            remedy = "Procedure P05 for a missing status file, else P04."
+            raise NotFound(f"visit {visit.v} has no released {words}", remedy=remedy, visit=str(visit))
     plan, osf, oem = (max(by_kind[k], key=lambda r: (r["name"], r["version"])) for k in NEEDED)
     parts = received.parts_of(ops, str(visit))
     science: dict[tuple[str, str], list[str]] = {}

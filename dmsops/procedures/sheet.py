@@ -74,7 +74,7 @@ def words(value: Any) -> str:
     if isinstance(value, datetime):
         return local_time(value)
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.10g}"
     if isinstance(value, list | tuple):
         return ", ".join(words(item) for item in value)
     return " ".join(str(value).split())

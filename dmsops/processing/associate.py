@@ -255,7 +255,8 @@ def _wrong(file: str, kind: str, product: dict[str, Any], makes: Counter[str]) -
 
 
 def _steps(file: str, kind: str, product: dict[str, Any], rows: dict[str, bool]) -> list[StepSpec]:
-    members = tuple(m["expname"] for m in product["members"])
+    wanted = "science" if kind == "wfs-image3" else ""  # jwst never reads the acquisition member: a pair does not wait for it
+    members = tuple(m["expname"] for m in product["members"] if not wanted or m["exptype"] == wanted)
     name = product["name"]
     match kind:
         case "image2":

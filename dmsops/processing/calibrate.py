@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from dmsops.core.errors import DmsError, StepFailed
-from dmsops.processing.diagnose import explain, recognise
+from dmsops.processing.diagnose import SIGNATURES, explain, recognise
 from dmsops.processing.references import require_references
+from dmsops.processing.wholeness import is_whole
 
 _log = logging.getLogger(__name__)
 
@@ -29,8 +30,7 @@ def detector1(uncal: Path, folder: Path) -> None:
     """
     from jwst.pipeline import Detector1Pipeline
 
-    with in_words(uncal.name):
-        require_references(uncal, Detector1Pipeline)
+    _prepare(uncal, Detector1Pipeline)
     _run(Detector1Pipeline, uncal, folder, uncal.name)
 
 
@@ -47,8 +47,7 @@ def image2(association: Path, rates: list[Path], folder: Path) -> None:
     from jwst.pipeline import Image2Pipeline
 
     for rate in rates:
-        with in_words(rate.name):
-            require_references(rate, Image2Pipeline)
+        _prepare(rate, Image2Pipeline)
     _own(association)
     _run(Image2Pipeline, association, folder, association.name)
 
@@ -79,6 +78,19 @@ def image3(association: Path, folder: Path) -> None:
 
     _own(association)
     _run(Image3Pipeline, association, folder, association.name)
+
+
+def _prepare(product: Path, pipeline: Any) -> None:
+    """Look at an input and its references before the pipeline does: it would not name what is wrong."""
+    if not is_whole(product):
+        raise StepFailed(
+            f"input {product.name} is not a whole FITS file: its length is not what its headers say",
+            remedy=SIGNATURES["fits-corrupt"].remedy,
+            failure="data",
+            input=product.name,
+        )
+    with in_words(product.name):
+        require_references(product, pipeline)
 
 
 def _own(association: Path) -> None:

@@ -7,8 +7,12 @@ pipeline, which costs 0.2 s a time with its 360,000 objects and nothing once the
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
+import io
+import logging
+import sys
 
 MODULES = (
     "jwst.pipeline",
@@ -28,14 +32,28 @@ MODULES = (
 )
 
 
-def preload() -> None:
-    """Import what the steps need, fill the data models' schema caches, and freeze it."""
-    for name in MODULES:
-        importlib.import_module(name)
-    from stdatamodels.jwst import datamodels
+def _give_back(said: io.StringIO) -> None:
+    """Let loggers that took hold of the silenced stream speak to the real one: CRDS's messages belong into the step's log."""
+    known = [logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    for handler in (handler for logger in known for handler in logger.handlers):
+        if isinstance(handler, logging.StreamHandler) and handler.stream is said:
+            handler.setStream(sys.stderr)
 
-    for model in (datamodels.Level1bModel, datamodels.RampModel, datamodels.ImageModel, datamodels.CubeModel):
-        model().close()
+
+def preload() -> None:
+    """Import what the steps need, fill the data models' schema caches, and freeze it.
+
+    What libraries say while they are imported (notes to their developers, a version check that cannot reach its
+    server) is for no operator: it is kept off the terminal. An import that fails still raises.
+    """
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        for name in MODULES:
+            importlib.import_module(name)
+        datamodels = importlib.import_module("stdatamodels.jwst.datamodels")
+        for model in (datamodels.Level1bModel, datamodels.RampModel, datamodels.ImageModel, datamodels.CubeModel):
+            model().close()
+    _give_back(said)
     gc.collect()
     gc.freeze()
 

@@ -119,13 +119,23 @@ def _report(ops: Ops, visit: Visit, receipt: Any, planned: science.Planned, tall
     good = compared.complete and steps["failed"] == 0 and caom["invalid"] == 0
     if visit.is_wavefront and any(expected.values()):
         good = good and delivery["state"] == "acknowledged"
+    received = {"delivery": receipt.delivery_id, "files": len(receipt.files), "quarantined": [f.name for f in receipt.quarantined]}
+    engine = {"seconds": round(tally.seconds, 1), "peak_mb": round(tally.peak_mb), "cpu_seconds": round(tally.cpu_seconds, 1)}
     report = {
-        "visit": visit.id.v, "visit_status": visit.status, "end_reason": visit.end_reason,
-        "products": _by_suffix(names), "missing": [n for names in compared.missing.values() for n in names], "unexpected": list(compared.extra),
-        "received": {"delivery": receipt.delivery_id, "files": len(receipt.files), "quarantined": [f.name for f in receipt.quarantined]},
-        "problems": planned.problems, "steps": steps, "clock": clock, "caom": caom, "delivery": delivery,
-        "engine": {"seconds": round(tally.seconds, 1), "peak_mb": round(tally.peak_mb), "cpu_seconds": round(tally.cpu_seconds, 1)},
-    }  # fmt: skip
+        "visit": visit.id.v,
+        "visit_status": visit.status,
+        "end_reason": visit.end_reason,
+        "products": _by_suffix(names),
+        "missing": [name for group in compared.missing.values() for name in group],
+        "unexpected": list(compared.extra),
+        "received": received,
+        "problems": planned.problems,
+        "steps": steps,
+        "clock": clock,
+        "caom": caom,
+        "delivery": delivery,
+        "engine": engine,
+    }
     return Exercise(report=report, good=good)
 
 

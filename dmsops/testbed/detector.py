@@ -175,9 +175,8 @@ def expose(
     together = max(1, PIXELS_AT_ONCE // scene.size)
     for first in range(0, timing.nints, together):
         block = pixels[first : first + together]
-        for ray in _integrate(rng, rate, fixed.bias, timing, block, rays_per_cm2_second, model, full_frame=full_frame):
-            if not fixed.reference[ray[2], ray[3]]:
-                rays.append((ray[0] + first, *ray[1:]))
+        found = _integrate(rng, rate, fixed.bias, timing, block, rays_per_cm2_second, model, full_frame=full_frame)
+        rays.extend((i + first, group, y, x, e) for i, group, y, x, e in found if not fixed.reference[y, x])
     return Readings(pixels=pixels, rays=tuple(rays))
 
 
@@ -195,15 +194,15 @@ def _integrate(
     """Fill a block of integrations, all at once (many small frames would be slow one by one); give their cosmic rays."""
     shape = (len(block), *rate.shape)
     rays: list[Ray] = []
-    well = np.zeros(shape, dtype=np.float32)
+    well: NDArray[np.float32] = np.zeros(shape, dtype=np.float32)
     zero = bias + _noise(rng, shape, model.reset_noise / model.gain)
     for group in range(timing.ngroups):
         if group and timing.gap:
             rays += _collect(rng, well, rate, timing.frame_seconds * timing.gap, rays_per_cm2_second, group)
-        level = np.zeros(shape, dtype=np.float32)
+        level: NDArray[np.float32] = np.zeros(shape, dtype=np.float32)
         for _ in range(timing.frames):
             rays += _collect(rng, well, rate, timing.frame_seconds, rays_per_cm2_second, group)
-            level += respond(well / np.float32(model.gain), model)
+            level += respond(np.divide(well, model.gain, dtype=np.float32), model)
         level /= timing.frames
         level += zero
         level += _noise(rng, shape, model.read_noise / model.gain / timing.frames**0.5)

@@ -22,7 +22,7 @@ from dmsops.testbed.optics import Psf, point_spread
 from dmsops.testbed.pointing import Matrix, attitude, sky_to_telescope, telescope_to_sky
 
 SKY_ELECTRONS = 0.1  # e-/s per pixel
-LONG_WELL_ELECTRONS = 64_000.0  # collected from a star in the long-wave channel during a ramp of four frames
+LONG_WELL_ELECTRONS = 150_000.0  # collected from a star in the long-wave channel during a ramp of four frames
 COMPANION_SPREAD_ARCSEC = 0.5
 EDGE_SHARE = 0.2
 PIXEL_ARCSEC = {"short": 0.0311, "long": 0.0630}  # one image for all detectors of a channel; their scales differ by 1 %

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 from datetime import datetime
@@ -16,7 +17,9 @@ from dmsops.ops import Ops, connect, create_site
 
 @cache
 def _template() -> Path:
-    return create_site(Path(tempfile.mkdtemp(prefix="dmsops-template-")) / "site", lead="tester")
+    folder = Path(tempfile.mkdtemp(prefix="dmsops-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return create_site(folder / "site", lead="tester")
 
 
 def small_site(folder: Path, start: datetime, **settings: Any) -> Ops:

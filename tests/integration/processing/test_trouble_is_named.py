@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from dmsops.core.errors import BadDelivery, GateFailed, StepFailed
+from dmsops.core.errors import GateFailed, StepFailed
 from dmsops.processing.references import best_references, located, require_references
+
+# The jwst package leaves the files of a failed run to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 UNCAL = "jw02726402001_03104_00001_nrca3_uncal.fits"
 RATES = ("jw02726402001_03104_00001_nrca3_rate.fits", "jw02726402001_03104_00001_nrca3_rateints.fits")
@@ -72,7 +75,7 @@ def test_a_saturated_exposure_leaves_no_product_and_the_gate_says_so(processed, 
 def test_a_damaged_uncal_is_said_in_words(processed, uncal, tmp_path):
     cut = tmp_path / UNCAL
     cut.write_bytes(uncal.read_bytes()[:50_000])
-    with pytest.raises(StepFailed) as caught:
+    with pytest.raises(StepFailed, match=f"input {UNCAL} is not a whole FITS file") as caught:
         processed.run("processing.detector1", inputs=[cut], makes=RATES)
     assert caught.value.facts["failure"] == "data"
     assert "P08" in caught.value.remedy
@@ -85,20 +88,18 @@ def test_without_engineering_the_planned_pointing_stands_in_and_is_listed(proces
     assert any("PLANNED" in warning for warning in made.metrics["warnings"])
 
 
-def test_a_recorder_file_that_was_cut_gives_a_product_with_gaps_or_a_named_error(processed, exposure, tmp_path):
+def test_a_flipped_bit_loses_its_packet_and_the_product_says_so(processed, exposure, tmp_path):
     science = []
     for file in sorted(processed.delivery.glob("S0000*.out")):
-        copy = tmp_path / file.name
         content = bytearray(file.read_bytes())
-        content[len(content) // 2] ^= 0xFF
-        copy.write_bytes(content)
-        science.append(copy)
-    try:
-        made = processed.level1b(exposure, "NRCA3", science=science, keep=False)
-    except BadDelivery as error:
-        assert error.facts["file"].startswith("S0000")
-    else:
-        assert made.metrics["missing_rows"] > 0 or made.metrics["bad_packets"] == 0
+        content[len(content) // 2] ^= 0x01
+        (tmp_path / file.name).write_bytes(content)
+        science.append(tmp_path / file.name)
+    made = [processed.level1b(exposure, r.detector, science=science, keep=False) for r in exposure.readouts]
+    rows = [m.metrics["missing_rows"] for m in made]
+    assert sorted(r > 0 for r in rows) == [False, True]
+    (flagged,) = (m for m in made if m.metrics["missing_rows"])
+    assert any("DATAPROB" in warning for warning in flagged.metrics["warnings"])
 
 
 def test_lost_packets_become_flagged_pixels_not_wrong_ones(processed, exposure, uncal, tmp_path):

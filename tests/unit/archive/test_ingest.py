@@ -90,16 +90,22 @@ def test_rehearsal_data_go_into_a_collection_of_their_own(ops: Ops, tmp_path: Pa
 
 
 def job(folder: Path, names: list[str], **params: Any) -> Job:
-    inputs = {name: write_product(folder / name) for name in names}
+    """Inputs are links to published files, as an engine gives them."""
+    inputs = {}
+    for name in names:
+        inputs[name] = folder / name
+        inputs[name].symlink_to(write_product(folder / "published" / name))
     return Job(kind="archive.ingest", dataset="x", key="k", attempt=1, folder=folder, inputs=inputs, makes=(), params=params)
 
 
 def test_the_step_leaves_the_observation_as_xml(ops: Ops, tmp_path: Path) -> None:
     members = [f"{ROOT}_cal.fits", "jw02726402001_03104_00002_nrca3_cal.fits"]
     step = kind_named("archive.ingest").function
-    outcome = step(ops, job(tmp_path, [COMBINED], members=members))
+    folder = tmp_path / "job"
+    folder.mkdir()
+    outcome = step(ops, job(folder, [COMBINED], members=members))
     assert outcome.products == ("jw02726-o402_t001_nircam_f212n-wlm8-nrca3-04_caom.xml",)
-    observation: Any = from_xml((tmp_path / outcome.products[0]).read_bytes())
+    observation: Any = from_xml((folder / outcome.products[0]).read_bytes())
     assert len(observation.members) == 2
     assert queries.observations(ops)[0]["kind"] == "derived"
 

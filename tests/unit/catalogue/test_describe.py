@@ -68,6 +68,7 @@ def test_a_combined_product_is_a_derived_observation_of_its_members(tmp_path: Pa
     observation: Any = describe([product(tmp_path, COMBINED)], members=MEMBERS)
     assert type(observation).__name__ == "DerivedObservation"
     assert observation.observation_id == "jw02726-o402_t001_nircam_f212n-wlm8-nrca3-04"
+    assert observation.algorithm.name == "wfs_combine"
     assert {m.uri for m in observation.members} == {f"caom:JWST/{name.removesuffix('_cal.fits')}" for name in MEMBERS}
     inputs = {i.uri for i in observation.planes["level3"].provenance.inputs}
     assert inputs == {f"caom:JWST/{name.removesuffix('_cal.fits')}/level2" for name in MEMBERS}

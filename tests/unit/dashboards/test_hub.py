@@ -46,3 +46,13 @@ def test_listeners_hear_each_reading_until_they_leave(full):
     leave()
     hub.turn()
     assert [snapshot.counts["failed"] for snapshot in heard] == [2]
+
+
+def test_a_page_that_broke_does_not_blind_the_others(full):
+    hub, heard = Hub(full), []
+    hub.join(lambda _: 1 / 0)
+    hub.join(heard.append)
+    hub.turn()
+    hub.turn()
+    assert len(heard) == 2
+    assert "ZeroDivisionError" in (full.settings.folder("logs") / "journal.jsonl").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -243,3 +244,21 @@ def test_a_mistake_in_the_board_becomes_a_sentence(full, open_board):
         raise ZeroDivisionError
     assert "procedure P21" in view.frame.wire.said["text"]
     assert "ZeroDivisionError" in (full.settings.folder("logs") / "journal.jsonl").read_text()
+
+
+def test_ages_grow_by_the_minute_without_a_change_of_the_site(full, open_board):
+    view = open_board(full)
+    full.clock.advance(timedelta(minutes=14))
+    draw(view)
+    assert set(view.table.widget.value["since"]) == {"14 min · 04:00:00Z"}
+
+
+def test_a_change_of_state_glows_once(full, open_board):
+    view = open_board(full)
+    item = toy_site.claim(full, 1)[0]
+    draw(view)
+    at = view.table.shown.index(item.step_id)
+    assert 'class="mark new active"' in view.table.widget.value["state"][at]
+    full.clock.advance(timedelta(seconds=5))
+    draw(view)
+    assert 'class="mark active"' in view.table.widget.value["state"][at]

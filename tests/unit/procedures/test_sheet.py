@@ -24,7 +24,7 @@ def test_values_are_put_into_words():
     when = datetime(2022, 12, 4, 4, 5, 50, tzinfo=UTC)
     assert [words(v) for v in (when, 1.23456789, ["a", 2], False, "two\nlines", "")] == [
         "2022-12-04 04:05:50Z",
-        "1.23457",
+        "1.23456789",
         "a, 2",
         "no",
         "two lines",

@@ -77,6 +77,16 @@ def test_the_acknowledgement_stops_the_clock(ops: Ops, products: dict[str, Path]
     assert clock_of(ops, VISIT).words == "met: took 30 min"
 
 
+def test_a_first_part_leaves_the_clock_running_until_the_visit_is_whole(ops: Ops, products: dict[str, Path]) -> None:
+    with ops.db.begin() as c:
+        start_clock(c, ops, VISIT, ops.clock.now())
+    record = deliver(ops, VISIT, products, missing=["jw02726402001_03105_00001_nrca1: packets"])
+    assert record["missing"] == ["jw02726402001_03105_00001_nrca1: packets"]
+    assert clock_of(ops, VISIT).stopped_at is None
+    assert deliver(ops, VISIT, products)["missing"] == []
+    assert clock_of(ops, VISIT).stopped_at is not None
+
+
 def test_delivering_twice_hands_over_once(ops: Ops, products: dict[str, Path]) -> None:
     first = deliver(ops, VISIT, products)
     ops.clock.sleep(60)
@@ -202,8 +212,11 @@ def test_an_operation_that_quip_does_not_know_is_not_written(tmp_path: Path) -> 
 def test_the_step_leaves_the_record_as_a_product(ops: Ops, products: dict[str, Path], tmp_path: Path) -> None:
     folder = tmp_path / "job"
     folder.mkdir()
+    inputs = {name: folder / name for name in products}
+    for name, link in inputs.items():
+        link.symlink_to(products[name])
     params = {"visit": VISIT, "due": iso(ops.clock.now() + timedelta(minutes=5))}
-    job = Job(kind="wfsc.deliver", dataset=VISIT, key="k", attempt=1, folder=folder, inputs=products, makes=(), params=params)
+    job = Job(kind="wfsc.deliver", dataset=VISIT, key="k", attempt=1, folder=folder, inputs=inputs, makes=(), params=params)
     kind = kind_named("wfsc.deliver")
     outcome = kind.function(ops, job)
     assert kind.external

@@ -1,0 +1,32 @@
+"""A row of the benchmark table."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One measurement: ours and the other side in seconds, their ratio, the goal, and the peak memory of a step."""
+
+    row: str
+    ours: float
+    against: float
+    against_what: str
+    ratio: float
+    goal: str
+    met: bool
+    peak_mb: float
+
+    def plain(self) -> dict[str, Any]:
+        """Give the row as data."""
+        return asdict(self)
+
+    def line(self) -> str:
+        """Write the row for eyes."""
+        verdict = "met" if self.met else "NOT MET"
+        return (
+            f"{self.row}: {self.ours:.1f} s against {self.against:.1f} s ({self.against_what}): "
+            f"ratio {self.ratio:.2f}, goal {self.goal}: {verdict}; peak {self.peak_mb:.0f} MB"
+        )
