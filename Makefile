@@ -35,6 +35,18 @@ fi
 endef
 export PYTHON
 
+# Runbooks and notebooks are shown on a small site that is the same on every machine; its clock stands still.
+define frozen_site
+frozen=$$(mktemp -d)
+trap 'rm -rf "$$frozen"' EXIT
+$(BIN)/python -m tests.runbooks.make_site "$$frozen/site"
+export DMSOPS_SITE="$$frozen/site"
+endef
+
+define compare_books
+$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanitize.cfg --nbval-cell-timeout=120 $(BOOKS)
+endef
+
 .PHONY: setup
 setup: $(STAMP) ## Make .venv with the exact packages of requirements.txt
 
@@ -56,7 +68,9 @@ rehearsal: $(STAMP) ## Fly a simulated wavefront visit and follow it to the wave
 
 .PHONY: test
 test: $(STAMP) ## Run every test, and every runbook and notebook
-	@$(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=300 $(TESTS) $(BOOKS)
+	@$(BIN)/python -m pytest $(TESTS)
+	$(frozen_site)
+	$(compare_books)
 
 .PHONY: check
 check: $(STAMP) ## Style, format, types and floors; seconds
@@ -65,6 +79,7 @@ check: $(STAMP) ## Style, format, types and floors; seconds
 	$(BIN)/mypy
 	$(BIN)/mypy --config-file= --ignore-missing-imports --follow-imports=silent -p dashboards
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m dmsops.procedures.canonical check runbooks notebooks
 
 .PHONY: fix
 fix: $(STAMP) ## Repair style and format where a tool can
@@ -81,8 +96,10 @@ lab: $(STAMP) ## Open JupyterLab on this machine, with the runbooks and notebook
 	$(BIN)/jupyter lab --ServerApp.ip=127.0.0.1
 
 .PHONY: notebooks
-notebooks: $(STAMP) ## Run the runbooks and notebooks only
-	@$(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=300 $(BOOKS)
+notebooks: $(STAMP) ## Execute runbooks and notebooks on the frozen site and rewrite them in canonical form
+	@$(frozen_site)
+	$(BIN)/python -m dmsops.procedures.canonical build runbooks notebooks
+	$(compare_books)
 
 .PHONY: docs
 docs: $(STAMP) ## Build the documentation into docs/_build/html; a warning is an error

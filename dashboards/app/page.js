@@ -115,11 +115,6 @@ export function render({ model }) {
     if (row) put(row);
   });
   byId("keys").onclick = keys["?"];
-  byId("theme").onclick = () => {
-    const next = document.documentElement.dataset.theme === "light" ? "dark" : "light";
-    document.documentElement.dataset.theme = next;
-    localStorage.setItem("dmsops-theme", next);
-  };
   const narrow = matchMedia("(max-width: 700px)");
   byId("menu").onclick = () => document.body.classList.toggle(narrow.matches ? "menu" : "slim");
   const width = () => (model.narrow = narrow.matches);

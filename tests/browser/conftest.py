@@ -39,9 +39,9 @@ class Desk:
         self.page.get_by_role("button", name="Sign in").click()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(require: Callable[[str], Path]) -> Iterator[Any]:
-    """The machine's own browser, without a window."""
+    """The machine's own browser, without a window; gone before other tests run, because Playwright keeps an event loop running."""
     program = require("chromium")
     api = pytest.importorskip("playwright.sync_api")
     with api.sync_playwright() as playwright:

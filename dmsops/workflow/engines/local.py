@@ -83,12 +83,12 @@ class Dispatcher:
 
     def turn(self) -> bool:
         """Do one round; False when there is nothing left to do or to wait for."""
+        self._keep_leases()
         self._take()
         if not self.running:
             return self._open_steps()
         wait([r.process.sentinel for r in self.running], timeout=0.5)
         self._collect()
-        self._keep_leases()
         return True
 
     def _take(self) -> None:
