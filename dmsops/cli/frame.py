@@ -23,7 +23,12 @@ from dmsops.core.clock import iso
 from dmsops.core.errors import DmsError
 from dmsops.ops import connect
 
-console = Console(highlight=False)
+WIDE = 240
+"""Columns of output that goes to a file or another program: nothing is folded for a screen that is not there."""
+WORDY = frozenset({"fault", "remedy", "reason", "words", "health", "is", "why", "does", "title", "trigger"})
+"""Columns of sentences: they may be folded; names and ids never are."""
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 notes = Console(stderr=True, highlight=False)
 
 
@@ -112,8 +117,8 @@ def _show_error(error: DmsError, *, as_json: bool) -> None:
 def table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], title: str = "") -> Table:
     """Draw rows; ``columns`` maps a key of the rows to its heading."""
     drawn = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
-    for heading in columns.values():
-        drawn.add_column(heading, overflow="fold")
+    for key, heading in columns.items():
+        drawn.add_column(heading, overflow="fold", no_wrap=key not in WORDY)
     for row in rows:
         drawn.add_row(*(word(row.get(key)) for key in columns))
     return drawn

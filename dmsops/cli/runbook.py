@@ -43,5 +43,18 @@ def _tell(event: object) -> None:
         notes.print(f"  {index}/{total} {step}{' FAILED' if getattr(event, 'what', '') == 'failed' else ''}", markup=False)
 
 
+@click.option("--procedure", default="", help="Only runs of this procedure.")
+@click.option("--unsigned", is_flag=True, help="Only ended runs that nobody has signed off.")
+def runs(ops: Ops, procedure: str, unsigned: bool) -> Answer:
+    """List what was run: by whom, how it ended, whether it is signed off."""
+    from dmsops.procedures import queries
+
+    rows = queries.runs(ops, procedure=procedure, unsigned=unsigned)
+    columns = {"id": "Run", "procedure": "No.", "operator": "Who", "started_at": "Started", "ended_at": "Ended", "outcome": "Outcome"}
+    columns |= {"dry_run": "Dry run", "signed_by": "Signed by"}
+    return Answer(rows, [table(rows, columns) if rows else "No procedure has been run on this site."])
+
+
 verb(commands, "list", opens=False)(show)
+verb(commands, "runs")(runs)
 verb(commands, "run")(run)

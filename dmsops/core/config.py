@@ -27,10 +27,12 @@ class Settings(BaseSettings):
     site: Path = Field(description="Folder of the site: database, store, inbox and logs live below it.")
     name: str = Field("DMSOps", description="Name of the site, shown on every board.")
     mode: Literal["live", "rehearsal"] = Field("live", description="LIVE, or REHEARSAL: shown on every board, written into products.")
-    stand_at: datetime | None = Field(None, description="Rehearsal sites only: the site's clock stands still at this UTC time, so that what runbooks show can be compared.")
+    stand_at: datetime | None = Field(
+        None,
+        description="Rehearsal sites only: the site's clock stands still at this UTC time, so that what runbooks show can be compared.",
+    )
     database: str = Field("", description="SQLAlchemy address of the database; empty means SQLite in the site's folder.")
     store: str = Field("local", description="Storage backend, by its entry-point name.")
-    engine: str = Field("local", description="Workflow engine, by its entry-point name.")
     workers: int = Field(2, ge=1, le=256, description="Steps that may run at once on the local engine.")
     step_modules: tuple[str, ...] = Field(
         ("dmsops.processing.steps", "dmsops.archive.steps", "dmsops.wfsc.steps", "dmsops.flows.steps"),
@@ -47,7 +49,6 @@ class Settings(BaseSettings):
         "https://jwst-serverless-mode.stsci.edu", description="CRDS server; an address with 'serverless' is never contacted."
     )
     crds_context: str = Field("jwst_0001.pmap", description="CRDS context to calibrate with.")
-    quarantine_days: int = Field(90, ge=1, description="How long a quarantined file is kept.")
     rerequest_minutes: float = Field(60.0, gt=0, description="When a missing file that was asked for again counts as overdue.")
     wss_address: Path | None = Field(None, description="Folder where the wavefront team picks up deliveries; empty means outbox/wss.")
     board_secret: SecretStr | None = Field(None, description="Key that signs board sessions; made at start when empty.")

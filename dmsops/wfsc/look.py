@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmsops.core.errors import BadInput, NotFound
+from dmsops.core.names import CombinedProduct, ExposureProduct
 from dmsops.workflow import queries
 
 if TYPE_CHECKING:
@@ -62,11 +63,17 @@ def members(ops: Ops, name: str) -> tuple[str, ...]:
     ------
     NotFound
         The site has no such product, or does not know what made it.
+    BadName
+        The name is not that of a combined product.
     """
+    combined = CombinedProduct.parse(name)
     step_id = _product(ops, name)["step_id"]
     if step_id is None:
         raise NotFound(f"the site does not know which step made {name}", product=name)
-    return tuple(n["product"] for n in queries.step_row(ops, step_id)["needs"] if n["product"].endswith("_cal.fits"))
+    needs = [n["product"] for n in queries.step_row(ops, step_id)["needs"]]
+    calibrated = [ExposureProduct.parse(n) for n in needs if n.endswith("_cal.fits")]
+    # The association also names the target acquisition, which is of another activity and is not combined.
+    return tuple(str(m) for m in calibrated if m.exposure.activity == combined.activity and combined.optics.endswith(f"-{m.detector}"))
 
 
 def _product(ops: Ops, name: str) -> Row:
@@ -184,7 +191,8 @@ def sky(image: Image, places: list[tuple[int, int]]) -> list[Row]:
     from astropy.io.fits import Header
     from astropy.wcs import WCS
 
-    header = Header([(keyword, value) for part, keyword, value, _ in image.header if part == "SCI"])
+    cards = [(keyword, value) for part, keyword, value, _ in image.header if part == "SCI" and not keyword.startswith("OBSGEO")]
+    header = Header(cards)
     wcs = WCS(header, naxis=2)
     found = [wcs.pixel_to_world_values(column, row) for row, column in places]
     return [

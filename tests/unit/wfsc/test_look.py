@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from dmsops.core.errors import BadInput, NotFound
 from dmsops.wfsc import look
 from dmsops.workflow import blackboard
+from dmsops.workflow.steps import StepSpec
+from tests.acts import plan
 from tests.runbooks.images import image as made_up
 
 NAME = "jw02726402001_03104_00001_nrca3_cal.fits"
@@ -83,6 +85,17 @@ def test_the_reference_pixel_lies_where_the_header_says(published):
 def test_header_cards_are_found_in_any_case(published):
     found = look.header_rows(published(NAME), "f212n")
     assert [row["keyword"] for row in found] == ["FILTER"]
+
+
+def test_the_members_are_the_pair_without_the_target_acquisition(ops):
+    name = "jw02726-o402_t001_nircam_f212n-wlm8-nrca3_wfscmb-04.fits"
+    pair = (NAME, NAME.replace("00001", "00002"))
+    acquisition = NAME.replace("03104", "02102")
+    (step,) = plan(ops, [StepSpec(kind="processing.wfs_image3", dataset="pair", needs=(acquisition, *pair), makes=(name,))])
+    with ops.db.begin() as c:
+        blackboard.publish(c, ops, name, "0" * 64, 1, origin="test", step_id=step)
+    assert look.members(ops, name) == pair
+    assert look.combined_images(ops) == [name]
 
 
 def test_a_file_without_an_image_is_refused_in_words(ops):

@@ -1,0 +1,34 @@
+"""Migrations: a new database and the tables in the code are the same."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from dmsops.core.db import check_revision, open_engine, upgrade
+from dmsops.migrations.tables import whole_metadata
+
+
+def test_the_newest_revision_equals_the_tables(tmp_path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    upgrade(url)
+    engine = open_engine(url)
+    check_revision(engine)
+    with engine.connect() as c:
+        assert compare_metadata(MigrationContext.configure(c), whole_metadata()) == []
+
+
+def test_a_table_that_no_revision_makes_would_be_found(tmp_path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    upgrade(url)
+    with open_engine(url).begin() as c:
+        c.execute(sa.text("DROP TABLE journal"))
+        differences = compare_metadata(MigrationContext.configure(c), whole_metadata())
+    assert ("add_table", "journal") in [(d[0], d[1].name) for d in differences if isinstance(d, tuple)]
+
+
+def test_upgrading_twice_changes_nothing(tmp_path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    upgrade(url)
+    upgrade(url)
