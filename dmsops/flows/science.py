@@ -87,7 +87,7 @@ def plan_visit(ops: Ops, visit_id: str) -> Planned:
         specs.append(_associate_step(files, ready, report.problems))
     due = None
     with ops.db.begin() as c:
-        if files.visit.is_wavefront:
+        if files.visit.is_wavefront and files.science:
             due = clock.start_clock(c, ops, str(visit), files.received_at)
         for row in files.rows:
             blackboard.publish(c, ops, row["name"], row["sha256"], row["size"], origin="receipt")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from alembic import context
 
 from dmsops.core.db import open_engine
+
 url = context.config.get_main_option("sqlalchemy.url")
 engine = open_engine(url or "sqlite://")
 with engine.connect() as connection:

@@ -168,10 +168,26 @@ def encircled(image: Image, place: tuple[int, int], radius: int = 20) -> dict[st
 
 
 def difference(one: Image, other: Image) -> Pixels:
-    """Subtract two members after shifting the second by whole pixels so that the peaks meet (for the eye, not for science)."""
-    shift = np.subtract(peak(one), peak(other))
-    moved = np.roll(other.science, tuple(int(s) for s in shift), axis=(0, 1))
-    return np.asarray(one.science - moved, dtype=np.float32)
+    """Subtract two members after shifting the second by whole pixels onto the first's sky; NaN where they do not overlap.
+
+    For the eye, not for science. The combination itself shifts by whole pixels too (jwst documentation, *wfs_combine*).
+    """
+    row, column = one.science.shape[0] // 2, one.science.shape[1] // 2
+    x, y = _wcs(other).world_to_pixel(_wcs(one).pixel_to_world(column, row))
+    down, right = round(float(y)) - row, round(float(x)) - column
+    margin = max(abs(down), abs(right))
+    padded = np.pad(other.science, margin, constant_values=np.nan)
+    top, left = margin + down, margin + right
+    return np.asarray(one.science - padded[top : top + one.science.shape[0], left : left + one.science.shape[1]], dtype=np.float32)
+
+
+def _wcs(image: Image) -> Any:
+    """Give the sky coordinates that the SCI header's FITS keywords describe."""
+    from astropy.io.fits import Header
+    from astropy.wcs import WCS
+
+    cards = [(keyword, value) for part, keyword, value, _ in image.header if part == "SCI" and not keyword.startswith("OBSGEO")]
+    return WCS(Header(cards), naxis=2)
 
 
 def flag_counts(image: Image) -> list[Row]:
@@ -188,12 +204,7 @@ def sky(image: Image, places: list[tuple[int, int]]) -> list[Row]:
 
     The keywords are the telescope's approximation; the full distortion model is in the file's ASDF extension.
     """
-    from astropy.io.fits import Header
-    from astropy.wcs import WCS
-
-    cards = [(keyword, value) for part, keyword, value, _ in image.header if part == "SCI" and not keyword.startswith("OBSGEO")]
-    header = Header(cards)
-    wcs = WCS(header, naxis=2)
+    wcs = _wcs(image)
     found = [wcs.pixel_to_world_values(column, row) for row, column in places]
     return [
         {"row": r, "column": c, "ra": round(float(a), 6), "dec": round(float(d), 6)} for (r, c), (a, d) in zip(places, found, strict=True)

@@ -140,9 +140,7 @@ def after_end(c: sa.Connection, ops: Ops, step_id: int) -> None:
     wake(c, ops, kids)
 
 
-def move(
-    c: sa.Connection, ops: Ops, verb: str, row: Any, *, reason: str | None = None, actor: str | None = None, **values: object
-) -> bool:
+def move(c: sa.Connection, ops: Ops, verb: str, row: Any, *, reason: str | None = None, actor: str | None = None, **values: object) -> bool:
     """Move one step by a verb of the transition table, and write its line.
 
     Returns

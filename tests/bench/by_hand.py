@@ -87,7 +87,8 @@ def _by_hand(folder: Path, source: Ops) -> float:
         if row["name"].endswith(("_uncal.fits", "_asn.json")):
             shutil.copyfile(source.store.path(row["sha256"]), folder / row["name"])
     begun = time.monotonic()
-    for pipeline, kind, ending in (("calwebb_detector1", "processing.detector1", "_uncal.fits"), ("calwebb_image2", "processing.image2", "_asn.json")):
+    stages = (("calwebb_detector1", "processing.detector1", "_uncal.fits"), ("calwebb_image2", "processing.image2", "_asn.json"))
+    for pipeline, kind, ending in stages:
         for spec in _specs(source, kind):
             given = next(n for n in spec.needs if n.endswith(ending))
             subprocess.run([strun, pipeline, given], cwd=folder, env=environment, check=True, capture_output=True)

@@ -42,5 +42,3 @@ class Desk:
     def versions(self) -> dict[str, int]:
         """Give every product with its version."""
         return {row["name"]: row["version"] for row in queries.products(self.open())}
-
-

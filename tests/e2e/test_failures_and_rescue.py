@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 from dmsops.workflow import queries
-
 from tests.e2e.desk import Desk
 
 
@@ -25,7 +24,7 @@ def test_a_missing_reference_is_named_and_p08_rescues_after_repair(tmp_path: Pat
     shutil.copytree(desk.crds, own, symlinks=True)
     desk = Desk(desk.site, own)
     received(desk, delivery)
-    reference = sorted(own.rglob("*_gain_*.fits"))[0]
+    reference = min(own.rglob("*_gain_*.fits"))
     aside = reference.rename(tmp_path / reference.name)
     desk.json("engine", "run", code=1)
     (group,) = desk.json("workflow", "failures")

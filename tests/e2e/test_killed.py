@@ -13,7 +13,6 @@ from dmsops.core import journal
 from dmsops.receipt import queries as received
 from dmsops.wfsc import queries as wavefront
 from dmsops.workflow import queries
-
 from tests.e2e.desk import Desk
 
 KILLS = int(os.environ.get("DMSOPS_TEST_KILLS", "20"))

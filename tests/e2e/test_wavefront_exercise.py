@@ -14,7 +14,6 @@ from dmsops.archive import queries as archived
 from dmsops.core.names import CombinedProduct, ExposureProduct
 from dmsops.interfaces.wss import OPERATION_FILE, read_operation_file
 from dmsops.workflow import queries
-
 from tests.e2e.desk import Desk
 
 DETECTORS = ("nrca1", "nrca2", "nrca3", "nrca4", "nrcalong")
@@ -28,7 +27,9 @@ def real_visit() -> dict[str, set[str]]:
     acquisition, jitter = "jw02726402001_02102_00001_nrca3", "jw02726402001_03102_00001_nrca3"
     lenses = {"04": "wlm8", "05": "wlp8"}
     combined = {
-        f"jw02726-o402_t001_nircam_{OPTICS[d].format(lens=lens)}_wfscmb-{activity}.fits" for activity, lens in lenses.items() for d in DETECTORS
+        f"jw02726-o402_t001_nircam_{OPTICS[d].format(lens=lens)}_wfscmb-{activity}.fits"
+        for activity, lens in lenses.items()
+        for d in DETECTORS
     }
     calibrated = {acquisition, *sensing}
     made = {suffix: {f"{root}_{suffix}.fits" for root in calibrated} for suffix in ("rate", "rateints", "cal")}

@@ -41,7 +41,7 @@ def image(name: str) -> fits.HDUList:
     )
     science = fits.ImageHDU((star + noise + 2.0).astype(np.float32), name="SCI")
     science.header.update(
-        BUNIT="MJy/sr", CTYPE1="RA---TAN", CTYPE2="DEC--TAN", CRVAL1=80.0, CRVAL2=-69.5, CRPIX1=33.0, CRPIX2=33.0,
+        BUNIT="MJy/sr", CTYPE1="RA---TAN", CTYPE2="DEC--TAN", CRVAL1=80.0, CRVAL2=-69.5, CRPIX1=33.0 + shift[1], CRPIX2=33.0 + shift[0],
         CDELT1=-PIXEL, CDELT2=PIXEL, CUNIT1="deg", CUNIT2="deg", S_REGION="POLYGON ICRS 80.0 -69.5",
     )  # fmt: skip
     error = fits.ImageHDU(np.sqrt(star + 4).astype(np.float32), name="ERR")

@@ -55,7 +55,7 @@ def test_making_a_site_twice_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_no_site(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="site.toml is missing"):
+    with pytest.raises(NotFound, match=r"site\.toml is missing"):
         connect(tmp_path)
 
 
@@ -72,7 +72,8 @@ def test_the_real_crds_is_reached_by_settings_alone(tmp_path: Path) -> None:
     local = config.runtime_environment(config.load(site(tmp_path, "")))
     assert local["CRDS_READONLY_CACHE"] == "1"
     assert "HTTPS_PROXY" in local
-    real = config.runtime_environment(config.load(site(tmp_path, "crds_server = 'https://jwst-crds.stsci.edu'\ncrds_context = 'jwst_1584.pmap'")))
+    text = "crds_server = 'https://jwst-crds.stsci.edu'\ncrds_context = 'jwst_1584.pmap'"
+    real = config.runtime_environment(config.load(site(tmp_path, text)))
     assert real["CRDS_SERVER_URL"] == "https://jwst-crds.stsci.edu"
     assert real["CRDS_CONTEXT"] == "jwst_1584.pmap"
     assert real["CRDS_READONLY_CACHE"] == "0"

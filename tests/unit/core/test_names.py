@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,10 +50,9 @@ def test_every_name_survives_the_round_trip(family: str) -> None:
 
 @given(st.text(max_size=60))
 def test_any_text_is_a_name_or_a_bad_name_and_never_anything_else(text: str) -> None:
-    try:
+    known = any(family.matches(text) for family in names.FAMILIES)
+    with contextlib.nullcontext() if known else pytest.raises(BadName):
         assert str(names.parse_any(text)).lstrip("V") == text.lstrip("V")
-    except BadName as error:
-        assert text in str(error)
 
 
 @pytest.mark.parametrize(
