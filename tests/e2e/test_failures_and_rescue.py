@@ -37,7 +37,7 @@ def test_a_missing_reference_is_named_and_p08_rescues_after_repair(tmp_path: Pat
     assert desk.json("archive", "summary")["products"]["wfscmb"] < 10
 
     aside.rename(reference)
-    record = desk.json("runbook", "run", "P08", "--param", "all_failed=true", "--live", "--reason", "reference delivered again")
+    record = desk.json("runbook", "run", "P08", "--live", "--reason", "reference delivered again")
     assert record["outcome"] == "completed"
     desk.json("engine", "run")
     after = attempts(desk)
