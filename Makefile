@@ -58,8 +58,8 @@ $(STAMP): requirements.txt pyproject.toml
 	  "$$found" -m venv .venv
 	fi
 	echo "installing $$(wc -l < requirements.txt) packages into .venv; the first time takes about two minutes"
-	$(BIN)/python -m pip install -q -r requirements.txt
-	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install -qq -r requirements.txt
+	$(BIN)/python -m pip install -qq --no-deps --no-build-isolation -e .
 	touch $@
 
 .PHONY: rehearsal

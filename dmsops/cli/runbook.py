@@ -25,14 +25,15 @@ def show(site: str | None) -> Answer:
 @click.option("--param", "given", multiple=True, metavar="NAME=VALUE", help="A parameter (repeat for several); ids stay strings.")
 @click.option("--live", is_flag=True, help="Do it; without this the runbook only looks (dry run).")
 @click.option("--reason", default="", help="Why; needed with --live.")
-def run(ops: Ops, procedure: str, given: tuple[str, ...], live: bool, reason: str) -> Answer:
+@click.option("--resume", "resumes", type=int, help="Go on with a run that did not complete: steps it recorded are not done again.")
+def run(ops: Ops, procedure: str, given: tuple[str, ...], live: bool, reason: str, resumes: int | None) -> Answer:
     """Carry out a runbook (P02, P08, P10): a dry run unless --live is given."""
     from dmsops.procedures import run as running
     from dmsops.procedures.index import find_runbook
     from dmsops.procedures.parameters import parse
 
     runbook = find_runbook(procedure)
-    record = running.run(ops, procedure, parse(runbook, given), dry_run=not live, reason=reason, progress=_tell)
+    record = running.run(ops, procedure, parse(runbook, given), dry_run=not live, reason=reason, resumes=resumes, progress=_tell)
     lines = [f"{procedure} {record.outcome}; the executed notebook is kept at {record.notebook}"]
     return Answer(record, lines, 0 if record.outcome == "completed" else 1)
 
@@ -55,6 +56,26 @@ def runs(ops: Ops, procedure: str, unsigned: bool) -> Answer:
     return Answer(rows, [table(rows, columns) if rows else "No procedure has been run on this site."])
 
 
+@click.argument("run_id", type=int)
+@click.option("--remark", default="", help="What the next shift should know.")
+def sign(ops: Ops, run_id: int, remark: str) -> Answer:
+    """Sign off a run that has ended."""
+    from dmsops.procedures import record
+
+    signed = record.sign(ops, run_id, remark=remark)
+    return Answer(signed, [f"Run {run_id} is signed off by {ops.operator.name}"])
+
+
+def verify(ops: Ops) -> Answer:
+    """Check that the kept notebooks are the ones that were executed, in an unbroken chain."""
+    from dmsops.procedures import record
+
+    wrong = record.verify(ops)
+    return Answer({"whole": not wrong, "wrong": wrong}, wrong or ["Every kept notebook is as it was."], 1 if wrong else 0)
+
+
 verb(commands, "list", opens=False)(show)
+verb(commands, "sign")(sign)
+verb(commands, "verify")(verify)
 verb(commands, "runs")(runs)
 verb(commands, "run")(run)

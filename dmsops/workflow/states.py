@@ -11,17 +11,11 @@ class StepState(enum.StrEnum):
     """Where a step stands."""
 
     WAITING = "waiting"
-    """A product it needs, or a step before it, is not there yet."""
     READY = "ready"
-    """Everything it needs is there; it starts when a worker is free."""
     RUNNING = "running"
-    """A worker has it."""
     DONE = "done"
-    """It ran, and its products passed the gate and were published."""
     REUSED = "reused"
-    """An earlier attempt had already finished the work; its products were published without running again."""
     FAILED = "failed"
-    """It ran and ended badly; a person has to look."""
 
 
 SENTENCES: dict[StepState, str] = {

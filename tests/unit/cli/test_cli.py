@@ -37,7 +37,7 @@ def test_every_part_helps(part: str) -> None:
         ["site", "show"], ["people", "list"], ["receipt", "list"], ["receipt", "quarantine"], ["receipt", "rerequests"], ["flow", "plan"],
         ["engine", "status"], ["workflow", "list"], ["workflow", "steps"], ["workflow", "failures"], ["archive", "summary"],
         ["archive", "observations"], ["wfsc", "clocks"], ["wfsc", "deliveries"], ["journal", "show"], ["journal", "verify"], ["status"],
-        ["components"], ["runbook", "list"], ["fault", "list"], ["testbed", "visits"],
+        ["components"], ["runbook", "list"], ["runbook", "runs"], ["runbook", "verify"], ["fault", "list"], ["testbed", "visits"],
     ],
     ids=" ".join,
 )  # fmt: skip
