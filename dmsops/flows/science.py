@@ -33,12 +33,13 @@ NEEDED = {"plan": "plan (PPS)", "osf": "Observatory Status File (FOS)", "ephemer
 
 @dataclass(slots=True)
 class Planned:
-    """What planning a visit came to."""
+    """What planning a visit came to: ``problems`` are all that a person should know, ``awaited`` those that more data will mend."""
 
     visit: str
     steps: int = 0
     exposures: int = 0
     problems: list[str] = field(default_factory=list)
+    awaited: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,7 @@ def plan_visit(ops: Ops, visit_id: str) -> Planned:
     ready = _ready_exposures(files, report)
     specs = [spec for exposure, detector in ready for spec in _exposure_steps(files, exposure, detector)]
     if any(exposure.dms_note != JITTER for exposure, _ in ready):
-        specs.append(_associate_step(files, ready, report.problems))
+        specs.append(_associate_step(files, ready, report.awaited))
     due = None
     with ops.db.begin() as c:
         if files.visit.is_wavefront and files.science:
@@ -137,7 +138,8 @@ def _ready_exposures(files: Released, report: Planned) -> list[tuple[Exposure, s
             if key in files.complete:
                 ready.append((exposure, readout.detector))
             else:
-                report.problems.append(f"{record.name} {readout.detector}: packets are missing; it waits for them (procedure P04)")
+                report.awaited.append(f"{record.name} {readout.detector}: packets are missing; it waits for them (procedure P04)")
+    report.problems += report.awaited
     return ready
 
 
@@ -166,7 +168,7 @@ def _ingest(root: str, products: tuple[str, ...], members: tuple[str, ...] = ())
     return StepSpec(kind="archive.ingest", dataset=root, needs=products, makes=(f"{root}_caom.xml",), params=params)
 
 
-def _associate_step(files: Released, ready: list[tuple[Exposure, str]], problems: list[str]) -> StepSpec:
+def _associate_step(files: Released, ready: list[tuple[Exposure, str]], awaited: list[str]) -> StepSpec:
     """Plan the associations of what is there now; planned again with more exposures it is another step.
 
     The stamp in the association names is the visit's end plus one second for each exposure and detector that is
@@ -180,6 +182,6 @@ def _associate_step(files: Released, ready: list[tuple[Exposure, str]], problems
             "visits": [pps.visit_to_dict(files.visit)],
             "exposures": [[str(e.name), d] for e, d in ready],
             "version_id": stamp.strftime("%Y%m%dt%H%M%S"),
-            "missing": list(problems),
+            "missing": list(awaited),
         },
     )

@@ -61,6 +61,7 @@ def test_the_good_part_goes_on_and_the_rest_follows_when_it_comes(tmp_path: Path
     desk.json("engine", "run")
     first = desk.json("archive", "summary")["products"]
     assert (first["uncal"], first["cal"], first["wfscmb"]) == (17, 16, 5)
+    assert desk.json("wfsc", "clocks")[0]["state"] == "on time"
     before = desk.versions()
 
     again = tmp_path / "again"
@@ -76,6 +77,7 @@ def test_the_good_part_goes_on_and_the_rest_follows_when_it_comes(tmp_path: Path
     desk.json("engine", "run")
     last = desk.json("archive", "summary")["products"]
     assert (last["uncal"], last["cal"], last["wfscmb"]) == (22, 21, 10)
+    assert desk.json("wfsc", "clocks")[0]["state"] == "met"
     after = desk.versions()
     assert {n: after[n] for n in before if n.endswith(".fits")} == {n: v for n, v in before.items() if n.endswith(".fits")}
 

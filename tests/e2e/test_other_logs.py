@@ -75,7 +75,7 @@ def test_an_exposure_that_was_aborted_leaves_its_pair_out_and_says_so(tmp_path: 
     _, report = rehearse(tmp_path, crds, text)
     assert (report["products"]["uncal"], report["products"]["wfscmb"]) == (17, 5)
     assert any("jw02726402001_03105_00002 was aborted" in problem for problem in report["problems"])
-    assert report["delivery"]["state"] == "acknowledged"
+    assert (report["delivery"]["state"], report["clock"]["state"]) == ("acknowledged", "met")
 
 
 def test_a_visit_that_was_skipped_ends_in_a_report_and_not_in_an_error(tmp_path: Path, crds: Path, exercise: object, log: str) -> None:
