@@ -81,7 +81,7 @@ def observer(ephemeris: Any, mid: float, name: str = "ephemeris") -> Observer:
     time = Time(when, format="mjd", scale="utc")
     bodies = {body: get_body_barycentric_posvel(body, time, ephemeris="builtin") for body in ("earth", "sun")}
     earth_p, earth_v = bodies["earth"][0].xyz.to_value(u.km), bodies["earth"][1].xyz.to_value(u.km / u.s)
-    fixed_p, fixed_v = _earth_fixed(position, velocity, time)
+    fixed_p, fixed_v = earth_fixed(position, velocity, time)
     return Observer(
         mjd=float(when),
         position=earth_p + position,
@@ -123,7 +123,7 @@ def as_mjd(times: np.ndarray) -> np.ndarray:
     return np.asarray(times, dtype=float)
 
 
-def _earth_fixed(position: np.ndarray, velocity: np.ndarray, time: Any) -> tuple[np.ndarray, np.ndarray]:
+def earth_fixed(position: np.ndarray, velocity: np.ndarray, time: Any) -> tuple[np.ndarray, np.ndarray]:
     """Turn a geocentric position and velocity (km, km/s) into the Earth-fixed axes (m, m/s).
 
     FITS (WCS paper III) wants OBSGEO in ITRS. The velocity is turned, not referred to the turning Earth:

@@ -13,6 +13,7 @@ import importlib
 import io
 import logging
 import sys
+import tempfile
 
 MODULES = (
     "jwst.pipeline",
@@ -27,6 +28,7 @@ MODULES = (
     "astropy.io.fits",
     "crds",
     "pysiaf",
+    "ccsds_ndm.ndm_io",
     "lxml.etree",
     "dmsops.processing.steps",
 )
@@ -40,6 +42,22 @@ def _give_back(said: io.StringIO) -> None:
             handler.setStream(sys.stderr)
 
 
+def _fill_caches() -> None:
+    """Do once what every step would do again: read the Earth-orientation table, and the schemas behind a model that is saved."""
+    import numpy as np
+    from astropy.time import Time
+    from stdatamodels.jwst import datamodels
+
+    from dmsops.processing.ephemeris import earth_fixed
+
+    earth_fixed(np.ones(3), np.ones(3), Time("2022-01-01"))
+    with tempfile.TemporaryDirectory(prefix="dmsops-preload-") as place:
+        for model in (datamodels.Level1bModel, datamodels.RampModel, datamodels.ImageModel, datamodels.CubeModel):
+            with model() as empty:
+                empty.meta.instrument.name = "NIRCAM"
+                empty.save(f"{place}/{model.__name__}.fits")
+
+
 def preload() -> None:
     """Import what the steps need, fill the data models' schema caches, and freeze it.
 
@@ -50,9 +68,7 @@ def preload() -> None:
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         for name in MODULES:
             importlib.import_module(name)
-        datamodels = importlib.import_module("stdatamodels.jwst.datamodels")
-        for model in (datamodels.Level1bModel, datamodels.RampModel, datamodels.ImageModel, datamodels.CubeModel):
-            model().close()
+        _fill_caches()
     _give_back(said)
     gc.collect()
     gc.freeze()
