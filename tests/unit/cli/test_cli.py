@@ -114,3 +114,10 @@ def test_a_step_runs_by_hand_from_a_spec_file(ops: Ops, tmp_path: Path) -> None:
     assert json.loads(result.stdout)["good"] is True
     spec.write_text("{}")
     assert call(ops, "step", "run", "toy.write", "--spec", str(spec)).exit_code == 2
+
+
+@pytest.mark.parametrize("words", [["components"], ["runbook", "list"], ["fault", "list"], ["testbed", "visits"]], ids=" ".join)
+def test_what_exists_is_listed_without_a_site(tmp_path: Path, words: list[str]) -> None:
+    result = CliRunner().invoke(main, [*words, "--json", "--site", str(tmp_path / "nowhere")])
+    assert result.exit_code == 0, result.output
+    assert len(json.loads(result.stdout)) >= 1
