@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dmsops.cli.frame import Answer, notes, table, verb
+from dmsops.cli.frame import Answer, notes, plain, table, verb, word
 from dmsops.ops import Ops
 
 
@@ -28,14 +28,18 @@ def show(site: str | None) -> Answer:
 @click.option("--resume", "resumes", type=int, help="Go on with a run that did not complete: steps it recorded are not done again.")
 def run(ops: Ops, procedure: str, given: tuple[str, ...], live: bool, reason: str, resumes: int | None) -> Answer:
     """Carry out a runbook (P02, P08, P10): a dry run unless --live is given."""
+    from dmsops.procedures import queries
     from dmsops.procedures import run as running
     from dmsops.procedures.index import find_runbook
     from dmsops.procedures.parameters import parse
 
     runbook = find_runbook(procedure)
     record = running.run(ops, procedure, parse(runbook, given), dry_run=not live, reason=reason, resumes=resumes, progress=_tell)
-    lines = [f"{procedure} {record.outcome}; the executed notebook is kept at {record.notebook}"]
-    return Answer(record, lines, 0 if record.outcome == "completed" else 1)
+    said = queries.said(ops, record.id)
+    lines = [word(text) + "\n" for text in said] + ([f"What went wrong: {word(record.error)}"] if record.error else [])
+    kept = ops.settings.folder("runs") / (record.notebook or "")
+    lines.append(f"{runbook.id} {record.outcome}; the executed notebook is kept at {kept}")
+    return Answer({**plain(record), "said": said}, lines, 0 if record.outcome == "completed" else 1)
 
 
 def _tell(event: object) -> None:

@@ -37,7 +37,11 @@ def test_a_missing_reference_is_named_and_p08_rescues_after_repair(tmp_path: Pat
     assert desk.json("archive", "summary")["products"]["wfscmb"] < 10
 
     aside.rename(reference)
-    record = desk.json("runbook", "run", "P08", "--live", "--reason", "reference delivered again")
+    looked = desk.json("runbook", "run", "P08")
+    assert any(reference.name in text for text in looked["said"])
+    ticket = desk.json("workflow", "rescue", "--all-failed")["plan"]["hash"]
+    assert any(ticket in text for text in looked["said"])
+    record = desk.json("runbook", "run", "P08", "--param", f"ticket={ticket}", "--live", "--reason", "reference delivered again")
     assert record["outcome"] == "completed"
     desk.json("engine", "run")
     after = attempts(desk)
