@@ -163,6 +163,14 @@ class Cut:
         return slice(y, y + self.ysize), slice(x, x + self.xsize)
 
 
+def rotations() -> Any:
+    """Give ``pysiaf.utils.rotations``, imported without what pysiaf prints."""
+    siaf()
+    from pysiaf.utils import rotations as found
+
+    return found
+
+
 @cache
 def siaf(instrument: str = "NIRCam") -> Any:
     """Open the SIAF that comes with ``pysiaf`` (enter the runtime first: see `dmsops.core.config.enter_runtime`)."""

@@ -35,24 +35,21 @@ def attitude(visit: Visit, exposure: Exposure) -> Matrix:
 
     The dither moves the telescope by (x, y) in the ideal frame, so the target moves by (-x, -y).
     """
-    from pysiaf.utils import rotations
-
+    rotations = nircam.rotations()
     v2, v3 = nircam.target_aperture(exposure).idl_to_tel(-exposure.dither.x, -exposure.dither.y)
     return np.asarray(rotations.attitude(v2, v3, visit.target.ra, visit.target.dec, visit.position_angle), dtype=np.float64)
 
 
 def sky_to_telescope(matrix: Matrix, ra: float, dec: float) -> tuple[float, float]:
     """Give V2, V3 (arcsec) of a place on the sky (degrees)."""
-    from pysiaf.utils import rotations
-
+    rotations = nircam.rotations()
     v2, v3 = rotations.getv2v3(matrix, ra, dec)
     return float(v2), float(v3)
 
 
 def telescope_to_sky(matrix: Matrix, v2: float, v3: float) -> tuple[float, float]:
     """Give right ascension and declination (degrees) of a place in V2, V3 (arcsec)."""
-    from pysiaf.utils import rotations
-
+    rotations = nircam.rotations()
     ra, dec = rotations.pointing(matrix, v2, v3)
     return float(ra) % 360.0, float(dec)
 
