@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,17 +69,22 @@ def report_lines(ops: Ops, report: dict[str, Any]) -> list[Any]:
     ):
         lines += [f"  {title}: {name}" for name in names]
     lines += failure_lines(ops) if report["steps"]["failed"] else []
-    site = ops.settings.site
-    lines += [
-        "",
-        "Where to look",
-        f"  dmsops workflow steps --site {site}       every step, failed first",
-        f"  dmsops people add NAME --role lead --password --site {site}   who may sign in to the boards",
-        f"  make boards SITE={site}                   the OWL board in a browser",
-        f"  make lab SITE={site}                      JupyterLab with the notebooks",
-        f"  dmsops runbook run P10 --site {site}      the wavefront procedure",
-    ]
-    return lines
+    return [*lines, "", "Where to look", *_where_to_look(ops.settings.site)]
+
+
+def _where_to_look(site: Path) -> list[str]:
+    """Give the commands to type next, the program named as it was called."""
+    called = Path(sys.argv[0])
+    program = str(called) if called.name == "dmsops" else "dmsops"
+    commands = {
+        f"{program} workflow steps --site {site}": "every step, failed first",
+        f"{program} people add NAME --role lead --password --site {site}": "who may sign in to the boards",
+        f"make boards SITE={site}": "the OWL board in a browser",
+        f"make lab SITE={site}": "JupyterLab with the notebooks",
+        f"{program} runbook run P10 --site {site}": "the wavefront procedure",
+    }
+    width = max(map(len, commands))
+    return [f"  {command:{width}}   {what}" for command, what in commands.items()]
 
 
 def _minutes(used: float | None) -> str:
