@@ -32,6 +32,9 @@ class Dither:
     y: float = 0.0
 
 
+JITTER_NOTE = "WFSC_LOS_JITTER"
+"""DMS note of line-of-sight jitter exposures."""
+
 ExposureStatus = Literal["planned", "completed", "aborted", "failed", "missing"]
 
 
@@ -59,6 +62,11 @@ class Exposure:
     dither: Dither = field(default_factory=Dither)
     dms_note: str = ""
     status: ExposureStatus = "completed"
+
+    @property
+    def is_jitter(self) -> bool:
+        """Whether it measures line-of-sight jitter: such an exposure stops at level 1b."""
+        return self.dms_note.upper() == JITTER_NOTE
 
     def product(self, detector: str, suffix: str) -> ExposureProduct:
         """Name a product of this exposure."""

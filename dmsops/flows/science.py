@@ -15,6 +15,7 @@ from dmsops.core.people import Role, require
 from dmsops.core.records import Exposure, Visit
 from dmsops.interfaces import pps
 from dmsops.interfaces.fos.osf import StatusFile, read_osf
+from dmsops.prediction.products import STAGE_1
 from dmsops.receipt import queries as received
 from dmsops.wfsc import clock
 from dmsops.workflow import blackboard
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 WORKFLOW = "SCIENCE"
-JITTER = "WFSC_LOS_JITTER"
-"""DMS note of line-of-sight jitter exposures: they stop at level 1b."""
-STAGE_1 = ("rate", "rateints")
 KINDS = ("plan", "osf", "ephemeris", "engineering", "science")
 NEEDED = {"plan": "plan (PPS)", "osf": "Observatory Status File (FOS)", "ephemeris": "ephemeris (FDF)"}
 
@@ -84,7 +82,7 @@ def plan_visit(ops: Ops, visit_id: str) -> Planned:
     report = Planned(visit=str(visit))
     ready = _ready_exposures(files, report)
     specs = [spec for exposure, detector in ready for spec in _exposure_steps(files, exposure, detector)]
-    if any(exposure.dms_note != JITTER for exposure, _ in ready):
+    if any(not exposure.is_jitter for exposure, _ in ready):
         specs.append(_associate_step(files, ready, report.awaited))
     due = None
     with ops.db.begin() as c:
@@ -157,7 +155,7 @@ def _exposure_steps(files: Released, exposure: Exposure, detector: str) -> list[
             "engineering": list(files.engineering), "exposure": str(exposure.name), "detector": detector,
         },
     )  # fmt: skip
-    if exposure.dms_note == JITTER:
+    if exposure.is_jitter:
         return [level1b, _ingest(root, (names["uncal"],))]
     made = tuple(names[s] for s in STAGE_1)
     return [level1b, StepSpec(kind="processing.detector1", dataset=root, needs=(names["uncal"],), makes=made)]

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 from dmsops.core.names import CombinedProduct, ExposureProduct
 from dmsops.core.records import Visit
-from dmsops.flows.science import JITTER, STAGE_1
 from dmsops.interfaces import pps
+from dmsops.prediction.products import STAGE_1
 from dmsops.processing.associate import associate as make_associations
+from dmsops.wfsc.select import wanted_by_wss
 from dmsops.workflow.steps import Job, Outcome, StepSpec, step
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
-
-STAGE_2 = ("cal", "i2d", "calints")
 
 
 @step("science.associate", title="Pool and associations", estimate_seconds=8, memory_mb=500)
@@ -55,10 +54,8 @@ def _delivery(visit: Visit, calibration: list[StepSpec], job: Job) -> StepSpec:
     combined = [m for s in calibration for m in s.makes if CombinedProduct.matches(m)]
     exposures = {str(e.name): e for e in visit.exposures}
     taken = [(exposures[name], detector) for name, detector in job.params["exposures"]]
-    acquisition = [str(e.product(d, "cal")) for e, d in taken if e.exp_type == "NRC_TACQ"]
-    jitter = [str(e.product(d, "uncal")) for e, d in taken if e.dms_note == JITTER]
-    cal = [str(e.product(d, "cal")) for e, d in taken if e.dms_note != JITTER and e.exp_type != "NRC_TACQ"]
-    products = sorted({*combined, *acquisition, *jitter, *cal})
+    single = [str(e.product(d, suffix)) for e, d in taken for suffix in ("uncal", "cal")]
+    products = wanted_by_wss(visit, {*combined, *single})
     missing = list(job.params.get("missing", []))
     params = {"visit": str(visit.id), "missing": missing}
-    return StepSpec(kind="wfsc.deliver", dataset=visit.id.v, needs=tuple(products), makes=(f"{visit.id}_wss_delivery.json",), params=params)
+    return StepSpec(kind="wfsc.deliver", dataset=visit.id.v, needs=products, makes=(f"{visit.id}_wss_delivery.json",), params=params)

@@ -16,9 +16,6 @@ from dmsops.core.names import CombinedProduct
 if TYPE_CHECKING:
     from dmsops.core.records import Exposure, Readout, Visit
 
-JITTER = "WFSC_LOS_JITTER"
-"""DMS note of line-of-sight jitter exposures: they stop at level 1b."""
-
 STAGE_1 = ("rate", "rateints")
 PAIR = 2
 
@@ -44,7 +41,7 @@ def predict(visit: Visit) -> dict[str, tuple[str, ...]]:
 
 def exposure_suffixes(visit: Visit, exposure: Exposure) -> tuple[str, ...]:
     """Say which products every detector of an exposure gives by itself."""
-    if exposure.dms_note.upper() == JITTER:
+    if exposure.is_jitter:
         return ("uncal",)
     image = exposure.exp_type.upper().endswith("_IMAGE") and not visit.is_wavefront
     return ("uncal", *STAGE_1, "cal", *(("i2d",) if image else ()))
@@ -54,14 +51,14 @@ def combined(visit: Visit) -> list[CombinedProduct]:
     """Name the stage-3 products: a wfscmb for every wavefront pair, an i2d for every optical path of an ordinary visit."""
     if visit.is_wavefront:
         return _pairs(visit)
-    images = [e for e in visit.exposures if e.exp_type.upper().endswith("_IMAGE") and e.dms_note.upper() != JITTER]
+    images = [e for e in visit.exposures if e.exp_type.upper().endswith("_IMAGE") and not e.is_jitter]
     return sorted({_name(visit, optics(e, r), "i2d") for e in images for r in e.readouts})
 
 
 def _pairs(visit: Visit) -> list[CombinedProduct]:
     members: dict[CombinedProduct, int] = defaultdict(int)
     for exposure in visit.exposures:
-        if exposure.dither.pattern.upper() != "WFSC" or exposure.dms_note.upper() == JITTER:
+        if exposure.dither.pattern.upper() != "WFSC" or exposure.is_jitter:
             continue
         for readout in exposure.readouts:
             path = f"{optics(exposure, readout)}-{readout.detector.lower()}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from dmsops.core.errors import BadTransition
+from dmsops.core.transitions import follow
 
 
 class FileState(enum.StrEnum):
@@ -57,16 +57,7 @@ def target(verb: str, state: FileState, name: str) -> FileState:
     BadTransition
         The verb does not apply in that state; the message says which states it applies in.
     """
-    sources, to = TRANSITIONS[verb]
-    if state not in sources:
-        raise BadTransition(
-            f"'{verb}' does not apply to file '{name}': it is {state.value}, not {' or '.join(sources)}",
-            remedy="Look at the file's story with procedure P04.",
-            file=name,
-            state=state.value,
-            verb=verb,
-        )
-    return to
+    return follow(TRANSITIONS, verb, state, f"file '{name}'", remedy="Look at the file's story with procedure P04.", file=name)
 
 
 class DeliveryState(enum.StrEnum):

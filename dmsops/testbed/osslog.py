@@ -15,12 +15,11 @@ from pathlib import Path
 
 from dmsops.core import modes
 from dmsops.core.errors import BadName, BadVisit
-from dmsops.core.records import Dither, Exposure, ExposureStatus, GuideStar, Readout, Target, Visit, VisitStatus
+from dmsops.core.records import JITTER_NOTE, Dither, Exposure, ExposureStatus, GuideStar, Readout, Target, Visit, VisitStatus
 from dmsops.testbed.osslines import bad_line, messages
 from dmsops.testbed.ossreading import Draft, Reading
 
 LENS_PUPILS, LENS_FILTERS = {"WLM8", "WLP8"}, {"WLP4"}
-JITTER_NOTE = "WFSC_LOS_JITTER"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ from typing import Literal
 
 from dmsops.core.modes import frame_seconds
 from dmsops.core.records import Exposure, Visit
-from dmsops.testbed.osslog import JITTER_NOTE
 
 Size = Literal["small", "real"]
 SMALL_SUBARRAY = "SUB320"
@@ -29,14 +28,14 @@ def as_size(visit: Visit, size: Size) -> Visit:
 
 def detector_frames(visit: Visit) -> int:
     """Count the frames of a visit's images: detectors x integrations x groups, without acquisition and jitter."""
-    images = (e for e in visit.exposures if not e.exp_type.endswith("_TACQ") and e.dms_note != JITTER_NOTE)
+    images = (e for e in visit.exposures if not e.exp_type.endswith("_TACQ") and not e.is_jitter)
     return sum(len(e.readouts) * e.nints * e.ngroups for e in images)
 
 
 def _small(exposure: Exposure) -> Exposure:
     if exposure.subarray == "FULL":
         return _shortened(replace(exposure, subarray=SMALL_SUBARRAY), frame_seconds(SMALL_SUBARRAY) / frame_seconds("FULL"))
-    if exposure.dms_note == JITTER_NOTE and exposure.nints > SMALL_JITTER_NINTS:
+    if exposure.is_jitter and exposure.nints > SMALL_JITTER_NINTS:
         return _shortened(replace(exposure, nints=SMALL_JITTER_NINTS), SMALL_JITTER_NINTS / exposure.nints)
     return exposure
 

@@ -13,9 +13,6 @@ from dmsops.receipt.queries import files_released
 if TYPE_CHECKING:
     from dmsops.ops import Ops
 
-JITTER_NOTE = "WFSC_LOS_JITTER"
-"""DMS_NOTE of line-of-sight jitter exposures: they stop at level 1b, and WSS gets that."""
-
 
 def wavefront_visits(ops: Ops) -> list[str]:
     """Give the received wavefront visits (11 digits), by the plans that came with them."""
@@ -25,7 +22,7 @@ def wavefront_visits(ops: Ops) -> list[str]:
 
 def wanted_by_wss(visit: Visit, products: Iterable[str]) -> tuple[str, ...]:
     """Choose the products to hand over: wfscmb, cal (target acquisition too), and the jitter exposures' uncal."""
-    jitter = {e.name for e in visit.exposures if JITTER_NOTE in e.dms_note.upper()}
+    jitter = {e.name for e in visit.exposures if e.is_jitter}
     return tuple(sorted(name for name in products if _wanted(name, jitter)))
 
 

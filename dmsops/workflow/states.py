@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from dmsops.core.errors import BadTransition
+from dmsops.core.transitions import follow
 
 
 class StepState(enum.StrEnum):
@@ -50,10 +50,4 @@ def target(verb: str, state: StepState, step: str) -> StepState:
     BadTransition
         The verb does not apply in that state; the message says which states it applies in.
     """
-    sources, to = TRANSITIONS[verb]
-    if state not in sources:
-        words = ", ".join(sorted(s.value for s in sources))
-        raise BadTransition(
-            f"'{verb}' does not apply to step {step}: it is {state.value}, not {words}", step=step, state=state.value, verb=verb
-        )
-    return to
+    return follow(TRANSITIONS, verb, state, f"step {step}", step=step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from uuid import uuid4
 
 import pytest
@@ -103,10 +104,12 @@ def test_any_order_of_work_runs_every_step_of_any_dag_once_and_never_early(ops: 
         specs.append(
             StepSpec(kind="toy.write", dataset=f"{run}-{i}", needs=tuple(f"{run}-{n}.txt" for n in needs), makes=(f"{run}-{i}.txt",))
         )
+    # Everything is drawn before the blackboard is touched: an example that is given up while drawing leaves no steps behind.
+    chance = random.Random(data.draw(st.integers(0, 2**32)))
     plan(ops, specs, run)
     done: list[str] = []
-    while items := take(ops, data.draw(st.integers(1, 3))):
-        for item in data.draw(st.permutations(items)):
+    while items := take(ops, chance.randint(1, 3)):
+        for item in chance.sample(items, len(items)):
             assert all(n.removesuffix(".txt") in done for n in item.inputs)
             finish(ops, item)
             done.append(item.dataset)
