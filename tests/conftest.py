@@ -53,6 +53,15 @@ def shared_data(require: Callable[[str], Path]) -> Path:
     return require("shared-data")
 
 
+@pytest.fixture(autouse=True)
+def _environment_is_given_back() -> Iterator[None]:
+    """Undo what a test does to the environment: `enter_runtime` would send the next test to another site's references."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
 @pytest.fixture
 def clock() -> SimulatedClock:
     """Give a clock that stands at the end of the shipped visit and moves only when told."""

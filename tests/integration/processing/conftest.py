@@ -109,6 +109,13 @@ def bench(tmp_path_factory) -> Bench:
     return Bench(SimpleNamespace(settings=settings, clock=SimulatedClock(visit.end)), root, flight.delivery, flight.truth, read_plan(plan))
 
 
+@pytest.fixture(autouse=True)
+def _references_of_the_bench(request) -> None:
+    """Look references up in the flown pair's own cache, whatever site another test has entered before."""
+    if "bench" in request.fixturenames:
+        enter_runtime(request.getfixturevalue("bench").ops.settings)
+
+
 @pytest.fixture(scope="session")
 def processed(bench) -> Bench:
     """Give the flown pair processed to the wavefront combination, step by step as the workflow layer would."""
