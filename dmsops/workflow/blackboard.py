@@ -5,7 +5,8 @@ All functions take an open write transaction; an engine or a verb decides when t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,16 @@ import sqlalchemy as sa
 from dmsops.core import journal
 from dmsops.workflow.states import GOOD, StepState, target
 from dmsops.workflow.steps import StepSpec
-from dmsops.workflow.tables import edge, make, need, product, step, workflow
+from dmsops.workflow.tables import edge, make, need, product, step, step_counter, workflow
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
 
-RANKS = {"wfsc": 0, "science": 10, "reprocessing": 20}
-"""Lower runs first."""
+RANKS = {"wfsc": 0, "science": 100, "reprocessing": 200}
+"""Rank of a class; lower runs first. A step's priority is taken off its rank: it orders within the class."""
 _GOOD = [s.value for s in GOOD]
+Cell = tuple[int, str, str]
+"""Workflow, kind, state."""
 
 
 def submit(
@@ -69,10 +72,11 @@ def _insert(c: sa.Connection, ops: Ops, workflow_id: int, root: str, spec: StepS
         return None
     values = {
         "workflow_id": workflow_id, "kind": spec.kind, "dataset": spec.dataset, "key": key, "params": spec.params, "rank": rank,
-        "due": due, "state": StepState.WAITING.value, "waits": 1, "attempt": 0, "fresh": False, "created_at": ops.clock.now(),
+        "due": due, "state": StepState.WAITING.value, "waits": 1, "attempt": 0, "fresh": False, "rev": 0, "priority": 0, "retries": 0, "created_at": ops.clock.now(),
     }  # fmt: skip
     result = c.execute(sa.insert(step).values(values))
     step_id = int(result.inserted_primary_key[0])  # type: ignore[index]
+    count(c, {(workflow_id, spec.kind, StepState.WAITING.value): 1})
     if spec.needs:
         there = set(_current(c, spec.needs))
         c.execute(sa.insert(need), [{"step_id": step_id, "product": p, "got": p in there} for p in dict.fromkeys(spec.needs)])
@@ -103,8 +107,24 @@ def wake(c: sa.Connection, ops: Ops, ids: Collection[int]) -> list[int]:
     )
     here = (step.c.id.in_(ids), step.c.state == StepState.WAITING.value)
     c.execute(sa.update(step).where(*here).values(waits=missing + parents))
-    ready = c.execute(sa.update(step).where(*here, step.c.waits == 0).values(state=StepState.READY.value).returning(step.c.id))
+    moved = sa.update(step).where(*here, step.c.waits == 0).values(state=StepState.READY.value, rev=step.c.rev + 1)
+    ready = c.execute(moved.returning(step.c.id, step.c.workflow_id, step.c.kind)).all()
+    changes: Counter[Cell] = Counter()
+    for row in ready:
+        changes[row.workflow_id, row.kind, StepState.READY.value] += 1
+        changes[row.workflow_id, row.kind, StepState.WAITING.value] -= 1
+    count(c, changes)
     return [r.id for r in ready]
+
+
+def count(c: sa.Connection, changes: Mapping[Cell, int]) -> None:
+    """Keep the counters: how many steps each workflow has of each kind in each state; in the order of the key (no deadlocks)."""
+    for (flow, kind, state), by in sorted(changes.items()):
+        if not by:
+            continue
+        here = (step_counter.c.workflow_id == flow, step_counter.c.kind == kind, step_counter.c.state == state)
+        if not c.execute(sa.update(step_counter).where(*here).values(n=step_counter.c.n + by)).rowcount:
+            c.execute(sa.insert(step_counter).values(workflow_id=flow, kind=kind, state=state, n=by))
 
 
 def publish(c: sa.Connection, ops: Ops, name: str, sha256: str, size: int, *, origin: str, step_id: int | None = None) -> int:
@@ -118,7 +138,9 @@ def publish(c: sa.Connection, ops: Ops, name: str, sha256: str, size: int, *, or
     rows = c.execute(sa.select(product).where(product.c.name == name).order_by(product.c.version)).all()
     current = next((r for r in rows if r.current), None)
     version = rows[-1].version if rows else 0
-    if current is None or current.sha256 != sha256:
+    if current is None and rows and rows[-1].sha256 == sha256:
+        c.execute(sa.update(product).where(product.c.id == rows[-1].id).values(current=True))
+    elif current is None or current.sha256 != sha256:
         version += 1
         c.execute(sa.update(product).where(product.c.name == name, product.c.current).values(current=False))
         values = {"name": name, "version": version, "sha256": sha256, "size": size, "step_id": step_id, "origin": origin}
@@ -150,8 +172,10 @@ def move(c: sa.Connection, ops: Ops, verb: str, row: Any, *, reason: str | None 
     """
     to = target(verb, StepState(row.state), f"{row.id} ({row.kind} {row.dataset})")
     fence = (step.c.id == row.id, step.c.state == row.state, step.c.attempt == row.attempt)
-    hit = c.execute(sa.update(step).where(*fence).values(state=to.value, **values)).rowcount
+    hit = c.execute(sa.update(step).where(*fence).values(state=to.value, rev=step.c.rev + 1, **values)).rowcount
     if hit:
+        if to.value != row.state:
+            count(c, {(row.workflow_id, row.kind, row.state): -1, (row.workflow_id, row.kind, to.value): 1})
         journal.write(
             c, ops.clock, f"step.{verb}", f"step {row.id}", actor=actor or ops.operator.name, reason=reason,
             kind=row.kind, dataset=row.dataset, before=row.state, after=to.value, attempt=row.attempt,
