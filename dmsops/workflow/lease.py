@@ -92,23 +92,32 @@ def claim(c: sa.Connection, ops: Ops, owner: str, count: int, log_of: Any) -> li
     pick = pick.order_by(step.c.rank, step.c.due.is_(None), step.c.due, step.c.id).limit(count)
     if c.dialect.name == "postgresql":
         pick = pick.with_for_update(skip_locked=True)
+    rows = [c.execute(sa.select(step).where(step.c.id == step_id)).one() for step_id in c.execute(pick).scalars().all()]
+    taken = [_take(c, ops, owner, row, log_of) for row in rows]
+    return [item for item in taken if item is not None]
+
+
+def claim_step(c: sa.Connection, ops: Ops, owner: str, step_id: int, log_of: Any) -> Claim | None:
+    """Take one given step that is ready, or that an engine's pool has queued; None when it is neither."""
+    free = step.c.state.in_([StepState.READY.value, StepState.LEASED.value])
+    row = c.execute(sa.select(step).where(step.c.id == step_id, free)).one_or_none()
+    return None if row is None else _take(c, ops, owner, row, log_of)
+
+
+def _take(c: sa.Connection, ops: Ops, owner: str, row: Any, log_of: Any) -> Claim | None:
     now = ops.clock.now()
     lease = now + timedelta(seconds=ops.settings.lease_seconds)
-    taken = []
-    for step_id in c.execute(pick).scalars().all():
-        row = c.execute(sa.select(step).where(step.c.id == step_id)).one()
-        n = row.attempt + 1
-        if not blackboard.move(c, ops, "claim", row, actor=owner, owner=owner, lease_until=lease, started_at=now, ended_at=None, attempt=n):
-            continue
-        item = _claim_of(c, ops, row, n)
-        c.execute(
-            sa.insert(attempt).values(
-                step_id=step_id, n=n, owner=owner, host=socket.gethostname(), build=build(), crds_context=ops.settings.crds_context,
-                content_key=item.content_key, inputs=item.inputs, log=str(log_of(item)), started_at=now, outcome="running",
-            )
-        )  # fmt: skip
-        taken.append(item)
-    return taken
+    n = row.attempt + 1
+    if not blackboard.move(c, ops, "claim", row, actor=owner, owner=owner, lease_until=lease, started_at=now, ended_at=None, attempt=n):
+        return None
+    item = _claim_of(c, ops, row, n)
+    c.execute(
+        sa.insert(attempt).values(
+            step_id=row.id, n=n, owner=owner, host=socket.gethostname(), build=build(), crds_context=ops.settings.crds_context,
+            content_key=item.content_key, inputs=item.inputs, log=str(log_of(item)), started_at=now, outcome="running",
+        )
+    )  # fmt: skip
+    return item
 
 
 def _claim_of(c: sa.Connection, ops: Ops, row: Any, n: int) -> Claim:
