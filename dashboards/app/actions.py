@@ -13,7 +13,7 @@ from dmsops.workflow import queries, rescue
 if TYPE_CHECKING:
     from dashboards.app.hub import Filter
     from dmsops.ops import Ops
-    from dmsops.workflow.rescue import RescuePlan
+    from dmsops.workflow.plan import Plan
 
 ALL = 1_000_000
 """No site has as many steps as this: a limit that leaves nothing out."""
@@ -41,7 +41,7 @@ def why_no_rescue(person: Person, chosen: int, failed: int) -> str:
     return ""
 
 
-def preview(ops: Ops, person: Person, steps: Collection[int]) -> RescuePlan:
+def preview(ops: Ops, person: Person, steps: Collection[int]) -> Plan:
     """Plan a rescue; nothing changes. Raises what `dmsops.workflow.rescue.plan` raises."""
     return rescue.plan(_in_hand(ops, person), steps)
 

@@ -16,7 +16,7 @@ from dmsops.core.errors import DmsError, StalePlan
 if TYPE_CHECKING:
     from dashboards.app.actions import Receipt
     from dashboards.app.frame import Frame
-    from dmsops.workflow.rescue import RescuePlan
+    from dmsops.workflow.plan import Plan
 
 _MANY = 40
 
@@ -35,7 +35,7 @@ class RescuePane:
         self._frame = frame
         self._on_end = on_end
         self.steps: tuple[int, ...] = ()
-        self.plan: RescuePlan | None = None
+        self.plan: Plan | None = None
         self.preview = Fragment()
         self.offers = Fragment(self._take_reason)
         self.reason = pn.widgets.TextInput(
@@ -123,7 +123,7 @@ class RescuePane:
         self._on_end(receipt)
 
 
-def describe(plan: RescuePlan) -> str:
+def describe(plan: Plan) -> str:
     """Write a rescue plan as HTML: counts first, then what, why, and what is left alone."""
     count = len(plan.again)
     head = f"<h2>Rescue: {theme.plural(count, 'step')} {'runs' if count == 1 else 'run'} again</h2>"

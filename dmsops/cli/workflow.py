@@ -11,6 +11,7 @@ from dmsops.cli.frame import Answer, change_options, table, verb, word
 from dmsops.ops import Ops
 from dmsops.workflow import queries
 from dmsops.workflow import rescue as rescuing
+from dmsops.workflow.plan import Plan
 
 STEP_COLUMNS = {"id": "Step", "state": "State", "kind": "Kind", "dataset": "Dataset", "attempt": "Tries", "fault": "What went wrong"}
 
@@ -90,7 +91,7 @@ def rescue(
     return Answer({"plan": done.as_dict(), "applied": True}, [words])
 
 
-def plan_lines(planned: rescuing.RescuePlan) -> list[Any]:
+def plan_lines(planned: Plan) -> list[Any]:
     """Put a rescue plan into words."""
     rows = [{"id": a.step_id, "kind": a.kind, "dataset": a.dataset, "why": a.why} for a in planned.again]
     lines: list[Any] = (

@@ -72,7 +72,8 @@ def _insert(c: sa.Connection, ops: Ops, workflow_id: int, root: str, spec: StepS
         return None
     values = {
         "workflow_id": workflow_id, "kind": spec.kind, "dataset": spec.dataset, "key": key, "params": spec.params, "rank": rank,
-        "due": due, "state": StepState.WAITING.value, "waits": 1, "attempt": 0, "fresh": False, "rev": 0, "priority": 0, "retries": 0, "created_at": ops.clock.now(),
+        "due": due, "state": StepState.WAITING.value, "waits": 1, "attempt": 0, "fresh": False, "rev": 0, "priority": 0, "retries": 0,
+        "created_at": ops.clock.now(),
     }  # fmt: skip
     result = c.execute(sa.insert(step).values(values))
     step_id = int(result.inserted_primary_key[0])  # type: ignore[index]
@@ -181,3 +182,29 @@ def move(c: sa.Connection, ops: Ops, verb: str, row: Any, *, reason: str | None 
             kind=row.kind, dataset=row.dataset, before=row.state, after=to.value, attempt=row.attempt,
         )  # fmt: skip
     return bool(hit)
+
+
+def touch(c: sa.Connection, ops: Ops, what: str, row: Any, *, reason: str, **values: Any) -> None:
+    """Change something of a step other than its state, and write its line ``step.<what>``."""
+    c.execute(sa.update(step).where(step.c.id == row.id).values(rev=step.c.rev + 1, **values))
+    journal.write(
+        c, ops.clock, f"step.{what}", f"step {row.id}", actor=ops.operator.name, reason=reason, kind=row.kind, dataset=row.dataset, **values
+    )
+
+
+def release(c: sa.Connection, ops: Ops, held: Iterable[Any], *, reason: str, actor: str | None = None) -> None:
+    """Let held steps go on: what had failed is failed again, the rest waits or is ready."""
+    ids = []
+    for row in held:
+        verb = "release-failed" if row.held_from == StepState.FAILED.value else "release"
+        move(c, ops, verb, row, reason=reason, actor=actor, held_from=None, held_reason=None, held_until=None)
+        ids.append(row.id)
+    wake(c, ops, ids)
+
+
+def release_due(c: sa.Connection, ops: Ops) -> int:
+    """Release what was held until a time that has come; gives how many."""
+    due = (step.c.state == StepState.HELD.value, step.c.held_until <= ops.clock.now())
+    found = c.execute(sa.select(step).where(*due)).all()
+    release(c, ops, found, reason="the time of the hold is over", actor="engine")
+    return len(found)

@@ -1,250 +1,244 @@
-"""Rescue: run failed steps again, and only what follows from them.
+"""Rescue: run steps again, and only what follows from them.
 
-``plan`` looks and changes nothing; its hash is the ticket for ``apply``, which refuses when anything that the
-plan was made from has changed since.
+As is, after repair (damaged inputs bring their makers back), with changed parameters, from a chosen step, with what
+came before it, with more memory, or everything that was made from a bad file. ``plan`` looks and changes nothing; its
+hash is the ticket for ``rescue``, which refuses when anything that the plan was made from has changed since.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
-from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from dmsops.core import journal
-from dmsops.core.db import reading
-from dmsops.core.errors import BadInput, NotFound, StalePlan, StoreDamaged
-from dmsops.core.people import Role, require
-from dmsops.workflow import blackboard
+from dmsops.core.errors import BadInput, NotFound, StoreDamaged
+from dmsops.workflow import acts, blackboard, reach
+from dmsops.workflow.acts import Params, Receipt, Verb, register
+from dmsops.workflow.choose import Selection, chosen, parts, rows
+from dmsops.workflow.clocks import effects
+from dmsops.workflow.plan import Plan, touched
 from dmsops.workflow.states import GOOD, StepState
 from dmsops.workflow.steps import kind_named
-from dmsops.workflow.tables import edge, make, need, product, step, workflow
+from dmsops.workflow.tables import need, product, step, use
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Again:
-    """One step that will run again, and why."""
-
-    step_id: int
-    kind: str
-    dataset: str
-    state: str
-    attempt: int
-    why: str
+LADDER = (1.5, 2.0, 4.0)
+"""Rungs of memory, times what the step had (ours)."""
+_LOOK_INTO_STORE = 50
+"""As many failed steps have their inputs read through in a preview; of more only those whose failure is of class data."""
+_ENDED = frozenset({StepState.FAILED, StepState.CANCELLED})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RescuePlan:
-    """What a rescue would do.
-
-    Attributes
-    ----------
-    again : tuple of Again
-        Steps that run again, chosen ones first.
-    reused : int
-        Steps of the same workflows that ended well and are left alone.
-    supersedes : tuple of str
-        Published products that will get a new version.
-    tells : tuple of str
-        Steps among them that tell a neighbour something (deliveries).
-    untouched : tuple of (int, str)
-        Steps that were asked for and will not be touched, with the reason.
-    damaged : tuple of str
-        sha256 of damaged objects that will be set aside.
-    estimate_seconds : float
-        Sum of the declared run times, on one worker.
-    hash : str
-        The ticket for `apply`.
-    """
-
-    again: tuple[Again, ...]
-    reused: int
-    supersedes: tuple[str, ...]
-    tells: tuple[str, ...]
-    untouched: tuple[tuple[int, str], ...]
-    damaged: tuple[str, ...]
-    estimate_seconds: float
-    hash: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give the plan as plain data."""
-        return asdict(self)
-
-
-def plan(ops: Ops, steps: Collection[int] = (), *, dataset: str = "", all_failed: bool = False, remake: bool = False) -> RescuePlan:
+def plan(ops: Ops, steps: Collection[int] = (), **given: Any) -> Plan:
     """Preview a rescue; nothing changes.
 
     Parameters
     ----------
     steps : collection of int
         Steps to run again.
-    dataset : str
-        With ``all_failed``: only steps whose dataset or workflow holds this text.
-    all_failed : bool
-        All failed steps (of ``dataset``).
-    remake : bool
-        Also allow steps that ended well: they run again, and everything made from their products too.
+    **given
+        Fields of `Selection`; ``all_failed`` (all failed steps of the choice), ``dataset`` (same as ``text``);
+        ``remake`` (steps that ended well too, and what follows from them), ``upstream`` (what came before them too),
+        ``changes`` (parameters to change), ``more_memory`` (one rung up), ``derived_from`` (names of bad files:
+        everything made from them).
 
     Raises
     ------
     BadInput
-        Nothing was chosen.
+        Nothing was chosen, or a parameter does not fit.
     NotFound
         A step number is not on this site.
     """
-    with reading(ops.db) as c:
-        rows = _chosen(c, steps, dataset, all_failed)
-        ready, untouched = _eligible(rows, remake)
-        makers, damaged = _damaged_inputs(c, ops, [r for r in ready if r.state == StepState.FAILED])
-        chosen = {r.id: "it failed" if r.state == StepState.FAILED else "it was asked for" for r in ready}
-        chosen |= dict.fromkeys(makers, "what it made is damaged in the store")
-        following = _following(c, [i for i in chosen if i in makers or _row(c, i).state != StepState.FAILED])
-        why = chosen | {i: "it uses a product that is made again" for i in following if i not in chosen}
-        return _plan(c, why, untouched, damaged)
+    selection, params = _choice(steps, given)
+    return acts.preview(ops, "rescue", selection, **params)
 
 
-def _chosen(c: sa.Connection, steps: Collection[int], dataset: str, all_failed: bool) -> list[Any]:
-    if all_failed:
-        query = sa.select(step).join(workflow, workflow.c.id == step.c.workflow_id).where(step.c.state == StepState.FAILED.value)
-        if dataset:
-            query = query.where(
-                sa.or_(step.c.dataset.contains(dataset, autoescape=True), workflow.c.dataset.contains(dataset, autoescape=True))
-            )
-        return list(c.execute(query.order_by(step.c.id)))
-    if not steps:
-        raise BadInput("no step was chosen: give step numbers or all failed ones", field="steps")
-    return [_row(c, i) for i in sorted(set(steps))]
+def rescue(ops: Ops, *, reason: str, ticket: str, steps: Collection[int] = (), **given: Any) -> Plan:
+    """Carry out a rescue that was previewed with the same choice; see `plan` and `dmsops.workflow.acts.act`."""
+    return receipt(ops, reason=reason, ticket=ticket, steps=steps, **given).plan
 
 
-def _row(c: sa.Connection, step_id: int) -> Any:
-    row = c.execute(sa.select(step).where(step.c.id == step_id)).one_or_none()
-    if row is None:
-        raise NotFound(f"there is no step {step_id} on this site", step=step_id)
-    return row
+def receipt(ops: Ops, *, reason: str, ticket: str, steps: Collection[int] = (), **given: Any) -> Receipt:
+    """As `rescue`, and give the act's number and journal line."""
+    selection, params = _choice(steps, given)
+    return acts.act(ops, "rescue", selection, ticket=ticket, reason=reason, **params)
 
 
-def _eligible(rows: list[Any], remake: bool) -> tuple[list[Any], list[tuple[int, str]]]:
-    ready, untouched = [], []
-    for row in rows:
+def _choice(steps: Collection[int], given: Mapping[str, Any]) -> tuple[Selection, Params]:
+    """Part what chooses steps from what says how they are to run."""
+    left = dict(given)
+    params = {name: left.pop(name) for name in RESCUE.params if name in left}
+    text = left.pop("dataset", "") or left.pop("text", "")
+    if left.pop("all_failed", False):
+        left["states"] = (StepState.FAILED.value,)
+    elif text and not steps and not left:
+        raise BadInput("no step was chosen: give step numbers, all failed ones, or a filter", field="steps")
+    return Selection.of({**left, "steps": tuple(steps), "text": text}), params
+
+
+def _plan(c: sa.Connection, ops: Ops, selection: Selection, params: Params) -> Plan:
+    why, untouched = _roots(c, selection, params)
+    found = {r.id: r for r in rows(c, why)}
+    makers, damaged = _damaged_inputs(c, ops, [r for r in found.values() if r.state == StepState.FAILED])
+    why |= {i: "what it made is damaged in the store" for i in makers if i not in why}
+    if params.get("upstream"):
+        why |= {i: "its product is used by a step that was asked for" for i in reach.before(c, list(why)) if i not in why}
+    again = [i for i in why if i not in found or StepState(found[i].state) not in _ENDED]
+    why |= {i: "it uses a product that is made again" for i in reach.following(c, again) if i not in why}
+    return _whole(c, ops, why, untouched, damaged, params)
+
+
+def _roots(c: sa.Connection, selection: Selection, params: Params) -> tuple[dict[int, str], list[tuple[int, str]]]:
+    names = tuple(params.get("derived_from", ()))
+    why = {i: f"it used {name}" for name in names for i in _users(c, name)}
+    if names and selection.empty:
+        return why, []
+    remake = bool(params.get("remake") or params.get("upstream") or params.get("changes"))
+    untouched = []
+    for row in chosen(c, selection):
         state = StepState(row.state)
-        if state == StepState.FAILED or (remake and state in GOOD):
-            ready.append(row)
+        if state in _ENDED or (remake and state in GOOD):
+            why[row.id] = {"failed": "it failed", "cancelled": "it was dropped"}.get(row.state, "it was asked for")
         elif state in GOOD:
             untouched.append((row.id, "it ended well; ask for it to be made again if that is meant"))
         else:
             untouched.append((row.id, f"it is {state.value}: it has not failed"))
-    return ready, untouched
+    return why, untouched
+
+
+def _users(c: sa.Connection, name: str) -> list[int]:
+    """Give the ended steps that used a file: as an input, or as a reference; NotFound when the site never saw it."""
+    ended = [s.value for s in (*GOOD, *_ENDED)]
+    ids = set(c.execute(sa.select(use.c.step_id).where(use.c.name == name)).scalars()) | reach.users_of(c, [name])
+    known = c.execute(sa.select(product.c.id).where(product.c.name == name).limit(1)).scalar()
+    if not ids and known is None:
+        raise NotFound(f"nothing on this site was made from '{name}'", remedy="Check the file's name (procedure P12).", name=name)
+    return [r.id for r in rows(c, ids) if r.state in ended]
 
 
 def _damaged_inputs(c: sa.Connection, ops: Ops, failed: list[Any]) -> tuple[set[int], list[str]]:
     makers, damaged = set(), []
-    for row in failed:
+    looked_at = failed if len(failed) <= _LOOK_INTO_STORE else [r for r in failed if r.fault_class == "data"][:_LOOK_INTO_STORE]
+    seen: dict[str, bool] = {}
+    for row in looked_at:
         joined = need.join(product, sa.and_(product.c.name == need.c.product, product.c.current))
         for item in c.execute(sa.select(product).select_from(joined).where(need.c.step_id == row.id)):
-            try:
-                ops.store.verify(item.sha256)
-            except (StoreDamaged, NotFound):
+            if item.sha256 not in seen:
+                seen[item.sha256] = _whole_in_store(ops, item.sha256)
+            if not seen[item.sha256]:
                 damaged.append(item.sha256)
-                if item.step_id is not None:
-                    makers.add(item.step_id)
+                makers |= {item.step_id} - {None}
     return makers, sorted(set(damaged))
 
 
-def _following(c: sa.Connection, roots: Collection[int]) -> list[int]:
-    """Give all steps that use, directly or not, what the roots make (one recursive query)."""
-    if not roots:
-        return []
-    by_product = sa.select(make.c.step_id.label("parent"), need.c.step_id.label("child")).join(need, need.c.product == make.c.product)
-    by_edge = sa.select(edge.c.parent, edge.c.child)
-    links = sa.union(by_product, by_edge).subquery("links")
-    reach = sa.select(links.c.child).where(links.c.parent.in_(roots)).cte("reach", recursive=True)
-    reach = reach.union(sa.select(links.c.child).join(reach, reach.c.child == links.c.parent))
-    return sorted(c.execute(sa.select(reach.c.child)).scalars())
+def _whole_in_store(ops: Ops, sha256: str) -> bool:
+    try:
+        ops.store.verify(sha256)
+    except (StoreDamaged, NotFound):
+        return False
+    return True
 
 
-def _plan(c: sa.Connection, why: dict[int, str], untouched: list[tuple[int, str]], damaged: list[str]) -> RescuePlan:
-    rows = [_row(c, i) for i in why]
-    busy = [(r.id, "it is running now: wait for its end") for r in rows if r.state == StepState.RUNNING]
-    rows = [r for r in rows if r.state != StepState.RUNNING]
-    again = tuple(Again(step_id=r.id, kind=r.kind, dataset=r.dataset, state=r.state, attempt=r.attempt, why=why[r.id]) for r in rows)
-    ids = [r.id for r in rows]
-    made = sa.select(product.c.name).where(product.c.current, product.c.step_id.in_(ids)).order_by(product.c.name)
-    flows = {r.workflow_id for r in rows}
-    good = sa.select(sa.func.count()).where(step.c.workflow_id.in_(flows), step.c.state.in_([s.value for s in GOOD]), step.c.id.not_in(ids))
-    kinds = [kind_named(r.kind) for r in rows]
-    draft = RescuePlan(
+_LEFT_ALONE = {
+    StepState.RUNNING: "it is running now: wait for its end",
+    StepState.HELD: "it is held: release it, it will use what is made again",
+}
+
+
+def _whole(
+    c: sa.Connection, ops: Ops, why: dict[int, str], untouched: list[tuple[int, str]], damaged: list[str], params: Params
+) -> Plan:  # fmt: skip
+    found = {r.id: r for r in rows(c, why)}
+    left = [(i, _LEFT_ALONE[StepState(r.state)]) for i, r in found.items() if StepState(r.state) in _LEFT_ALONE]
+    taken = [found[i] for i in why if StepState(found[i].state) not in _LEFT_ALONE and not _dropped_follower(found[i], why[i])]
+    ids = [r.id for r in taken]
+    kinds = [kind_named(r.kind) for r in taken]
+    versions = _current(c, ids)
+    again = tuple(touched(r, why[r.id]) for r in taken)
+    seconds = sum(k.estimate_seconds for k in kinds)
+    return Plan(
+        verb="rescue",
         again=again,
-        reused=int(c.execute(good).scalar() or 0),
-        supersedes=tuple(c.execute(made).scalars()),
-        tells=tuple(f"{r.kind} {r.dataset}" for r, k in zip(rows, kinds, strict=True) if k.external),
-        untouched=tuple(untouched + busy),
+        reused=_left_alone(c, {r.workflow_id for r in taken}, set(ids)),
+        supersedes=tuple(sorted(versions)),
+        versions=versions,
+        tells=tuple(f"{r.kind} {r.dataset}" for r, k in zip(taken, kinds, strict=True) if k.external),
+        untouched=tuple(untouched + left),
         damaged=tuple(damaged),
-        estimate_seconds=sum(k.estimate_seconds for k in kinds),
+        estimate_seconds=seconds,
+        clocks=effects(c, ops, {r.workflow_id for r in taken}),
+        notes=_notes(taken, params),
     )
-    ticket = hashlib.sha256(json.dumps(asdict(draft), sort_keys=True).encode()).hexdigest()[:16]
-    return RescuePlan(**{**{f: getattr(draft, f) for f in draft.__slots__}, "hash": ticket})
 
 
-def apply(ops: Ops, planned: RescuePlan, *, reason: str, ticket: str, **selection: Any) -> RescuePlan:
-    """Carry out a rescue that was previewed.
-
-    Parameters
-    ----------
-    planned : RescuePlan
-        The plan as made now from the same selection (see `rescue`).
-    reason : str
-        Why; goes into the journal.
-    ticket : str
-        Hash of the plan that the person saw.
-
-    Raises
-    ------
-    StalePlan
-        The site changed since: the plan made now is another one.
-    NotAllowed
-        The person may only look.
-    """
-    require(ops.operator, Role.OPERATOR, "workflow rescue")
-    if not reason.strip():
-        raise BadInput("a rescue needs a reason", field="reason")
-    if ticket != planned.hash:
-        raise StalePlan("the site has changed since the preview: the plan is another one now", seen=ticket, now=planned.hash)
-    ids = [a.step_id for a in planned.again]
-    with ops.db.begin() as c:
-        for item in planned.again:
-            row = _row(c, item.step_id)
-            if row.state != item.state or row.attempt != item.attempt:
-                raise StalePlan(f"step {row.id} has moved since the preview: it is {row.state} now", step=row.id)
-            verb = "rescue" if row.state in {StepState.FAILED, *GOOD} else "rewind"
-            cleared = {"fault_class": None, "fault": None, "remedy": None, "fingerprint": None}
-            blackboard.move(c, ops, verb, row, reason=reason, fresh=True, owner=None, lease_until=None, ended_at=None, **cleared)
-        blackboard.withdraw(c, planned.supersedes)
-        blackboard.wake(c, ops, ids)
-        journal.write(
-            c, ops.clock, "workflow.rescued", f"{len(ids)} steps", actor=ops.operator.name, reason=reason, plan=planned.hash,
-            steps=ids, supersedes=list(planned.supersedes), selection={k: v for k, v in selection.items() if v},
-        )  # fmt: skip
-    _set_aside(ops, planned.damaged)
-    return planned
+def _dropped_follower(row: Any, why: str) -> bool:
+    return row.state == StepState.CANCELLED.value and why.startswith("it uses")
 
 
-def _set_aside(ops: Ops, damaged: Collection[str]) -> None:
+def _notes(taken: list[Any], params: Params) -> tuple[str, ...]:
+    changes = params.get("changes") or {}
+    if not isinstance(changes, dict):
+        raise BadInput("changes must be parameters by name", field="changes")
+    said = [f"parameter {name} becomes {value!r}" for name, value in sorted(changes.items())]
+    if params.get("more_memory"):
+        said += [f"{r.kind} {r.dataset}: memory limit {rung(r)} MB" for r in taken if r.state == StepState.FAILED]
+    return tuple(said) if taken else ()
+
+
+def rung(row: Any) -> int:
+    """Give the next rung of memory for a step, in MB; the highest is kept."""
+    base = kind_named(row.kind).memory_mb
+    now = (row.memory_mb or base) / base
+    return int(base * next((r for r in LADDER if r > now + 1e-9), LADDER[-1]))
+
+
+def _current(c: sa.Connection, ids: list[int]) -> dict[str, int]:
+    query = sa.select(product.c.name, product.c.version).where(product.c.current)
+    return {r.name: r.version for part in parts(sorted(ids)) for r in c.execute(query.where(product.c.step_id.in_(part)))}
+
+
+def _left_alone(c: sa.Connection, flows: set[int], ids: set[int]) -> int:
+    good = [s.value for s in GOOD]
+    query = sa.select(step.c.id).where(step.c.state.in_(good))
+    there = {i for part in parts(sorted(flows)) for i in c.execute(query.where(step.c.workflow_id.in_(part))).scalars()}
+    return len(there - ids)
+
+
+_CLEARED: dict[str, Any] = {
+    "fault_class": None, "fault": None, "remedy": None, "fingerprint": None, "handled_by": None, "owner": None, "lease_until": None,
+    "ended_at": None, "retries": 0,
+}  # fmt: skip
+
+
+def _do(c: sa.Connection, ops: Ops, planned: Plan, reason: str) -> None:
+    fits = {t.step_id: not t.why.startswith("it uses") for t in planned.again}
+    for row in rows(c, fits):
+        values = dict(_CLEARED, fresh=fits[row.id] or row.fresh)
+        if fits[row.id] and planned.params.get("changes"):
+            values["changes"] = {**(row.changes or {}), **planned.params["changes"]}
+        if planned.params.get("more_memory") and row.state == StepState.FAILED:
+            values["memory_mb"] = rung(row)
+        rescued = StepState(row.state) in {*_ENDED, *GOOD}
+        blackboard.move(c, ops, "rescue" if rescued else "rewind", row, reason=reason, **values)
+    blackboard.withdraw(c, planned.supersedes)
+    blackboard.wake(c, ops, list(fits))
+
+
+def _set_aside(ops: Ops, planned: Plan) -> None:
     """Move damaged objects out of the store, so that the same bytes can be stored again; they are kept as evidence."""
     folder = ops.settings.folder("quarantine") / "damaged"
     folder.mkdir(parents=True, exist_ok=True)
-    for sha256 in damaged:
+    for sha256 in planned.damaged:
         if ops.store.has(sha256):
             shutil.copyfile(ops.store.path(sha256), folder / sha256)
             ops.store.remove(sha256)
 
 
-def rescue(ops: Ops, *, reason: str, ticket: str, **selection: Any) -> RescuePlan:
-    """Make the plan again from the same selection and carry it out; see `plan` and `apply`."""
-    return apply(ops, plan(ops, **selection), reason=reason, ticket=ticket, **selection)
+RESCUE = register(Verb(
+    name="rescue", event="workflow.rescued", title="Run steps again, and only what follows from them.",
+    params=("remake", "upstream", "changes", "more_memory", "derived_from"), plan=_plan, do=_do, after=_set_aside,
+))  # fmt: skip
