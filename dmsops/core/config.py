@@ -41,6 +41,17 @@ class Settings(BaseSettings):
     preload: str = Field(
         "dmsops.processing.preload", description="Module that the local engine loads once, before it forks a process for each step."
     )
+    kept_slots: int = Field(
+        1, ge=0, description="Workers that only wavefront work may take; at least one worker is always left to the rest."
+    )
+    auto_retries: int = Field(2, ge=0, description="How often a step that failed for a passing reason is tried again by itself.")
+    memory_floor_mb: int = Field(
+        1000, ge=1, description="Memory that every step is granted, whatever its kind declares: the loaded libraries."
+    )
+    memory_factor: float = Field(2.0, ge=1, description="A step is stopped when it takes so many times the memory that its kind declares.")
+    database_patience_seconds: float = Field(
+        600.0, ge=0, description="How long an engine waits for a database that does not answer, before it gives up."
+    )
     lease_seconds: float = Field(60.0, gt=1, description="A running step whose engine shows no sign of life for this long is lost.")
     step_timeout_seconds: float = Field(3600.0, gt=0, description="A step that runs longer than this is stopped and fails.")
     wfsc_limit_minutes: float = Field(90.0, gt=0, description="Limit from receipt of a wavefront visit to its delivery to WSS.")

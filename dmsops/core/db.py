@@ -1,7 +1,12 @@
-"""The database: one metadata, one way to open it, SQLite and PostgreSQL alike."""
+"""The database: one metadata, one way to open it, SQLite and PostgreSQL alike.
+
+On both, one transaction writes at a time: it takes the write lock at its start and keeps it to its end. What a
+writer has looked at therefore still holds when it writes, and no two writers can stop each other.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +27,9 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+_WRITERS = 732001
+"""Number of the advisory lock that PostgreSQL's writers take in turn."""
+_PATIENCE = "-c lock_timeout=30s -c idle_in_transaction_session_timeout=60s"  # a writer that hangs must not hold up the site for ever
 MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
 
 
@@ -48,14 +56,23 @@ class UtcTime(TypeDecorator[datetime]):
 def open_engine(url: str) -> Engine:
     """Open a database; nothing is created.
 
-    SQLite runs in WAL mode with full synchronisation: what is committed survives a power cut, readers never
-    wait for the writer, and every transaction takes the write lock at its start (no upgrade deadlocks).
+    SQLite runs in WAL mode with full synchronisation: what is committed survives a power cut and readers never
+    wait for the writer. PostgreSQL ends a writer that hangs for a minute, and a dead client's connection.
     """
-    engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name == "sqlite":
+    if url.startswith("sqlite"):
+        engine = sa.create_engine(url)
         sa.event.listen(engine, "connect", _sqlite_connect)
         sa.event.listen(engine, "begin", _sqlite_begin)
+        return engine
+    alive = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+    engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"options": _PATIENCE, **alive})
+    sa.event.listen(engine, "begin", _postgresql_begin)
     return engine
+
+
+def _postgresql_begin(connection: sa.Connection) -> None:
+    if not connection.get_execution_options().get("reading", False):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:
@@ -72,15 +89,44 @@ def _sqlite_begin(connection: sa.Connection) -> None:
 
 
 def reading(engine: Engine) -> Any:
-    """Open a read-only transaction: does not take SQLite's write lock."""
+    """Open a read-only transaction: does not take the write lock."""
     return engine.execution_options(reading=True).begin()
+
+
+def is_passing(error: BaseException) -> bool:
+    """Tell whether the database did not answer or was busy: the same work can be tried again."""
+    if not isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.DBAPIError):
+        return False
+    if "sqlite3" in type(error.orig).__module__:
+        return "locked" in str(error.orig) or "busy" in str(error.orig)
+    return error.connection_invalidated or isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)
+
+
+def patiently[T](work: Callable[[], T], *, seconds: float, waiting: Callable[[BaseException], None] | None = None) -> T:
+    """Do work on the database; while it does not answer, try again for so many seconds.
+
+    ``work`` may have been done when the answer was lost: it must bear being done twice.
+    ``waiting`` is told of every try that failed.
+    """
+    until = time.monotonic() + seconds
+    pause = 0.1
+    while True:
+        try:
+            return work()
+        except sa.exc.DBAPIError as error:
+            if not is_passing(error) or time.monotonic() > until:
+                raise
+            if waiting is not None:
+                waiting(error)
+        time.sleep(pause)
+        pause = min(2 * pause, 2.0)
 
 
 def transact[T](engine: Engine, work: Callable[[sa.Connection], T], *, tries: int = 5) -> T:
     """Run one write transaction, again when another writer was first at a unique row.
 
-    ``work`` looks before it inserts; on PostgreSQL two writers may look at the same time, and the loser's
-    second look finds the winner's row. On SQLite the write lock is taken at the start and this never repeats.
+    With the write lock this does not happen to those who open the database with `open_engine`; it keeps the
+    work whole beside a writer that does not take the lock.
     """
     for left in reversed(range(tries)):
         try:

@@ -11,6 +11,7 @@
     ├── Refused                   exit 2: understood, and not allowed now
     │   ├── NotAllowed            the actor's role does not cover the verb
     │   ├── NotSignedIn           nobody known is asking
+    │   ├── NotActing             another engine acts on the site
     │   ├── StalePlan             the site changed since the preview
     │   └── BadTransition         the state does not allow the verb
     ├── NotFound                  exit 2: there is no such thing on this site
@@ -122,6 +123,13 @@ class NotSignedIn(Refused):
 
     code = "actor.unknown"
     remedy = "Sign in, or have the lead add you with `dmsops people add` (procedure P01)."
+
+
+class NotActing(Refused):
+    """Another engine acts on the site: this one may not write."""
+
+    code = "engine.not-acting"
+    remedy = "`dmsops engine status` shows which engine acts (procedure P07); `dmsops engine run --forever` stands by for it."
 
 
 class StalePlan(Refused):

@@ -56,7 +56,7 @@ def write(
     outcome: str = "done",
     **facts: Any,
 ) -> int:
-    """Write one line in the caller's transaction and give its number.
+    """Write one line in the caller's write transaction and give its number; the write lock keeps the chain in order.
 
     Parameters
     ----------
@@ -69,8 +69,6 @@ def write(
     outcome : str
         ``done``, ``refused`` or ``failed``.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(732001)"))
     last = connection.execute(sa.select(journal.c.hash).order_by(journal.c.seq.desc()).limit(1)).scalar()
     now = clock.now()
     row = {

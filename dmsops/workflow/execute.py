@@ -6,6 +6,7 @@ has done nothing, one killed after it has done everything, and the next attempt 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import json
@@ -22,6 +23,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dmsops.core import db
 from dmsops.core.config import enter_runtime
 from dmsops.core.errors import GateFailed, StoreDamaged
 from dmsops.core.names import RecorderFileName, safe_file_name
@@ -49,7 +51,9 @@ def log_of(ops: Ops, item: Claim) -> Path:
 def attempt_main(site: str, item: Claim) -> None:
     """Run an attempt; the entry of a forked worker process. Exits 0 when the ending was written."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    ops = importlib.import_module("dmsops.ops").connect(site, operator=ENGINE)
+    _offer_to_the_oom_killer()
+    connect = importlib.import_module("dmsops.ops").connect
+    ops = db.patiently(lambda: connect(site, operator=ENGINE), seconds=item.timeout_seconds or 0)
     enter_runtime(ops.settings)
     log = log_of(ops, item)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -61,6 +65,12 @@ def attempt_main(site: str, item: Claim) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _offer_to_the_oom_killer() -> None:
+    """When the machine runs out of memory, a step must go before its engine does."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
 
 
 def _die_with_parent() -> None:
@@ -89,6 +99,7 @@ def run_attempt(ops: Ops, item: Claim) -> None:
         "products": products,
         "metrics": outcome.metrics,
         "spawn": [dataclasses.asdict(s) for s in outcome.spawn],
+        "uses": outcome.uses,
         **_usage(),
     }
     _write(home / "done.json", good)
@@ -183,6 +194,7 @@ def _ending(found: dict[str, Any], *, reused: bool = False) -> Ending:
         products=products,
         metrics=found.get("metrics"),
         spawn=spawn,
+        uses=tuple(found["uses"]) if "uses" in found else None,
         cpu_seconds=found["cpu_seconds"],
         peak_mb=found["peak_mb"],
         reused=reused,

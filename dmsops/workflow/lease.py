@@ -1,4 +1,4 @@
-"""Leases: how an engine takes steps, keeps them, ends them, and how those of a dead engine come back.
+"""Leases: how an engine takes steps, keeps them and ends them.
 
 The pair (owner, attempt) fences: an engine that was declared dead cannot end a step that another one has.
 """
@@ -11,17 +11,14 @@ import socket
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import sqlalchemy as sa
 
-from dmsops.core import journal
-from dmsops.workflow import blackboard
+from dmsops.workflow import blackboard, fleet, pick
 from dmsops.workflow.states import StepState
-from dmsops.workflow.steps import Diagnosis, StepSpec, kind_named
-from dmsops.workflow.tables import attempt, engine, make, need, product, step, workflow
+from dmsops.workflow.steps import Diagnosis, StepKind, StepSpec, kind_named
+from dmsops.workflow.tables import attempt, make, need, product, step, use, workflow
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -29,7 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A step that an engine has taken: everything its process needs, as plain data."""
+    """A step that an engine has taken: everything its process needs, as plain data.
+
+    ``params`` are the planned ones with a person's changes; ``memory_mb`` and ``timeout_seconds`` are the limits
+    that its engine holds it to (None: no limit).
+    """
 
     step_id: int
     attempt: int
@@ -40,15 +41,19 @@ class Claim:
     makes: tuple[str, ...]
     content_key: str
     fresh: bool
+    cls: str = "science"
+    memory_mb: int | None = None
+    timeout_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How an attempt ended, as its process wrote it down."""
+    """How an attempt ended, as its process wrote it down; ``uses`` None leaves on record what an earlier attempt used."""
 
     products: tuple[tuple[str, str, int], ...] = ()
     metrics: dict[str, Any] | None = None
     spawn: tuple[StepSpec, ...] = ()
+    uses: tuple[str, ...] | None = None
     cpu_seconds: float | None = None
     peak_mb: float | None = None
     reused: bool = False
@@ -59,48 +64,17 @@ def build() -> str:
     return f"dmsops {metadata.version('dmsops')} jwst {metadata.version('jwst')}"
 
 
-def boot_id() -> str:
-    """Give the id of this boot of the machine (process numbers repeat over boots)."""
-    path = Path("/proc/sys/kernel/random/boot_id")
-    return path.read_text().strip() if path.exists() else str(psutil.boot_time())
-
-
-def sign_on(ops: Ops, workers: int) -> str:
-    """Write this process down as an engine and give its id."""
-    me = psutil.Process()
-    now = ops.clock.now()
-    engine_id = f"{socket.gethostname()}:{me.pid}:{int(me.create_time() * 1000)}"[-64:]
-    values = {
-        "id": engine_id, "kind": "local", "host": socket.gethostname(), "boot": boot_id(), "pid": me.pid, "pid_started": me.create_time(),
-        "workers": workers, "started_at": now, "heartbeat_at": now, "ended_at": None,
-    }  # fmt: skip
-    with ops.db.begin() as c:
-        c.execute(sa.delete(engine).where(engine.c.id == engine_id))
-        c.execute(sa.insert(engine).values(values))
-    return engine_id
-
-
-def sign_off(ops: Ops, engine_id: str) -> None:
-    """Write down that the engine ended by itself."""
-    with ops.db.begin() as c:
-        c.execute(sa.update(engine).where(engine.c.id == engine_id).values(ended_at=ops.clock.now()))
-
-
-def claim(c: sa.Connection, ops: Ops, owner: str, count: int, log_of: Any) -> list[Claim]:
-    """Take up to ``count`` ready steps, most urgent first."""
-    pick = sa.select(step.c.id).where(step.c.state == StepState.READY.value)
-    pick = pick.order_by(step.c.rank, step.c.due.is_(None), step.c.due, step.c.id).limit(count)
-    if c.dialect.name == "postgresql":
-        pick = pick.with_for_update(skip_locked=True)
-    rows = [c.execute(sa.select(step).where(step.c.id == step_id)).one() for step_id in c.execute(pick).scalars().all()]
-    taken = [_take(c, ops, owner, row, log_of) for row in rows]
+def claim(c: sa.Connection, ops: Ops, owner: str, count: int, log_of: Any, *, others: int | None = None) -> list[Claim]:
+    """Take up to ``count`` ready steps that are not paused, most urgent first; at most ``others`` that are no wavefront work."""
+    taken = [_take(c, ops, owner, row, log_of) for row in pick.ready(c, ops, count, others)]
     return [item for item in taken if item is not None]
 
 
 def claim_step(c: sa.Connection, ops: Ops, owner: str, step_id: int, log_of: Any) -> Claim | None:
     """Take one given step that is ready, or that an engine's pool has queued; None when it is neither."""
     free = step.c.state.in_([StepState.READY.value, StepState.LEASED.value])
-    row = c.execute(sa.select(step).where(step.c.id == step_id, free)).one_or_none()
+    query = sa.select(step, workflow.c.cls).join(workflow, workflow.c.id == step.c.workflow_id)
+    row = c.execute(query.where(step.c.id == step_id, free)).one_or_none()
     return None if row is None else _take(c, ops, owner, row, log_of)
 
 
@@ -115,6 +89,7 @@ def _take(c: sa.Connection, ops: Ops, owner: str, row: Any, log_of: Any) -> Clai
         sa.insert(attempt).values(
             step_id=row.id, n=n, owner=owner, host=socket.gethostname(), build=build(), crds_context=ops.settings.crds_context,
             content_key=item.content_key, inputs=item.inputs, log=str(log_of(item)), started_at=now, outcome="running",
+            kind=item.kind, params=item.params, memory_mb=item.memory_mb,
         )
     )  # fmt: skip
     return item
@@ -125,22 +100,40 @@ def _claim_of(c: sa.Connection, ops: Ops, row: Any, n: int) -> Claim:
     query = sa.select(product.c.name, product.c.sha256).select_from(joined).where(need.c.step_id == row.id).order_by(product.c.name)
     inputs = {r.name: r.sha256 for r in c.execute(query)}
     makes = tuple(c.execute(sa.select(make.c.product).where(make.c.step_id == row.id).order_by(make.c.product)).scalars())
-    identity = [row.kind, kind_named(row.kind).version, row.dataset, row.params, inputs, makes, ops.settings.crds_context, build()]
+    kind, params = kind_named(row.kind), {**row.params, **(row.changes or {})}
+    identity = [row.kind, kind.version, row.dataset, params, inputs, makes, ops.settings.crds_context, build()]
     content_key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     return Claim(
-        step_id=row.id, attempt=n, kind=row.kind, dataset=row.dataset, params=row.params, inputs=inputs, makes=makes,
-        content_key=content_key, fresh=row.fresh,
+        step_id=row.id, attempt=n, kind=row.kind, dataset=row.dataset, params=params, inputs=inputs, makes=makes,
+        content_key=content_key, fresh=row.fresh, cls=row.cls, memory_mb=memory_limit(ops, kind, row.memory_mb),
+        timeout_seconds=kind.timeout_seconds or ops.settings.step_timeout_seconds,
     )  # fmt: skip
 
 
-def heartbeat(ops: Ops, owner: str, running: list[int]) -> None:
-    """Say that the engine lives, and keep its steps."""
-    now = ops.clock.now()
-    with ops.db.begin() as c:
-        c.execute(sa.update(engine).where(engine.c.id == owner).values(heartbeat_at=now))
-        if running:
-            lease = now + timedelta(seconds=ops.settings.lease_seconds)
-            c.execute(sa.update(step).where(step.c.id.in_(running), step.c.owner == owner).values(lease_until=lease))
+def memory_limit(ops: Ops, kind: StepKind, raised: int | None) -> int:
+    """Give the memory in MB at which a step is stopped: as a person raised it, else what its kind declares with room above."""
+    return raised or int(max(kind.memory_mb, ops.settings.memory_floor_mb) * ops.settings.memory_factor)
+
+
+def reuse(c: sa.Connection, ops: Ops, owner: str, item: Claim) -> bool:
+    """End a step at once when an earlier attempt of it did the same work and all that it made is still in the store."""
+    if item.fresh:
+        return False
+    same = (attempt.c.step_id == item.step_id, attempt.c.content_key == item.content_key, attempt.c.outcome.in_(("done", "reused")))
+    query = sa.select(attempt.c.products).where(*same, attempt.c.n < item.attempt).order_by(attempt.c.n.desc()).limit(1)
+    made = c.execute(query).scalar()
+    if made is None or not all(ops.store.has(sha256) for _, sha256, _ in made):
+        return False
+    products = tuple((name, sha256, size) for name, sha256, size in made)
+    return finish(c, ops, owner, item, Ending(products=products, reused=True))
+
+
+def heartbeat(c: sa.Connection, ops: Ops, owner: str, running: list[int]) -> None:
+    """Say that the engine lives, and keep the steps whose processes it sees alive."""
+    fleet.beat(c, ops, owner)
+    if running:
+        lease = ops.clock.now() + timedelta(seconds=ops.settings.lease_seconds)
+        c.execute(sa.update(step).where(step.c.id.in_(running), step.c.owner == owner).values(lease_until=lease))
 
 
 def _held(c: sa.Connection, item: Claim, owner: str) -> Any:
@@ -159,6 +152,8 @@ def finish(c: sa.Connection, ops: Ops, owner: str, item: Claim, end: Ending) -> 
     for name, sha256, size in end.products:
         blackboard.publish(c, ops, name, sha256, size, origin=item.kind, step_id=item.step_id)
     _end_attempt(c, item, now, "reused" if end.reused else "done", end)
+    if end.uses is not None:
+        _note_uses(c, item.step_id, end.uses)
     blackboard.after_end(c, ops, item.step_id)
     if end.spawn:
         flow = c.execute(sa.select(workflow).where(workflow.c.id == row.workflow_id)).one()
@@ -166,63 +161,40 @@ def finish(c: sa.Connection, ops: Ops, owner: str, item: Claim, end: Ending) -> 
     return True
 
 
+def _note_uses(c: sa.Connection, step_id: int, names: tuple[str, ...]) -> None:
+    c.execute(sa.delete(use).where(use.c.step_id == step_id))
+    if names:
+        c.execute(sa.insert(use), [{"step_id": step_id, "name": name} for name in sorted(set(names))])
+
+
 def fail(c: sa.Connection, ops: Ops, owner: str, item: Claim, why: Diagnosis, fingerprint: str, end: Ending | None = None) -> bool:
-    """End a step badly, in words; False when the step is no longer ours."""
+    """End an attempt badly, in words; False when the step is no longer ours.
+
+    The step fails; what failed for a passing reason is made ready again so often as the site's settings say.
+    """
     row = _held(c, item, owner)
-    now = ops.clock.now()
-    words: dict[str, Any] = {"fault_class": why.fault_class, "fault": why.sentence, "remedy": why.remedy, "fingerprint": fingerprint[:160]}
-    if row is None or not blackboard.move(
-        c, ops, "fail", row, reason=why.sentence, actor=owner, ended_at=now, lease_until=None, owner=None, **words
-    ):
+    if row is None:
         return False
-    _end_attempt(c, item, now, "failed", end or Ending(), why.sentence)
+    now = ops.clock.now()
+    values: dict[str, Any] = {"fault_class": why.fault_class, "fault": why.sentence, "remedy": why.remedy, "fingerprint": fingerprint[:160]}
+    again = why.fault_class == "transient" and row.retries < ops.settings.auto_retries
+    if again:
+        values["retries"] = row.retries + 1
+    verb = "retry" if again else "fail"
+    if not blackboard.move(c, ops, verb, row, reason=why.sentence, actor=owner, ended_at=now, lease_until=None, owner=None, **values):
+        return False
+    _end_attempt(c, item, now, "failed", end or Ending(), fault=why.sentence, fault_class=why.fault_class, fingerprint=fingerprint[:160])
     return True
 
 
-def _end_attempt(c: sa.Connection, item: Claim, now: Any, outcome: str, end: Ending, fault: str | None = None) -> None:
+def _end_attempt(c: sa.Connection, item: Claim, now: Any, outcome: str, end: Ending, **fault: str) -> None:
     values = {
         "ended_at": now,
         "outcome": outcome,
-        "fault": fault,
         "cpu_seconds": end.cpu_seconds,
         "peak_mb": end.peak_mb,
         "metrics": end.metrics,
+        "products": [list(p) for p in end.products],
+        **fault,
     }
     c.execute(sa.update(attempt).where(attempt.c.step_id == item.step_id, attempt.c.n == item.attempt).values(values))
-
-
-def reclaim(ops: Ops) -> list[int]:
-    """Give back the steps of engines that are gone: at once on this machine, else when their lease has run out.
-
-    Returns
-    -------
-    list of int
-        Steps that are ready again.
-    """
-    with ops.db.begin() as c:
-        dead = [row.id for row in c.execute(sa.select(engine).where(engine.c.ended_at.is_(None))) if _is_dead(row)]
-        now = ops.clock.now()
-        lost = sa.or_(step.c.owner.in_(dead), step.c.lease_until < now)
-        rows = c.execute(sa.select(step).where(step.c.state == StepState.RUNNING.value, lost)).all()
-        for row in rows:
-            blackboard.move(c, ops, "lose", row, actor="engine", reason="its engine is gone", owner=None, lease_until=None)
-            c.execute(
-                sa.update(attempt)
-                .where(attempt.c.step_id == row.id, attempt.c.n == row.attempt, attempt.c.outcome == "running")
-                .values(outcome="lost", ended_at=now, fault="its engine was killed or the machine went down")
-            )
-        if dead:
-            c.execute(sa.update(engine).where(engine.c.id.in_(dead)).values(ended_at=now))
-            journal.write(c, ops.clock, "engine.lost", ", ".join(dead)[:200], actor="engine", steps=len(rows))
-        return [row.id for row in rows]
-
-
-def _is_dead(row: Any) -> bool:
-    if row.host != socket.gethostname():
-        return False
-    if row.boot != boot_id():
-        return True
-    try:
-        return bool(abs(psutil.Process(row.pid).create_time() - row.pid_started) > 1.0)
-    except psutil.NoSuchProcess:
-        return True

@@ -84,11 +84,13 @@ class Outcome:
 
     ``products`` are names of files in the job's folder; all of ``job.makes`` must be among them.
     ``metrics`` are numbers for people and trends. ``spawn`` are steps to plan as a consequence.
+    ``uses`` names what it used beyond its needs: calibration references, engineering intervals.
     """
 
     products: tuple[str, ...] = ()
     metrics: dict[str, Any] = field(default_factory=dict)
     spawn: tuple[StepSpec, ...] = ()
+    uses: tuple[str, ...] = ()
 
 
 StepFunction = Callable[["Ops", Job], Outcome]
@@ -105,6 +107,7 @@ class StepKind:
     estimate_seconds: float
     memory_mb: int
     external: bool
+    timeout_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +153,7 @@ def step(
     estimate_seconds: float = 5.0,
     memory_mb: int = 1000,
     external: bool = False,
+    timeout_seconds: float | None = None,
 ) -> Callable[[StepFunction], StepFunction]:
     """Register a step function.
 
@@ -157,8 +161,12 @@ def step(
     ----------
     version : str
         Raise it when the same inputs would give another product: it is part of the step's identity.
+    memory_mb : int
+        What it needs at its peak; an engine stops it when it takes far more (setting ``memory_factor``).
     external : bool
         True when the step tells something to a neighbour (delivers, notifies).
+    timeout_seconds : float, optional
+        Longest time that it may run; else the site's ``step_timeout_seconds``.
     """
 
     def register(function: StepFunction) -> StepFunction:
@@ -170,6 +178,7 @@ def step(
             estimate_seconds=estimate_seconds,
             memory_mb=memory_mb,
             external=external,
+            timeout_seconds=timeout_seconds,
         )
         return function
 

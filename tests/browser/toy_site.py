@@ -9,7 +9,7 @@ from typing import Any
 from dmsops.core.people import Person, Role, put_person
 from dmsops.ops import Ops, connect, create_site
 from dmsops.wfsc.clock import start_clock
-from dmsops.workflow import blackboard, lease
+from dmsops.workflow import blackboard, fleet, lease
 from dmsops.workflow.steps import Diagnosis, Job, Outcome, StepSpec, step
 
 PASSWORD = "seven gold mirrors"
@@ -109,7 +109,7 @@ def fill(ops: Ops) -> None:
     fail(ops, first)
     fail(ops, second)
     finish(ops, third)
-    lease.sign_on(ops, 2)
+    fleet.sign_on(ops, 2)
 
 
 def full(folder: Path, **settings: Any) -> Ops:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from dmsops.core.errors import Refused
+from dmsops.core.errors import NotActing
 from dmsops.ops import Ops, connect, create_site
-from dmsops.workflow import blackboard, queries, rescue
+from dmsops.workflow import acting, blackboard, fleet, queries, rescue
 from dmsops.workflow.engines import local
 from dmsops.workflow.steps import StepSpec
 from tests.acts import CHAIN, plan, states
@@ -77,7 +77,10 @@ def test_work_that_a_step_plans_is_run_too(ops: Ops) -> None:
 
 
 def test_a_second_engine_is_refused(ops: Ops) -> None:
-    with local.only_one(ops), pytest.raises(Refused, match="already running"):
+    me = fleet.sign_on(ops, 2)
+    with ops.db.begin() as c:
+        acting.take(c, ops, me)
+    with pytest.raises(NotActing, match="already running"):
         local.run(ops)
 
 
