@@ -115,11 +115,13 @@ def preview(ops: Ops, name: str, selection: Selection, **params: Any) -> Plan:
         raise BadInput(f"'{name}' takes no {unknown[0]}; it takes {', '.join(verb.params) or 'nothing more'}", field=unknown[0])
     given = {k: v for k, v in params.items() if v not in (None, "", False, (), {})}
     with reading(ops.db) as c:
-        return _signed(verb, verb.plan(c, ops, selection, given), given)
+        return _signed(c, verb, verb.plan(c, ops, selection, given), given)
 
 
-def _signed(verb: Verb, draft: Plan, given: Params) -> Plan:
-    return replace(draft, verb=verb.name, params={**draft.params, **given}, second=verb.second).signed()
+def _signed(c: sa.Connection, verb: Verb, draft: Plan, given: Params) -> Plan:
+    whole = replace(draft, verb=verb.name, params={**draft.params, **given}, second=verb.second)
+    before = sa.select(sa.func.count()).select_from(command).where(command.c.verb == verb.name, command.c.state == "applied")
+    return whole.signed(0 if whole.again else int(c.execute(before).scalar() or 0))
 
 
 def act(ops: Ops, name: str, selection: Selection, *, ticket: str, reason: str, **params: Any) -> Receipt:
@@ -248,7 +250,10 @@ def _record(c: sa.Connection, ops: Ops, planned: Plan, selection: Selection, rea
         "steps": len(planned.again), "state": state, "actor": ops.operator.name, "reason": reason, "at": now,
         "ended_at": now if state == "applied" else None,
     }  # fmt: skip
-    return int(c.execute(sa.insert(command).values(values)).inserted_primary_key[0])  # type: ignore[index]
+    try:
+        return int(c.execute(sa.insert(command).values(values)).inserted_primary_key[0])  # type: ignore[index]
+    except sa.exc.IntegrityError:
+        raise StalePlan("somebody else did this very thing a moment ago", seen=planned.hash) from None
 
 
 def _carry_out(c: sa.Connection, ops: Ops, verb: Verb, planned: Plan, reason: str, selection: Selection, **facts: Any) -> int:

@@ -90,9 +90,13 @@ class Plan:
         """Give the plan as plain data."""
         return asdict(self)
 
-    def signed(self) -> Plan:
-        """Give the plan with its hash: of what it does, not of predictions, which move with the time."""
+    def signed(self, turn: int = 0) -> Plan:
+        """Give the plan with its hash: of what it does, not of predictions, which move with the time.
+
+        ``turn`` keeps plans apart that touch no step, whose ``rev`` would do it: a second pause is not the first one.
+        """
         facts = {k: v for k, v in asdict(self).items() if k not in {"hash", "clocks", "estimate_seconds", "notes"}}
+        facts |= {"turn": turn} if turn else {}
         text = json.dumps(facts, sort_keys=True, default=str)
         return replace(self, hash=hashlib.sha256(text.encode()).hexdigest()[:16])
 

@@ -298,3 +298,17 @@ def _move(ops: Ops, verb: str, number: int, taken: dict[int, object]) -> None:
             return
         if done.state == "asked":
             acts.agree(ops.as_person(EVE), done.command, reason="seen")
+
+
+def test_what_touches_no_step_can_be_done_again(chain: Ops) -> None:
+    """A second pause, and a second note on one kind of failure, are new acts: their plans are not the first ones."""
+    for _ in range(2):
+        assert do(chain, "pause", scope="engine").state == "applied"
+        do(chain, "resume", scope="engine")
+    fail(chain, take(chain)[0])
+    known = Selection(fingerprint="toy | E | f")
+    ticket = acts.preview(chain, "note", known).hash
+    assert acts.act(chain, "note", known, ticket=ticket, reason="known").state == "applied"
+    with pytest.raises(StalePlan, match="applied already"):
+        acts.act(chain, "note", known, ticket=ticket, reason="a double click")
+    assert acts.act(chain, "note", known, ticket=acts.preview(chain, "note", known).hash, reason="mended").state == "applied"
