@@ -64,7 +64,11 @@ $(STAMP): requirements.txt pyproject.toml
 
 .PHONY: rehearsal
 rehearsal: $(STAMP) ## Fly a simulated wavefront visit and follow it to the wavefront team (the main job)
-	@$(BIN)/dmsops rehearse wavefront --site $(SITE)
+	@$(BIN)/dmsops rehearse wavefront --site $(SITE) $(if $(ENGINE),--engine $(ENGINE))
+
+.PHONY: condor
+condor: ## Fetch HTCondor's programs into .condor for the tests of its engine (Debian; needs patchelf)
+	@tools/fetch_condor.sh trixie .condor
 
 .PHONY: test
 test: $(STAMP) ## Run every test, and every runbook and notebook

@@ -21,11 +21,11 @@ def commands() -> None:
 @click.option("--forever", is_flag=True, help="Wait for new steps when there are none.")
 def run(ops: Ops, forever: bool) -> Answer:
     """Run what is ready, until nothing is ready or running (or forever)."""
-    from dmsops.workflow.engines import local
+    from dmsops.workflow import engines
 
     require(ops.operator, Role.OPERATOR, "engine run")
     with StepBar() as bar:
-        tally = local.run(ops, forever=forever, progress=bar)
+        tally = engines.run(ops, forever=forever, progress=bar)
     counts = queries.counts(ops)
     data: dict[str, Any] = {"tally": tally, "steps": counts}
     lines: list[Any] = [

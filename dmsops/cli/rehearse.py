@@ -35,8 +35,9 @@ class Terminal:
 @click.option("--visit", "definition", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Fly a visit definition.")
 @click.option("--size", type=click.Choice(["small", "real"]), default="small", help="small: subarrays; real: full frames.")
 @click.option("--workers", type=click.IntRange(1, 64), default=2, help="Steps at once, when the site is made.")
+@click.option("--engine", type=click.Choice(["local", "htcondor"]), default="local", help="What runs the steps, when the site is made.")
 @click.option("--seed", type=int, default=1, help="Seed of the simulated sky, detectors and noise.")
-def wavefront(site: str | None, log: Path | None, definition: Path | None, size: Any, workers: int, seed: int) -> Answer:
+def wavefront(site: str | None, log: Path | None, definition: Path | None, size: Any, workers: int, engine: str, seed: int) -> Answer:
     """Run the WaveFront Exercise: fly a visit, process it, deliver to WSS within 90 minutes.
 
     Makes the rehearsal site when it is not there; given again, it goes on where it stopped.
@@ -44,7 +45,7 @@ def wavefront(site: str | None, log: Path | None, definition: Path | None, size:
     from dmsops.rehearsal import wavefront as exercise
 
     visit = exercise.wanted_visit(log, definition, size)
-    ops = exercise.open_site(site, workers=workers)
+    ops = exercise.open_site(site, workers=workers, engine=engine)
     done = exercise.run(ops, visit, Terminal(), seed=seed)
     return Answer(done.report, report_lines(ops, done.report), 0 if done.good else 1)
 

@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     database: str = Field("", description="SQLAlchemy address of the database; empty means SQLite in the site's folder.")
     store: str = Field("local", description="Storage backend, by its entry-point name.")
     workers: int = Field(2, ge=1, le=256, description="Steps that may run at once on the local engine.")
+    engine: str = Field("local", description="Engine that runs the steps: local, htcondor, or an entry point's name.")
+    reconcile_seconds: float = Field(60.0, gt=0, description="How often the HTCondor engine compares the site with the pool's queue.")
     step_modules: tuple[str, ...] = Field(
         ("dmsops.processing.steps", "dmsops.archive.steps", "dmsops.wfsc.steps", "dmsops.flows.steps"),
         description="Python modules that register processing steps; a site with steps of its own adds to them.",

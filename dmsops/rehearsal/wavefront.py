@@ -23,11 +23,11 @@ from dmsops.prediction import products as prediction
 from dmsops.receipt import accept
 from dmsops.testbed import fly, osslog, references, sizes, visits
 from dmsops.wfsc import queries as wavefront
-from dmsops.workflow import queries
-from dmsops.workflow.engines import local
+from dmsops.workflow import engines, queries
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
+    from dmsops.workflow.engines.dispatch import Tally
 
 Size = Literal["small", "real"]
 DEFAULT_VISIT = "wfsc_sensing_only"
@@ -51,8 +51,8 @@ class Exercise:
     good: bool
 
 
-def open_site(site: str | Path | None, *, workers: int = 2) -> Ops:
-    """Open the exercise's site, or make it.
+def open_site(site: str | Path | None, *, workers: int = 2, engine: str = "local") -> Ops:
+    """Open the exercise's site, or make it with so many workers and that engine.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def open_site(site: str | Path | None, *, workers: int = 2) -> Ops:
     """
     folder = config.site_folder(site)
     if not (folder / config.SITE_FILE).exists():
-        create_site(folder, name="WaveFront Exercise", mode="rehearsal", workers=workers)
+        create_site(folder, name="WaveFront Exercise", mode="rehearsal", workers=workers, engine=engine)
     else:
         create_site(folder)
     ops = connect(folder)
@@ -98,7 +98,7 @@ def run(ops: Ops, visit: Visit, watcher: Watcher, *, seed: int = 1) -> Exercise:
         receipt = accept(ops, flight.delivery)
         planned = science.plan_visit(ops, str(visit.id))
     with watcher.engine() as progress:
-        tally = local.run(ops, progress=progress)
+        tally = engines.run(ops, progress=progress)
     return _report(ops, visit, receipt, planned, tally)
 
 
@@ -108,7 +108,7 @@ def flight_folder(ops: Ops, visit: Visit) -> Path:
     return ops.settings.folder("visits") / f"{visit.id.v}-{kind}"
 
 
-def _report(ops: Ops, visit: Visit, receipt: Any, planned: science.Planned, tally: local.Tally) -> Exercise:
+def _report(ops: Ops, visit: Visit, receipt: Any, planned: science.Planned, tally: Tally) -> Exercise:
     names = product_names(ops, visit)
     expected = prediction.predict(_carried_out(visit))
     compared = prediction.compare(expected, names)
