@@ -13,6 +13,7 @@ import pytest
 from dmsops.core.clock import SimulatedClock
 from dmsops.core.people import Person, Role
 from dmsops.ops import Ops, connect, create_site
+from tests import postgres
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -26,7 +27,7 @@ def _program(*names: str) -> Callable[[], Path | None]:
 PARTS: dict[str, Callable[[], Path | None]] = {
     "chromium": _program("chromium", "chromium-browser", "google-chrome"),
     "shared-data": lambda: SHARED_DATA if SHARED_DATA.is_dir() else None,
-    "postgresql": _program("postgres", "/usr/lib/postgresql/15/bin/postgres"),
+    "postgresql": postgres.binaries,
     "condor": _program("condor_master"),
 }
 
@@ -80,3 +81,16 @@ def ops(site: Path, clock: SimulatedClock) -> Iterator[Ops]:
     opened = connect(site, operator=Person("lead", Role.LEAD), clock=clock)
     yield opened
     opened.db.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgresql(require: Callable[[str], Path]) -> Iterator[postgres.Server]:
+    """Start a PostgreSQL server of the test session's own."""
+    with postgres.server(require("postgresql")) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """Give the address of an empty database of each kind; the empty one stands for SQLite in the site's folder."""
+    return "" if request.param == "sqlite" else request.getfixturevalue("postgresql").new_database()

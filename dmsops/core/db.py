@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 from sqlalchemy.types import TypeDecorator
 
@@ -136,6 +137,13 @@ def transact[T](engine: Engine, work: Callable[[sa.Connection], T], *, tries: in
             if left == 0:
                 raise
     raise AssertionError
+
+
+def add_to(c: sa.Connection, table: sa.Table, key: dict[str, Any], column: str, by: int) -> None:
+    """Add to a counter's row, which is made when it is not there (one statement: two writers can do it at once)."""
+    insert: Any = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
+    first = insert(table).values(**key, **{column: by})
+    c.execute(first.on_conflict_do_update(index_elements=list(key), set_={column: table.c[column] + by}))
 
 
 def _alembic(url: str) -> Any:

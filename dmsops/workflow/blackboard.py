@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from dmsops.core import journal
+from dmsops.core import db, journal
 from dmsops.workflow.states import GOOD, StepState, target
 from dmsops.workflow.steps import StepSpec
 from dmsops.workflow.tables import edge, make, need, product, step, step_counter, workflow
@@ -121,11 +121,8 @@ def wake(c: sa.Connection, ops: Ops, ids: Collection[int]) -> list[int]:
 def count(c: sa.Connection, changes: Mapping[Cell, int]) -> None:
     """Keep the counters: how many steps each workflow has of each kind in each state; in the order of the key (no deadlocks)."""
     for (flow, kind, state), by in sorted(changes.items()):
-        if not by:
-            continue
-        here = (step_counter.c.workflow_id == flow, step_counter.c.kind == kind, step_counter.c.state == state)
-        if not c.execute(sa.update(step_counter).where(*here).values(n=step_counter.c.n + by)).rowcount:
-            c.execute(sa.insert(step_counter).values(workflow_id=flow, kind=kind, state=state, n=by))
+        if by:
+            db.add_to(c, step_counter, {"workflow_id": flow, "kind": kind, "state": state}, "n", by)
 
 
 def publish(c: sa.Connection, ops: Ops, name: str, sha256: str, size: int, *, origin: str, step_id: int | None = None) -> int:

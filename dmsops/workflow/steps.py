@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from dmsops.core.db import is_passing
 from dmsops.core.errors import DmsError, NotFound
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class Diagnosis:
 
 
 Diagnoser = Callable[[BaseException, str], Diagnosis | None]
+_AGAIN = "Look at the database (procedure P20), then rescue the step as it is with procedure P08."
 _DIAGNOSERS: list[Diagnoser] = []
 
 
@@ -131,12 +133,14 @@ def diagnoser(function: Diagnoser) -> Diagnoser:
 
 def diagnose(error: BaseException, log_tail: str) -> Diagnosis:
     """Ask every registered diagnoser; the error's own words when none knows."""
+    if is_passing(error):
+        return Diagnosis(fault_class="transient", sentence="the database did not answer while the step used it", remedy=_AGAIN)
     for ask in _DIAGNOSERS:
         found = ask(error, log_tail)
         if found is not None:
             return found
     if isinstance(error, DmsError):
-        return Diagnosis(fault_class="data", sentence=error.message, remedy=error.remedy)
+        return Diagnosis(fault_class=str(error.facts.get("failure", "data")), sentence=error.message, remedy=error.remedy)
     text = f"{type(error).__name__}: {error}".strip().splitlines()[0][:300]
     return Diagnosis(fault_class="code", sentence=f"the step stopped with {text}", remedy="Read the log, then rescue with procedure P08.")
 
