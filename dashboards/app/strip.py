@@ -12,7 +12,10 @@ from dmsops.core.names import ExposureName
 from dmsops.workflow.states import StepState
 
 Row = dict[str, Any]
-WORST_FIRST = [StepState.FAILED, StepState.RUNNING, StepState.READY, StepState.WAITING, StepState.REUSED, StepState.DONE]
+WORST_FIRST = [
+    StepState.FAILED, StepState.HELD, StepState.CANCELLED, StepState.RUNNING, StepState.LEASED, StepState.READY, StepState.WAITING,
+    StepState.SKIPPED, StepState.REUSED, StepState.DONE,
+]  # fmt: skip
 
 
 def place(dataset: str) -> tuple[str, str, str] | None:

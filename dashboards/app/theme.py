@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from html import escape
 from pathlib import Path
 
-from dmsops.workflow.states import StepState
+from dmsops.workflow.states import FUTILE, StepState
 
 HERE = Path(__file__).parent
 DARK = {
@@ -61,6 +61,21 @@ MARKS: dict[str, Mark] = {
         "disc in ring",
         '<circle cx="6" cy="6" r="2.6" fill="currentColor"/><circle cx="6" cy="6" r="5" fill="none" stroke="currentColor"/>',
         "good",
+    ),
+    StepState.LEASED: Mark(
+        "two chevrons",
+        '<path d="M1.5 1.5 5.5 6 1.5 10.5M6.5 1.5 10.5 6 6.5 10.5" fill="none" stroke="currentColor" stroke-width="2"/>',
+        "next",
+    ),
+    StepState.HELD: Mark("square", '<path d="M1 1h10v10H1z" fill="currentColor"/>', "amber"),
+    StepState.SKIPPED: Mark(
+        "disc with a bar", '<circle cx="4" cy="6" r="3.4" fill="currentColor"/><path d="M9 1h2v10H9z" fill="currentColor"/>', "good"
+    ),
+    StepState.CANCELLED: Mark("cross", '<path d="M1.8 1.8 10.2 10.2M10.2 1.8 1.8 10.2" stroke="currentColor" stroke-width="2.4"/>', "soft"),
+    FUTILE: Mark(
+        "dashed square",
+        '<path d="M1.5 1.5h9v9h-9z" fill="none" stroke="currentColor" stroke-width="1.8" stroke-dasharray="2.6 2"/>',
+        "soft",
     ),
 }
 

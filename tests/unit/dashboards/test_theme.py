@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards.app import theme
-from dmsops.workflow.states import StepState
+from dashboards.app import strip, theme
+from dmsops.workflow.states import FUTILE, StepState
 
 NOW = datetime(2022, 12, 4, 3, 56, 10, tzinfo=UTC)
 
@@ -37,9 +37,20 @@ def test_white_reads_on_the_pressing_colour():
 
 
 def test_every_state_has_its_own_shape():
-    assert set(theme.MARKS) == set(StepState)
-    assert len({m.shape for m in theme.MARKS.values()}) == len(StepState)
+    assert set(theme.MARKS) == {*StepState, FUTILE}
+    assert len({m.shape for m in theme.MARKS.values()}) == len({m.svg for m in theme.MARKS.values()}) == len(theme.MARKS)
     assert [s for s, m in theme.MARKS.items() if m.colour == "alert"] == [StepState.FAILED]
+
+
+def test_every_mark_is_drawn_in_a_colour_of_both_themes():
+    colours = {m.colour for m in theme.MARKS.values()}
+    assert colours <= set(theme.DARK)
+    for sheet in ("fragment", "table"):
+        assert all(f".{colour} svg" in theme.css(sheet) for colour in colours)
+
+
+def test_the_strip_knows_every_state():
+    assert set(strip.WORST_FIRST) == set(StepState)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +78,7 @@ def test_durations_are_to_the_second(seconds, words):
     assert theme.duration(seconds) == words
 
 
-@given(st.sampled_from(list(StepState)), st.text())
+@given(st.sampled_from([*StepState, FUTILE]), st.text())
 def test_a_mark_never_lets_text_become_markup(state, text):
     drawn = theme.mark(state, text)
     assert drawn.count("<span") == 1
