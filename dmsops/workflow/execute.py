@@ -13,7 +13,6 @@ import json
 import logging
 import multiprocessing
 import os
-import re
 import resource
 import shutil
 import signal
@@ -28,6 +27,8 @@ from dmsops.core.config import enter_runtime
 from dmsops.core.errors import GateFailed, StoreDamaged
 from dmsops.core.names import RecorderFileName, safe_file_name
 from dmsops.core.people import Person, Role
+from dmsops.workflow import causes  # noqa: F401 - it registers what any step may meet
+from dmsops.workflow.fingerprint import fingerprint
 from dmsops.workflow.lease import Claim, Ending
 from dmsops.workflow.steps import Diagnosis, Job, Outcome, StepSpec, diagnose, kind_named
 
@@ -147,9 +148,7 @@ def _bad_ending(ops: Ops, item: Claim, error: Exception) -> dict[str, Any]:
     log = log_of(ops, item)
     tail = log.read_bytes()[-_TAIL:].decode(errors="replace") if log.exists() else ""
     why = diagnose(error, tail)
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    where = re.sub(r"\W+", "_", Path(frame.filename).stem) + ":" + frame.name
-    return {"why": dataclasses.asdict(why), "fingerprint": f"{item.kind} | {type(error).__name__} | {where}"}
+    return {"why": dataclasses.asdict(why), "fingerprint": fingerprint(item.kind, error)}
 
 
 def _usage() -> dict[str, float]:

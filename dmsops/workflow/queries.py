@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -10,13 +9,32 @@ import sqlalchemy as sa
 from dmsops.core.db import reading
 from dmsops.core.errors import NotFound
 from dmsops.core.journal import journal
-from dmsops.workflow.states import GOOD, SENTENCES, StepState
+from dmsops.workflow.page import steps
+from dmsops.workflow.states import GOOD, OPEN, SENTENCES, StepState
 from dmsops.workflow.steps import kind_named
-from dmsops.workflow.tables import attempt, engine, make, need, product, step, workflow
+from dmsops.workflow.tables import attempt, engine, make, need, product, step, step_counter, workflow
+from dmsops.workflow.triage import failures
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
 
+__all__ = [
+    "attempts",
+    "counts",
+    "counts_by_kind",
+    "engines",
+    "failures",
+    "last_change",
+    "log_tail",
+    "products",
+    "remaining_seconds",
+    "rescues",
+    "step_row",
+    "steps",
+    "story",
+    "waiting_for",
+    "workflows",
+]
 Row = dict[str, Any]
 _GOOD = [s.value for s in GOOD]
 
@@ -28,81 +46,63 @@ def _rows(ops: Ops, query: Any) -> list[Row]:
 
 def counts(ops: Ops, workflow_dataset: str | None = None) -> dict[str, int]:
     """Count steps by state; every state is there, zeros too."""
-    query = sa.select(step.c.state, sa.func.count().label("n")).group_by(step.c.state)
+    query = sa.select(step_counter.c.state, sa.func.sum(step_counter.c.n).label("n")).group_by(step_counter.c.state)
     if workflow_dataset is not None:
-        query = query.join(workflow, workflow.c.id == step.c.workflow_id).where(workflow.c.dataset == workflow_dataset)
+        mine = sa.select(workflow.c.id).where(workflow.c.dataset == workflow_dataset)
+        query = query.where(step_counter.c.workflow_id.in_(mine))
     found = {r["state"]: int(r["n"]) for r in _rows(ops, query)}
     return {s.value: found.get(s.value, 0) for s in StepState}
 
 
 def counts_by_kind(ops: Ops) -> list[Row]:
-    """Count steps by kind and state: ``{"kind", "state", "n"}``."""
-    return _rows(
-        ops, sa.select(step.c.kind, step.c.state, sa.func.count().label("n")).group_by(step.c.kind, step.c.state).order_by(step.c.kind)
-    )
+    """Count steps by kind and state: ``{"kind", "state", "n"}``; none without steps."""
+    n = sa.func.sum(step_counter.c.n)
+    query = sa.select(step_counter.c.kind, step_counter.c.state, n.label("n")).group_by(step_counter.c.kind, step_counter.c.state)
+    return [{**r, "n": int(r["n"])} for r in _rows(ops, query.having(n > 0).order_by(step_counter.c.kind, step_counter.c.state))]
 
 
 def remaining_seconds(ops: Ops, workflow_dataset: str) -> float:
     """Estimate the work that a workflow's steps still are, over the site's workers, if what failed were rescued now.
 
-    The sum of declared run times (ours): steps planned later are not in it, a running one counts in full.
+    The sum of declared run times (ours): steps planned later are not in it, a running one counts in full;
+    `forecast.predict` knows more.
     """
-    query = sa.select(step.c.kind, sa.func.count().label("n")).join(workflow, workflow.c.id == step.c.workflow_id)
-    left = query.where(workflow.c.dataset == workflow_dataset, step.c.state.not_in(_GOOD)).group_by(step.c.kind)
-    return float(sum(r["n"] * kind_named(r["kind"]).estimate_seconds for r in _rows(ops, left))) / ops.settings.workers
+    query = sa.select(step_counter.c.kind, sa.func.sum(step_counter.c.n).label("n")).group_by(step_counter.c.kind)
+    mine = sa.select(workflow.c.id).where(workflow.c.dataset == workflow_dataset)
+    left = query.where(step_counter.c.workflow_id.in_(mine), step_counter.c.state.not_in(_GOOD))
+    return float(sum(int(r["n"]) * kind_named(r["kind"]).estimate_seconds for r in _rows(ops, left))) / ops.settings.workers
 
 
-def workflows(ops: Ops) -> list[Row]:
-    """Give each workflow with its counts: total, good, running, failed, open."""
-
-    def number(*states: str) -> Any:
-        return sa.func.coalesce(sa.func.sum(sa.case((step.c.state.in_(states), 1), else_=0)), 0)
-
-    query = (
-        sa.select(
-            workflow,
-            sa.func.count(step.c.id).label("total"),
-            number(*_GOOD).label("good"),
-            number("running").label("running"),
-            number("failed").label("failed"),
-            number("waiting", "ready").label("open"),
-        )
-        .outerjoin(step, step.c.workflow_id == workflow.c.id)
-        .group_by(workflow.c.id)
-        .order_by(workflow.c.id.desc())
-    )
-    return _rows(ops, query)
+_COLUMNS = {
+    "good": GOOD,
+    "running": {StepState.RUNNING},
+    "failed": {StepState.FAILED},
+    "held": {StepState.HELD},
+    "cancelled": {StepState.CANCELLED},
+    "open": OPEN - {StepState.RUNNING},
+}
+"""Columns of `workflows`: which states each one counts."""
 
 
-def steps(
-    ops: Ops,
-    *,
-    ids: Sequence[int] = (),
-    states: Sequence[str] = (),
-    kinds: Sequence[str] = (),
-    workflow_dataset: str | None = None,
-    text: str = "",
-    limit: int = 2000,
-    offset: int = 0,
-) -> list[Row]:
-    """Give steps, those that need a person first, then running, then the rest; with the workflow's name and dataset.
+def workflows(ops: Ops, *, text: str = "", limit: int = 500, offset: int = 0) -> list[Row]:
+    """Give workflows with their counts (total, good, running, failed, held, cancelled, open), the newest first.
 
-    ``ids`` picks steps by number; ``text`` filters by dataset, fault or kind.
+    ``text`` filters by dataset.
     """
-    order = sa.case({"failed": 0, "running": 1, "ready": 2, "waiting": 3}, value=step.c.state, else_=4)
-    query = sa.select(step, workflow.c.name.label("workflow"), workflow.c.dataset.label("workflow_dataset"), workflow.c.cls)
-    query = query.join(workflow, workflow.c.id == step.c.workflow_id).order_by(order, step.c.rank, step.c.id)
-    if ids:
-        query = query.where(step.c.id.in_(ids))
-    if states:
-        query = query.where(step.c.state.in_(states))
-    if kinds:
-        query = query.where(step.c.kind.in_(kinds))
-    if workflow_dataset is not None:
-        query = query.where(workflow.c.dataset == workflow_dataset)
+    query = sa.select(workflow).order_by(workflow.c.id.desc())
     if text:
-        query = query.where(sa.or_(*(col.contains(text, autoescape=True) for col in (step.c.dataset, step.c.fault, step.c.kind))))
-    return _rows(ops, query.limit(limit).offset(offset))
+        query = query.where(workflow.c.dataset.contains(text, autoescape=True))
+    rows = _rows(ops, query.limit(limit).offset(offset))
+    zero = {"total": 0, **dict.fromkeys(_COLUMNS, 0)}
+    found = {row["id"]: {**row, **zero} for row in rows}
+    counted = sa.select(step_counter.c.workflow_id, step_counter.c.state, sa.func.sum(step_counter.c.n).label("n"))
+    span = step_counter.c.workflow_id.between(min(found, default=0), max(found, default=-1))
+    for cell in _rows(ops, counted.where(span).group_by(step_counter.c.workflow_id, step_counter.c.state)):
+        row = found.get(cell["workflow_id"], {**zero})
+        row["total"] += int(cell["n"])
+        for column, states in _COLUMNS.items():
+            row[column] += int(cell["n"]) if cell["state"] in states else 0
+    return list(found.values())
 
 
 def step_row(ops: Ops, step_id: int) -> Row:
@@ -165,25 +165,6 @@ def rescues(ops: Ops, limit: int = 50) -> list[Row]:
     """Give the journal's lines about rescues, newest first: who, when, why, and which plan."""
     query = sa.select(journal).where(journal.c.event == "workflow.rescued").order_by(journal.c.seq.desc())
     return _rows(ops, query.limit(limit))
-
-
-def failures(ops: Ops) -> list[Row]:
-    """Group failed steps by fingerprint: count, first and last time, one example in words."""
-    query = (
-        sa.select(
-            step.c.fingerprint,
-            step.c.fault_class,
-            sa.func.count().label("n"),
-            sa.func.min(step.c.ended_at).label("first"),
-            sa.func.max(step.c.ended_at).label("last"),
-            sa.func.min(step.c.fault).label("fault"),
-            sa.func.min(step.c.remedy).label("remedy"),
-        )
-        .where(step.c.state == StepState.FAILED.value)
-        .group_by(step.c.fingerprint, step.c.fault_class)
-        .order_by(sa.desc("n"))
-    )
-    return _rows(ops, query)
 
 
 def products(ops: Ops, *, text: str = "", current: bool = True) -> list[Row]:

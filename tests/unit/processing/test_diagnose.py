@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from dmsops.core.errors import BadDelivery, StepFailed
-from dmsops.processing.diagnose import SIGNATURES, UNKNOWN, diagnose, explain, recognise
+from dmsops.core.errors import BadDelivery, GateFailed, StepFailed
+from dmsops.processing.diagnose import SIGNATURES, UNKNOWN, diagnose, explain, recognise, recognise_silent
 
 SEEN = [
     ("OSError: Empty or corrupt FITS file", "fits-corrupt"),
@@ -38,6 +38,25 @@ SEEN = [
     ("OSError: [Errno 28] No space left on device", "disk-full"),
     ("TimeoutError: step_timeout", "timeout"),
     ("ValidationWarning: 'F999W' is not one of", "schema"),
+    ("OSError: [Errno 5] Input/output error", "io"),
+    ("OSError: [Errno 116] Stale file handle", "io"),
+    ("OSError: [Errno 24] Too many open files", "open-files"),
+    ("ConnectionResetError: [Errno 104] Connection reset by peer", "connection"),
+    ("URLError: <urlopen error [Errno -3] Temporary failure in name resolution>", "connection"),
+    ("Timeout: The file lock '/crds/config/lock' could not be acquired: lock timeout", "lock"),
+    ("sqlite3.OperationalError: database is locked", "lock"),
+    ("CrdsError: Unknown reference type 'sirskernel'", "crds-type-unknown"),
+    ("strun: error: unrecognized arguments: --steps.jumpp.skip=true", "pipeline-unknown"),
+    ("ValueError: 'calwebb_x' is not a path to a config file or a Python Step class", "pipeline-unknown"),
+    ("KeyError: 'NRCA3_SUB999'", "aperture-unknown"),
+]
+SILENT = [
+    ("NoneType returned from ramp_fit.  Gain Scale step skipped.", "all-saturated", "data"),
+    ("Expected to find one matching row in table, found 0.", "no-photometry", "config"),
+    ("Cannot apply jump detection when NGROUPS<=2;", "few-groups", "data"),
+    ("Cannot determine pointing information: Cannot open engineering DB connection", "engineering-unreachable", "transient"),
+    ("No telemetry exists for mnemonic SA_ZATTEST1 within 59915.1 and 59915.2", "telemetry-missing", "data"),
+    ("Cannot determine pointing information: Bad telemetry values", "telemetry-bad", "data"),
 ]
 
 
@@ -46,9 +65,18 @@ def test_what_the_package_shows_is_recognised(text, signature):
     assert recognise(text) == signature
 
 
-def test_every_signature_was_seen_or_is_of_the_machine():
-    machine = {"open-files", "io", "crds-type-unknown"}
-    assert set(SIGNATURES) == {signature for _, signature in SEEN} | machine
+def test_every_signature_was_seen():
+    assert set(SIGNATURES) == {signature for _, signature in SEEN} | {signature for _, signature, _ in SILENT}
+
+
+@pytest.mark.parametrize(("line", "signature", "kind"), SILENT)
+def test_what_the_package_only_logs_explains_a_product_that_the_gate_stopped(line, signature, kind):
+    log = f"2026-01-01 - stpipe - INFO - {line}\nResults used jwst version: 3.0.0"
+    assert recognise_silent(log) == signature
+    found = diagnose(GateFailed("the step ended without making x_rate.fits"), log)
+    assert (found.fault_class, found.remedy) == (kind, SIGNATURES[signature].remedy)
+    assert "x_rate.fits" in found.sentence
+    assert recognise(log) is None  # a warning on the way says nothing about another failure
 
 
 @pytest.mark.parametrize("signature", sorted(SIGNATURES))
