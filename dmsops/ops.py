@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from dmsops.core import config, db, journal
 from dmsops.core.clock import Clock, SimulatedClock, SystemClock
 from dmsops.core.errors import BadSetting, NotSignedIn, Refused
-from dmsops.core.people import Person, Role, find, put_person, system_user
+from dmsops.core.people import Person, Role, by_token, find, put_person, system_user
 from dmsops.storage import open_store
 from dmsops.storage.base import Store
 from dmsops.workflow.steps import use_modules
@@ -49,7 +49,8 @@ def connect(
     site : path, optional
         The site's folder; default ``DMSOPS_SITE``, else ``~/dmsops-site``.
     operator : Person, optional
-        Who is acting; default the operating-system user, who must be one of the site's people.
+        Who is acting; default whom the token belongs to (``DMSOPS_TOKEN``, setting ``token_file``), and without one the
+        operating-system user, who must be one of the site's people.
     clock : Clock, optional
         Default the machine's.
     **overrides
@@ -74,8 +75,13 @@ def connect(
         db=engine,
         store=open_store(settings.store, settings),
         log=journal.logger(settings.folder("logs"), quiet=quiet),
-        operator=operator or find(engine, system_user()),
+        operator=operator or _acting(settings, engine),
     )
+
+
+def _acting(settings: config.Settings, engine: sa.Engine) -> Person:
+    token = config.token(settings)
+    return by_token(engine, token) if token else find(engine, system_user())
 
 
 def _clock(settings: config.Settings) -> Clock:

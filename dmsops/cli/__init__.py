@@ -20,7 +20,7 @@ PARTS = {
     "receipt": "Deliveries: preview, accept, quarantine, re-requests.",
     "flow": "Plan work for what has been received.",
     "engine": "Run the site's steps.",
-    "workflow": "Workflows and steps: look, and rescue what failed.",
+    "workflow": "Workflows and steps: look, hold, release, rescue, and every other verb.",
     "step": "Step kinds; run one by hand.",
     "archive": "What the archive holds.",
     "wfsc": "Wavefront support: the 90-minute clock, deliveries to WSS.",

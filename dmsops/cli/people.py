@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from dmsops.cli.frame import Answer, table, verb
 from dmsops.core import journal
 from dmsops.core.db import reading
-from dmsops.core.people import Role, people, put_person, require
+from dmsops.core.people import Role, people, put_person, put_token, require
 from dmsops.ops import Ops
 
 
@@ -22,7 +22,8 @@ def commands() -> None:
 def show(ops: Ops) -> Answer:
     """List the site's people."""
     with reading(ops.db) as c:
-        rows = [{"name": r.name, "role": r.role, "board": "yes" if r.password else "no password yet"} for r in c.execute(sa.select(people))]
+        found = c.execute(sa.select(people).order_by(people.c.name)).all()
+    rows = [{"name": r.name, "role": r.role, "board": "yes" if r.password else "no password yet", "token": bool(r.token)} for r in found]
     return Answer(rows, [table(rows, {"name": "Name", "role": "Role", "board": "Can sign in to the boards"})])
 
 
@@ -44,5 +45,22 @@ def add(ops: Ops, name: str, role: str, password: bool, password_file: TextIO | 
     return Answer({"name": name, "role": role}, [f"{name} is {role} now"])
 
 
+@click.argument("name")
+@click.option("--withdraw", is_flag=True, help="Make the token void instead.")
+def token(ops: Ops, name: str, withdraw: bool) -> Answer:
+    """Give a person a fresh token, shown once; what they had before is void.
+
+    Put it into DMSOPS_TOKEN, or into a file (0600) that the setting token_file names. One's own needs the operator's
+    role, somebody else's the lead's.
+    """
+    require(ops.operator, Role.OPERATOR if name == ops.operator.name else Role.LEAD, "people token")
+    with ops.db.begin() as c:
+        fresh = put_token(c, name, withdraw=withdraw)
+        journal.write(c, ops.clock, "person.token", name, actor=ops.operator.name, outcome="withdrawn" if withdraw else "made")
+    told = [f"{name} has no token now"] if withdraw else [fresh, f"This token acts as {name}. It is not shown again."]
+    return Answer({"name": name, "token": fresh or None}, list(told))
+
+
 verb(commands, "list")(show)
+verb(commands, "token")(token)
 verb(commands, "add")(add)

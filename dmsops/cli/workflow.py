@@ -1,24 +1,24 @@
-"""``dmsops workflow``: look at workflows and steps, rescue what failed."""
+"""``dmsops workflow``: look at workflows and steps; hold, release, rescue and every other verb (`dmsops.cli.acts`)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
-from dmsops.cli.engine import failure_lines
-from dmsops.cli.frame import Answer, change_options, table, verb, word
+from dmsops.cli.acts import add_verbs
+from dmsops.cli.frame import Answer, table, verb, word
+from dmsops.cli.second import add_acts
 from dmsops.ops import Ops
-from dmsops.workflow import queries
-from dmsops.workflow import rescue as rescuing
-from dmsops.workflow.plan import Plan
+from dmsops.workflow import pauses, queries
 
 STEP_COLUMNS = {"id": "Step", "state": "State", "kind": "Kind", "dataset": "Dataset", "attempt": "Tries", "fault": "What went wrong"}
 
 
 @click.group()
 def commands() -> None:
-    """Workflows and steps: look, and rescue what failed."""
+    """Workflows and steps: look, hold, release, rescue, and every other verb."""
 
 
 def show(ops: Ops) -> Answer:
@@ -65,50 +65,39 @@ def step(ops: Ops, step: int, log_lines: int) -> Answer:
 
 
 def failures(ops: Ops) -> Answer:
-    """Group what failed: class, count, words, remedy."""
+    """Group what failed by its fingerprint: how many, how many handled, since when, words, remedy, known-problem note."""
     rows = queries.failures(ops)
-    return Answer(rows, failure_lines(ops) if rows else ["Nothing has failed."])
+    return Answer(rows, [line for row in rows for line in _group(row)][1:] if rows else ["Nothing has failed."])
 
 
-@click.option("--step", "chosen", type=int, multiple=True, help="Step to run again (repeat for several).")
-@click.option("--all-failed", is_flag=True, help="All failed steps.")
-@click.option("--dataset", default="", help="With --all-failed: only of this dataset or visit.")
-@click.option("--remake", is_flag=True, help="Also run steps again that ended well, and all that follows from them.")
-@change_options
-def rescue(
-    ops: Ops, chosen: tuple[int, ...], all_failed: bool, dataset: str, remake: bool, ticket: str | None, reason: str, yes: bool
-) -> Answer:
-    """Run failed steps again, and only what follows from them.
-
-    Without --apply it only shows what would happen. Then: --apply HASH --reason TEXT.
-    """
-    selection: dict[str, Any] = {"steps": chosen, "dataset": dataset, "all_failed": all_failed, "remake": remake}
-    planned = rescuing.plan(ops, **selection)
-    if ticket is None and not yes:
-        return Answer({"plan": planned.as_dict(), "applied": False}, plan_lines(planned))
-    done = rescuing.rescue(ops, reason=reason, ticket=ticket or planned.hash, **selection)
-    words = f"{len(done.again)} steps will run again when the engine takes them (dmsops engine run)"
-    return Answer({"plan": done.as_dict(), "applied": True}, [words])
+def _group(row: dict[str, Any]) -> Iterator[str]:
+    """Write a group of failures as a paragraph: a table would fold its sentences into ribbons."""
+    handled = f", {row['handled']} more handled" if row.get("handled") else ""
+    yield ""
+    yield f"{row['n']} failed{handled}, class {row['fault_class']}, {word(row['first'])} to {word(row['last'])}"
+    yield f"  {word(row['fault'])}"
+    yield f"  What to do: {word(row['remedy'])}"
+    yield f"  Fingerprint: {word(row['fingerprint'])}"
+    if row.get("steps"):
+        rest = row["n"] + row["handled"] - len(row["steps"])
+        yield f"  Steps: {word(row['steps'])}" + (f" and {rest} more" if rest > 0 else "")
+    if row.get("assigned"):
+        yield f"  Given to: {word(row['assigned'])}"
+    if row.get("note"):
+        yield f"  Known: {word(row['note'])} ({row['note_by']}, {word(row['note_at'])})"
 
 
-def plan_lines(planned: Plan) -> list[Any]:
-    """Put a rescue plan into words."""
-    rows = [{"id": a.step_id, "kind": a.kind, "dataset": a.dataset, "why": a.why} for a in planned.again]
-    lines: list[Any] = (
-        [table(rows, {"id": "Step", "kind": "Kind", "dataset": "Dataset", "why": "Runs again because"})]
-        if rows
-        else ["Nothing would run again."]
-    )
-    lines.append(f"{planned.reused} steps that ended well are left alone; about {planned.estimate_seconds:.0f} s of work")
-    lines += [f"Superseded: {word(planned.supersedes)}"] if planned.supersedes else []
-    lines += [f"Tells a neighbour again: {word(planned.tells)}"] if planned.tells else []
-    lines += [f"Step {i} is not touched: {why}" for i, why in planned.untouched]
-    lines += [f"Damaged objects set aside: {word(planned.damaged)}"] if planned.damaged else []
-    return [*lines, "", f"To do it: --apply {planned.hash} --reason TEXT" if rows else ""]
+def standing(ops: Ops) -> Answer:
+    """List what is paused: by whom, since when, why, until when."""
+    rows = [{**r, "target": r["dataset"] or r["target"]} for r in pauses.standing(ops)]
+    columns = {"scope": "What", "target": "Which", "actor": "By", "since": "Since", "reason": "Why", "until": "Until"}
+    return Answer(rows, [table(rows, columns) if rows else "Nothing is paused."])
 
 
 verb(commands, "list")(show)
 verb(commands, "steps")(steps)
 verb(commands, "step")(step)
 verb(commands, "failures")(failures)
-verb(commands, "rescue")(rescue)
+verb(commands, "pauses")(standing)
+add_verbs(commands)
+add_acts(commands)

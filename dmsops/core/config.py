@@ -17,6 +17,8 @@ SITE_FILE = "site.toml"
 DEFAULT_SITE = "~/dmsops-site"
 RUN_VARIABLE = "DMSOPS_RUN"
 """Tells a runbook's kernel which recorded run it belongs to."""
+TOKEN_VARIABLE = "DMSOPS_TOKEN"  # noqa: S105 - the variable's name
+"""Holds the acting person's token."""
 
 
 class Settings(BaseSettings):
@@ -64,6 +66,9 @@ class Settings(BaseSettings):
     crds_context: str = Field("jwst_0001.pmap", description="CRDS context to calibrate with.")
     rerequest_minutes: float = Field(60.0, gt=0, description="When a missing file that was asked for again counts as overdue.")
     wss_address: Path | None = Field(None, description="Folder where the wavefront team picks up deliveries; empty means outbox/wss.")
+    token_file: Path | None = Field(
+        None, description="File with the acting person's token, readable by its owner only; DMSOPS_TOKEN wins over it."
+    )
     board_secret: SecretStr | None = Field(None, description="Key that signs board sessions; made at start when empty.")
 
     @classmethod
@@ -105,6 +110,30 @@ def current_run() -> int | None:
     """Give the recorded run that this process carries out; None when it was not started for one."""
     text = os.environ.get(RUN_VARIABLE, "")
     return int(text) if text.isdigit() else None
+
+
+def token(settings: Settings) -> str:
+    """Give the acting person's token: from the environment, else from the file that the settings name; empty without either.
+
+    Raises
+    ------
+    BadSetting
+        The file is not there, empty, or others may read it.
+    """
+    given = os.environ.get(TOKEN_VARIABLE, "").strip()
+    if given or settings.token_file is None:
+        return given
+    path = settings.token_file.expanduser()
+    try:
+        mode, text = path.stat().st_mode, path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not text"
+        raise BadSetting(f"field 'token_file': {path} cannot be read: {why}", file=str(path), field="token_file") from None
+    if mode & 0o077:
+        raise BadSetting(f"field 'token_file': others may read {path}; make it 0600", file=str(path), field="token_file")
+    if not text:
+        raise BadSetting(f"field 'token_file': {path} is empty", file=str(path), field="token_file")
+    return text
 
 
 def load(site: Path, **overrides: Any) -> Settings:

@@ -1,4 +1,4 @@
-"""Who may do what: people of the site, their role, their password (scrypt), checked here and nowhere else."""
+"""Who may do what: people of the site, their role, their password (scrypt) and token (sha256), checked here and nowhere else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from dmsops.core.db import metadata, reading
-from dmsops.core.errors import BadInput, NotAllowed, NotSignedIn
+from dmsops.core.errors import BadInput, NotAllowed, NotFound, NotSignedIn
 
 people = sa.Table(
     "people",
@@ -21,6 +21,7 @@ people = sa.Table(
     sa.Column("name", sa.String(64), primary_key=True),
     sa.Column("role", sa.String(16), nullable=False),
     sa.Column("password", sa.String(255)),
+    sa.Column("token", sa.String(64), index=True, unique=True, doc="sha256 of the token that scripts and shared accounts act with."),
 )
 
 
@@ -93,13 +94,53 @@ def put_person(connection: sa.Connection, name: str, role: Role, password: str |
     """Add a person, or change their role and (if given) password."""
     if not name or not name.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise BadInput(f"'{name}' is not a usable name: letters, digits, '.', '-', '_'", field="name")
-    connection.execute(sa.delete(people).where(people.c.name == name)) if password else None
-    exists = connection.execute(sa.select(people.c.name).where(people.c.name == name)).scalar()
-    if exists:
-        connection.execute(sa.update(people).where(people.c.name == name).values(role=role.word))
-    else:
-        hashed = hash_password(password) if password else None
-        connection.execute(sa.insert(people).values(name=name, role=role.word, password=hashed))
+    secret = {"password": hash_password(password)} if password else {}
+    changed = connection.execute(sa.update(people).where(people.c.name == name).values(role=role.word, **secret))
+    if not changed.rowcount:
+        connection.execute(sa.insert(people).values(name=name, role=role.word, **secret))
+
+
+def put_token(connection: sa.Connection, name: str, *, withdraw: bool = False) -> str:
+    """Give a person a fresh token, or (``withdraw``) none; what they had before is void.
+
+    Returns
+    -------
+    str
+        The token, which is kept nowhere: only its sha256 is. Empty when it was withdrawn.
+
+    Raises
+    ------
+    NotFound
+        Nobody of the site has that name.
+    """
+    token = "" if withdraw else f"dmsops_{secrets.token_urlsafe(32)}"
+    values = {"token": _digest(token) if token else None}
+    if not connection.execute(sa.update(people).where(people.c.name == name).values(values)).rowcount:
+        raise NotFound(f"'{name}' is not known on this site", remedy="`dmsops people list` names who is (procedure P01).", name=name)
+    return token
+
+
+def _digest(token: str) -> str:
+    # A token is 256 random bits: a fast hash keeps it as well as a slow one would.
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def by_token(engine: sa.Engine, token: str) -> Person:
+    """Find the person that a token belongs to.
+
+    Raises
+    ------
+    NotSignedIn
+        It belongs to nobody: it was withdrawn, replaced, or is not a token of this site.
+    """
+    with reading(engine) as c:
+        row = c.execute(sa.select(people).where(people.c.token == _digest(token))).one_or_none()
+    if row is None:
+        raise NotSignedIn(
+            "the token that was given belongs to nobody on this site: it is mistyped, withdrawn or replaced",
+            remedy="Ask for a fresh one (dmsops people token NAME), or unset DMSOPS_TOKEN to act as the system's user (procedure P01).",
+        )
+    return Person(row.name, Role.named(row.role))
 
 
 def find(engine: sa.Engine, name: str) -> Person:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from dmsops.core import config
-from dmsops.core.errors import BadSetting, NotFound, Refused
+from dmsops.core.errors import BadSetting, NotFound, NotSignedIn, Refused
+from dmsops.core.people import Role, put_person, put_token
 from dmsops.ops import connect, create_site
 
 
@@ -78,3 +79,33 @@ def test_the_real_crds_is_reached_by_settings_alone(tmp_path: Path) -> None:
     assert real["CRDS_CONTEXT"] == "jwst_1584.pmap"
     assert real["CRDS_READONLY_CACHE"] == "0"
     assert "HTTPS_PROXY" not in real
+
+
+def test_who_acts_is_told_by_the_token_and_a_wrong_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = connect(create_site(tmp_path / "site"))
+    with opened.db.begin() as c:
+        put_person(c, "ann", Role.OPERATOR)
+        token = put_token(c, "ann")
+    kept = tmp_path / "token"
+    kept.write_text(f"{token}\n")
+    kept.chmod(0o600)
+    assert connect(tmp_path / "site", token_file=kept).operator.name == "ann"
+    monkeypatch.setenv("DMSOPS_TOKEN", token)
+    assert connect(tmp_path / "site").operator.name == "ann"
+    monkeypatch.setenv("DMSOPS_TOKEN", "dmsops_wrong")
+    with pytest.raises(NotSignedIn, match="belongs to nobody"):
+        connect(tmp_path / "site", token_file=kept)
+
+
+@pytest.mark.parametrize(
+    ("mode", "content", "words"), [(0o644, b"x", "others may read"), (0o600, b"", "is empty"), (0o600, b"\xff", "it is not text")]
+)
+def test_a_token_file_that_cannot_be_used_is_named(tmp_path: Path, mode: int, content: bytes, words: str) -> None:
+    create_site(tmp_path / "site")
+    kept = tmp_path / "token"
+    kept.write_bytes(content)
+    kept.chmod(mode)
+    with pytest.raises(BadSetting, match=words):
+        connect(tmp_path / "site", token_file=kept)
+    with pytest.raises(BadSetting, match="No such file"):
+        connect(tmp_path / "site", token_file=tmp_path / "nowhere")

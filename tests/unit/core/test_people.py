@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from dmsops.core.errors import BadInput, NotAllowed, NotSignedIn
-from dmsops.core.people import Person, Role, check_password, find, hash_password, people, put_person, require, sign_in
+from dmsops.core.errors import BadInput, NotAllowed, NotFound, NotSignedIn
+from dmsops.core.people import Person, Role, by_token, check_password, find, hash_password, people, put_person, put_token, require, sign_in
 from dmsops.ops import Ops
 
 
@@ -65,3 +65,26 @@ def test_an_unknown_person_is_nobody(ops: Ops) -> None:
         find(ops.db, "eve")
     with ops.db.begin() as c:
         assert "eve" not in c.execute(sa.select(people.c.name)).scalars().all()
+
+
+def test_a_token_acts_as_its_person_until_it_is_replaced_or_withdrawn(ops: Ops) -> None:
+    with ops.db.begin() as c:
+        put_person(c, "ann", Role.OPERATOR, "secret")
+        first = put_token(c, "ann")
+        stored = c.execute(sa.select(people.c.token).where(people.c.name == "ann")).scalar()
+    assert first not in stored
+    assert by_token(ops.db, first) == Person("ann", Role.OPERATOR)
+    with ops.db.begin() as c:
+        put_person(c, "ann", Role.LEAD, "another secret")
+    assert by_token(ops.db, first) == Person("ann", Role.LEAD)
+    with ops.db.begin() as c:
+        second = put_token(c, "ann")
+    with pytest.raises(NotSignedIn, match="belongs to nobody"):
+        by_token(ops.db, first)
+    with ops.db.begin() as c:
+        assert put_token(c, "ann", withdraw=True) == ""
+    for token in (second, "", "nonsense"):
+        with pytest.raises(NotSignedIn):
+            by_token(ops.db, token)
+    with pytest.raises(NotFound, match="'bob' is not known"), ops.db.begin() as c:
+        put_token(c, "bob")
