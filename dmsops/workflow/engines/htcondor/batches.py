@@ -12,6 +12,7 @@ from dmsops.workflow import blackboard
 from dmsops.workflow.engines.htcondor.claims import Request, batch_owner, give_up
 from dmsops.workflow.engines.htcondor.dag import Node
 from dmsops.workflow.engines.htcondor.logs import FINAL, MOVES, Event
+from dmsops.workflow.engines.htcondor.node import Code
 from dmsops.workflow.states import GOOD, StepState
 from dmsops.workflow.tables import condor_batch, condor_node, step
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 _GOOD = [s.value for s in GOOD]
+_NOT_RUN = f"exit {Code.NOT_RUN}"
+_NEVER_BEGAN = "its job ended before the step began"
+_TRIES = 3
 _WHY_RETURNED = {"futile": "a step before it did not end well", "returned": "its batch has ended"}
 
 
@@ -71,7 +75,7 @@ def follow(c: sa.Connection, ops: Ops, batch: int, events: Iterable[Event]) -> i
             values = {"status": status, **({} if event.cluster is None else {"cluster": event.cluster})}
             found = c.execute(sa.update(condor_node).where(*here).values(values).returning(condor_node.c.step_id)).scalar()
             if found is not None and status in FINAL:
-                settle(c, ops, batch, found, status, f"exit {event.exit_code}" if event.exit_code else "")
+                settle(c, ops, batch, found, status, f"exit {event.exit_code or 0}")
     return ended
 
 
@@ -89,6 +93,8 @@ def settle(c: sa.Connection, ops: Ops, batch: int, step_id: int, status: str, wo
     """Bring a step and its ended node to agreement: the database decides, and what differs is written down."""
     row = c.execute(sa.select(step).where(step.c.id == step_id)).one()
     if row.state == StepState.LEASED.value and row.owner == batch_owner(batch):
+        if status == "failed" and words != _NOT_RUN and _is_stuck(c, ops, batch, row, words):
+            return
         why = _WHY_RETURNED.get(status, f"its job did not run it {words}".strip())
         blackboard.move(c, ops, "return", row, actor="engine", reason=why, owner=None)
         blackboard.wake(c, ops, [step_id])
@@ -99,6 +105,19 @@ def settle(c: sa.Connection, ops: Ops, batch: int, step_id: int, status: str, wo
         give_up(c, ops, request, f"its job ended in the pool {words}".strip())
     elif row.state in _GOOD and status == "failed":
         note(c, ops, batch, step_id, f"the pool has it failed ({words}), the site has it {row.state}")
+
+
+def _is_stuck(c: sa.Connection, ops: Ops, batch: int, row: Any, words: str) -> bool:
+    """Fail a step whose jobs end, time after time, before they take it: submitting it again would go on for ever."""
+    note(c, ops, batch, row.id, f"{_NEVER_BEGAN} ({words})")
+    before = sa.select(sa.func.count()).where(condor_node.c.step_id == row.id, condor_node.c.detail.startswith(_NEVER_BEGAN))
+    if c.execute(before).scalar_one() < _TRIES:
+        return False
+    fault = f"its job ended in the pool before the step began ({words}), {_TRIES} times"
+    remedy = "Read the job's .err file in the site's work/condor folder, repair the cause, then rescue the step with procedure P08."
+    faults = {"fault_class": "config", "fault": fault, "remedy": remedy, "fingerprint": f"{row.kind} | job never began"}
+    blackboard.move(c, ops, "fail", row, actor="engine", reason=fault, owner=None, ended_at=ops.clock.now(), **faults)
+    return True
 
 
 def note(c: sa.Connection, ops: Ops, batch: int, step_id: int, words: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from dmsops.workflow.engines.htcondor import warm
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _AGAIN_SECONDS = 5.0
 """At least so long between two starts."""
+_FAREWELL_SECONDS = 5.0
 
 
 class Supervisor:
@@ -42,6 +44,8 @@ class Supervisor:
         self._started = time.monotonic()
 
     def __exit__(self, *_: object) -> None:
-        """Ask it to finish what runs and go; it is not waited for."""
+        """Ask it to finish what runs and go; it is waited for a little while."""
         if self._server is not None:
             self._server.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self._server.wait(_FAREWELL_SECONDS)

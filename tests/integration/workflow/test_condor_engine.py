@@ -1,0 +1,138 @@
+"""The HTCondor engine on a real pool: it keeps the engine's contract, and survives what a pool does to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dmsops.ops import Ops
+from dmsops.testing.engine import EngineContract, Run, again, plan, rows, states, toy
+from dmsops.workflow import queries
+from dmsops.workflow.engines.htcondor import engine
+from dmsops.workflow.tables import condor_batch, condor_node
+from tests.condor.pool import Pool
+from tests.integration.workflow.conftest import MakeOps
+
+RUN = "import sys; from dmsops.ops import connect; from dmsops.workflow import engines; engines.run(connect(sys.argv[1]))"
+pytestmark = pytest.mark.usefixtures("condor_pool")
+
+
+@pytest.fixture
+def database() -> str:
+    return ""
+
+
+@pytest.fixture
+def ops(make_ops: MakeOps) -> Ops:
+    return make_ops(memory_floor_mb=200, memory_factor=1.0, engine="htcondor", reconcile_seconds=1.0)
+
+
+class TestHTCondorEngine(EngineContract):
+    @pytest.fixture
+    def run(self) -> Run:
+        return engine.run
+
+
+def chains(ops: Ops, tmp_path: Path, count: int = 3, length: int = 3, seconds: float = 0.5) -> Path:
+    """Plan chains of steps whose products differ at every run; give their ledger."""
+    ledger = tmp_path / "ledger"
+    for chain in range(count):
+        names = [f"{chain}-{i}" for i in range(length)]
+        plan(ops, *(toy("unique", n, *names[i - 1 : i] if i else (), ledger=str(ledger), seconds=seconds) for i, n in enumerate(names)))
+    return ledger
+
+
+def until(found: Callable[[], object], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+
+
+def run_beside(ops: Ops) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", RUN, str(ops.settings.site)], start_new_session=True)
+
+
+def started(ledger: Path) -> list[str]:
+    return [line.split()[0] for line in ledger.read_text().splitlines()] if ledger.exists() else []
+
+
+def assert_all_is_done_once(ops: Ops) -> None:
+    """Every step is done, and no product was published twice (each run would give another version)."""
+    assert set(states(ops).values()) <= {"done", "reused"}
+    products = queries.products(ops, current=False)
+    assert sorted(p["name"] for p in products) == sorted(states(ops))
+    assert {p["version"] for p in products} == {1}
+
+
+def test_a_diamond_runs_in_order_and_as_one_batch(ops: Ops, tmp_path: Path) -> None:
+    ledger = str(tmp_path / "ledger")
+    plan(ops, *(toy("write", n, *needs, ledger=ledger) for n, needs in {"a": "", "b": "a", "c": "a", "d": "bc"}.items()))
+    tally = engine.run(ops)
+    assert (tally.done, tally.failed) == (4, 0)
+    order = started(tmp_path / "ledger")
+    assert (order[0], order[-1], len(order)) == ("a", "d", 4)
+    assert [b["outcome"] for b in rows(ops, condor_batch)] == ["done"]
+    assert {n["status"] for n in rows(ops, condor_node)} == {"done"}
+
+
+def test_after_a_rescue_only_the_failed_step_and_what_follows_run(ops: Ops, tmp_path: Path) -> None:
+    ledger, mended = str(tmp_path / "ledger"), tmp_path / "mended"
+    plan(
+        ops,
+        toy("write", "a", ledger=ledger),
+        toy("fail", "b", "a", ledger=ledger, until=str(mended)),
+        toy("write", "c", "b", ledger=ledger),
+        toy("write", "d", "a", ledger=ledger),
+    )
+    engine.run(ops)
+    assert states(ops) == {"a": "done", "b": "failed", "c": "waiting", "d": "done"}
+    assert {n["node"]: n["status"] for n in rows(ops, condor_node)} == {
+        "write_1": "done",
+        "fail_2": "failed",
+        "write_3": "futile",
+        "write_4": "done",
+    }
+    mended.touch()
+    again(ops, "b")
+    before = len(started(tmp_path / "ledger"))
+    engine.run(ops)
+    assert started(tmp_path / "ledger")[before:] == ["b", "c"]
+
+
+def test_a_killed_dagman_is_started_again_and_loses_nothing(ops: Ops, condor_pool: Pool, tmp_path: Path) -> None:
+    ledger = chains(ops, tmp_path)
+    process = run_beside(ops)
+    until(lambda: started(ledger))
+    (dagman,) = condor_pool.pids("condor_dagman")
+    os.kill(dagman, signal.SIGKILL)
+    assert process.wait(timeout=120) == 0
+    assert_all_is_done_once(ops)
+
+
+def test_a_killed_schedd_is_started_again_and_loses_nothing(ops: Ops, condor_pool: Pool, tmp_path: Path) -> None:
+    ledger = chains(ops, tmp_path)
+    process = run_beside(ops)
+    until(lambda: started(ledger))
+    (schedd,) = condor_pool.pids("condor_schedd")
+    os.kill(schedd, signal.SIGKILL)
+    assert process.wait(timeout=180) == 0
+    assert_all_is_done_once(ops)
+
+
+def test_the_next_engine_takes_up_the_batches_of_a_killed_one(ops: Ops, tmp_path: Path) -> None:
+    ledger = chains(ops, tmp_path)
+    process = run_beside(ops)
+    until(lambda: started(ledger))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    engine.run(ops)
+    assert_all_is_done_once(ops)
+    assert len(rows(ops, condor_batch)) == 1
