@@ -14,6 +14,8 @@ from dmsops.core.clock import SimulatedClock
 from dmsops.core.people import Person, Role
 from dmsops.ops import Ops, connect, create_site
 from tests import postgres
+from tests.condor.fixtures import condor_daemons, condor_pool  # noqa: F401 - fixtures
+from tests.condor.pool import find_master
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -28,7 +30,7 @@ PARTS: dict[str, Callable[[], Path | None]] = {
     "chromium": _program("chromium", "chromium-browser", "google-chrome"),
     "shared-data": lambda: SHARED_DATA if SHARED_DATA.is_dir() else None,
     "postgresql": postgres.binaries,
-    "condor": _program("condor_master"),
+    "condor": find_master,
 }
 
 
