@@ -126,6 +126,7 @@ def upgrade() -> None:
 
     op.execute("UPDATE step SET rank = rank * 10")
     op.execute(
-        "INSERT INTO step_counter (workflow_id, kind, state, n) SELECT workflow_id, kind, state, count(*) FROM step GROUP BY workflow_id, kind, state"
+        "INSERT INTO step_counter (workflow_id, kind, state, n)"
+        " SELECT workflow_id, kind, state, count(*) FROM step GROUP BY workflow_id, kind, state"
     )
     op.execute("UPDATE step_attempt SET kind = (SELECT kind FROM step WHERE step.id = step_attempt.step_id)")
