@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from dmsops.cli.plans import plan_lines
 from dmsops.core.errors import BadInput, DmsError
 from dmsops.core.names import VisitId
 from dmsops.ops import Ops
+from dmsops.procedures.control import changes
 from dmsops.workflow import acts, blackboard
 from dmsops.workflow.acts import Receipt, Verb
 from dmsops.workflow.choose import Selection
@@ -33,7 +33,7 @@ CHOICE: tuple[Decorator, ...] = (
     click.option("--assigned-to", default="", metavar="NAME", help="Steps that this person has."),
 )
 """How steps are chosen: all that is given must hold."""
-_ALL_FAILED = click.option("--all-failed", is_flag=True, help="All failed steps (the same as --state failed).")
+_ALL_FAILED: Decorator = click.option("--all-failed", is_flag=True, help="All failed steps (the same as --state failed).")
 
 PARAMS: dict[str, Decorator] = {
     "until": click.option("--until", default="", metavar="TIME", help="Lets go by itself at this time, as 2022-12-04T05:30:00Z."),
@@ -68,30 +68,22 @@ def _command(known: Verb) -> Callable[..., Answer]:
         return _preview_or_act(ops, known, _selection(ops, given), params, ticket, reason, yes=yes)
 
     run.__doc__ = f"{known.title}\n\n{_HOW}{_SECOND if known.second else ''}"
-    decorators = [*((*CHOICE, _ALL_FAILED) if chooses else ()), *(PARAMS[name] for name in known.params), change_options]
+    choice = (*CHOICE, _ALL_FAILED) if chooses else ()
+    decorators: list[Decorator] = [*choice, *(PARAMS[name] for name in known.params), change_options]
+    made: Callable[..., Answer] = run
     for decorate in reversed(decorators):
-        run = decorate(run)
-    return run
+        made = decorate(made)
+    return made
 
 
 def _params(known: Verb, given: dict[str, Any]) -> dict[str, Any]:
     """Take a verb's own parameters out of what was typed."""
     found = {name: given.pop(name) for name in known.params}
     if "changes" in found:
-        found["changes"] = dict(map(_change, found["changes"]))
+        found["changes"] = changes(found["changes"])
     if found.get("scope") == "workflow":
         found["target"] = _visit(found["target"])
     return found
-
-
-def _change(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise BadInput(f"'{text}' is not a change: write NAME=VALUE", field="change")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
 
 
 def _selection(ops: Ops, given: dict[str, Any]) -> Selection:

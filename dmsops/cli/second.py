@@ -33,10 +33,10 @@ def agree(ops: Ops, number: int, reason: str) -> Answer:
 
     Without --reason it only shows what would be done.
     """
-    row = next((r for r in acts.asked(ops) if r["id"] == number), None)
-    if row is None or reason.strip():
-        done = acts.agree(ops, number, reason=reason)  # it also says why an act is not waiting
+    if reason.strip():
+        done = acts.agree(ops, number, reason=reason)
         return Answer(document(done.plan, done.state, done.command), [receipt_words(acts.verb_named(done.plan.verb), done)])
+    row = acts.waiting(ops, number)._asdict()
     known = acts.verb_named(row["verb"])
     planned = acts.preview(ops, known.name, Selection.of(row["selection"]), **row["params"])
     return Answer(document(planned, "asked", number), [_question(row), *plan_lines(planned, past(known)), *_how(row, planned)])

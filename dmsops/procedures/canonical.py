@@ -21,6 +21,8 @@ from dmsops.core.files import write_bytes
 
 MAX_BYTES = 100_000
 MAX_CODE_LINES = 12
+MAX_PARAMETERS = 20
+"""The cell of parameters holds one assignment a line, and nothing that could hide logic."""
 KEPT_TYPES = ("text/plain", "text/markdown")
 UNCHECKED = "nbval-ignore-output"
 _METADATA = {
@@ -111,7 +113,8 @@ def faults(path: Path) -> list[str]:
 def _cell_faults(cell: Mapping[str, Any]) -> list[str]:
     lines = [line for line in "".join(cell["source"]).splitlines() if line.strip() and not line.lstrip().startswith("#")]
     found = [] if cell["execution_count"] is not None else ["was not executed"]
-    found += [f"{len(lines)} code lines; at most {MAX_CODE_LINES}"] if len(lines) > MAX_CODE_LINES else []
+    limit = MAX_PARAMETERS if "parameters" in cell["metadata"].get("tags", ()) else MAX_CODE_LINES
+    found += [f"{len(lines)} code lines; at most {limit}"] if len(lines) > limit else []
     found += (
         ["defines functions or classes: they belong in the library"] if any(re.match(r"(async )?(def|class) ", ln) for ln in lines) else []
     )

@@ -200,7 +200,7 @@ def agree(ops: Ops, number: int, *, reason: str) -> Receipt:
     StalePlan
         The site has changed since it was asked for; it must be asked for again.
     """
-    row = _asked(ops, number)
+    row = waiting(ops, number)
     verb = verb_named(row.verb)
     _may(ops, verb, reason)
     if ops.operator.name == row.actor:
@@ -220,12 +220,13 @@ def agree(ops: Ops, number: int, *, reason: str) -> Receipt:
 
 def withdraw(ops: Ops, number: int, *, reason: str) -> None:
     """Take back an act that waits for a second person; anyone who may act may do it."""
-    row = _asked(ops, number)
+    row = waiting(ops, number)
     _may(ops, verb_named(row.verb), reason)
     _close(ops, number, "withdrawn", reason)
 
 
-def _asked(ops: Ops, number: int) -> Any:
+def waiting(ops: Ops, number: int) -> Any:
+    """Give the row of an act that waits for a second person; raises `NotFound`, or `Refused` when it does not wait any more."""
     with reading(ops.db) as c:
         row = c.execute(sa.select(command).where(command.c.id == number)).one_or_none()
     if row is None:
