@@ -50,7 +50,7 @@ FAILURES = (
      "WSS did not take the delivery", "Rescue as it is with procedure P08."),
 )  # fmt: skip
 """Kind, fingerprint, class, words and remedy of the site's failures."""
-REFERENCES = tuple(f"jwst_nircam_dark_{n:04d}.fits" for n in range(1, 41))
+REFERENCES = tuple(f"jwst_nircam_dark_{n:04d}.fits" for n in range(1, 401))
 _FATES = (("done", 0.865), ("failed", 0.07), ("waiting", 0.035), ("running", 0.002), ("held", 0.003), ("ready", 0.02), ("cancelled", 0.005))
 _TABLES = (workflow, step, edge, need, make, product, attempt, use, note)
 
@@ -183,7 +183,7 @@ class _Visit:
                 self.there.add(name)
                 self.site.published(name, row["id"], row["kind"])
             if row["kind"] == "processing.detector1":
-                self.site.rows[use].append({"step_id": row["id"], "name": REFERENCES[row["id"] % len(REFERENCES)]})
+                self.site.rows[use].append({"step_id": row["id"], "name": self.site.dice.choice(REFERENCES)})
 
     def _attempt(self, row: dict[str, Any], n: int, *, failed: bool) -> dict[str, Any]:
         words = (

@@ -1,0 +1,123 @@
+"""Lineage: everything that was made from a file, a calibration reference or an engineering file, and by which way."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from dmsops.core.db import reading
+from dmsops.workflow.choose import parts
+from dmsops.workflow.links import Link, reached
+from dmsops.workflow.tables import make, need, product, step, use
+
+if TYPE_CHECKING:
+    from dmsops.ops import Ops
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived:
+    """One step in a lineage: ``name`` is what it uses, ``parent`` the step that made that (None: a given name itself)."""
+
+    step_id: int
+    kind: str
+    dataset: str
+    state: str
+    name: str | None
+    parent: int | None
+
+    @property
+    def why(self) -> str:
+        """Say by what it belongs to the lineage."""
+        if self.parent is None:
+            return f"uses {self.name}"
+        return f"comes after step {self.parent}" if self.name is None else f"uses {self.name} of step {self.parent}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """What comes from the given names.
+
+    Attributes
+    ----------
+    steps : dict of int to Derived
+        Every step that used one of the names, or what was made from it; the nearest first.
+    products : tuple of str
+        Published products of these steps, current ones.
+    makers : tuple of int
+        Steps that made the given names themselves; not among ``steps``.
+    unknown : tuple of str
+        Names that nothing on this site made, received or used.
+    """
+
+    names: tuple[str, ...]
+    steps: dict[int, Derived]
+    products: tuple[str, ...]
+    makers: tuple[int, ...]
+    unknown: tuple[str, ...]
+
+    def chain(self, step_id: int) -> tuple[str, ...]:
+        """Say how a step comes from the given names, from the name to the step."""
+        words: list[str] = []
+        at: int | None = step_id
+        while at is not None and at in self.steps:
+            here = self.steps[at]
+            words.append(f"step {at} ({here.kind} {here.dataset}) {here.why}")
+            at = here.parent
+        return tuple(reversed(words))
+
+
+def derived(ops: Ops, names: Collection[str]) -> Lineage:
+    """Find every step and product that comes from the given names.
+
+    Parameters
+    ----------
+    names : collection of str
+        Raw files, products, engineering files (by name), calibration references that a step said it used.
+    """
+    wanted = tuple(dict.fromkeys(names))
+    with reading(ops.db) as c:
+        users = _users(c, wanted)
+        ways = {i: Link(parent=0, child=i, product=name) for i, name in users.items()} | reached(c, users)
+        rows = {r.id: r for part in parts(list(ways)) for r in c.execute(_shown().where(step.c.id.in_(part)))}
+        made = {p for part in parts(list(ways)) for p in c.execute(_made().where(make.c.step_id.in_(part))).scalars()}
+        makers = sorted(
+            {i for part in parts(wanted) for i in c.execute(sa.select(make.c.step_id).where(make.c.product.in_(part))).scalars()}
+        )
+        unknown = tuple(sorted(set(wanted) - _known(c, wanted)))
+    steps = {
+        i: Derived(step_id=i, kind=rows[i].kind, dataset=rows[i].dataset, state=rows[i].state, name=way.product, parent=way.parent or None)
+        for i, way in ways.items()
+    }
+    return Lineage(
+        names=wanted, steps=steps, products=tuple(sorted(made)), makers=tuple(i for i in makers if i not in steps), unknown=unknown
+    )
+
+
+def _shown() -> sa.Select[tuple[int, str, str, str]]:
+    return sa.select(step.c.id, step.c.kind, step.c.dataset, step.c.state)
+
+
+def _made() -> sa.Select[tuple[str]]:
+    return sa.select(product.c.name).join(make, make.c.product == product.c.name).where(product.c.current)
+
+
+def _users(c: sa.Connection, names: tuple[str, ...]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for part in parts(names):
+        for query in (
+            sa.select(need.c.step_id, need.c.product).where(need.c.product.in_(part)),
+            sa.select(use.c.step_id, use.c.name).where(use.c.name.in_(part)),
+        ):
+            for step_id, name in c.execute(query.order_by("step_id")):
+                found.setdefault(step_id, name)
+    return found
+
+
+def _known(c: sa.Connection, names: tuple[str, ...]) -> set[str]:
+    columns = (product.c.name, need.c.product, use.c.name)
+    return {
+        n for part in parts(names) for column in columns for n in c.execute(sa.select(column).where(column.in_(part)).distinct()).scalars()
+    }
