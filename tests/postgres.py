@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from dmsops.core import db
 
-_FAST = {"listen_addresses": "''", "fsync": "off", "max_connections": "60", "shared_buffers": "32MB", "autovacuum": "off"}
+_FAST = {"listen_addresses": "''", "fsync": "off", "max_connections": "60", "shared_buffers": "16MB", "autovacuum": "off"}
 """Without fsync a power cut may lose data; a killed server does not, and nobody pulls the plug on a test."""
 
 
@@ -77,7 +77,8 @@ def _unprivileged() -> str | None:
 @contextmanager
 def server(programs: Path) -> Iterator[Server]:
     """Start a server; every database is a copy of one that has the schema."""
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    memory = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=memory if memory.is_dir() else None))
     made = Server(programs, folder, _unprivileged())
     if made.user is not None:
         shutil.chown(folder, made.user)

@@ -213,9 +213,8 @@ class Pool:
         found = []
         for place in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                words = (place / "cmdline").read_bytes().split(b"\0")
                 ours = str(self.config).encode() in (place / "environ").read_bytes()
-                if ours and Path(words[0].decode()).name == program:
+                if ours and (place / "exe").readlink().name == program:  # the command line of a DAGMan does not name it
                     found.append(int(place.name))
         return found
 

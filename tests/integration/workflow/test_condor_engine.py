@@ -12,11 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from dmsops.ops import Ops
+from dmsops.core.errors import Failed
+from dmsops.ops import Ops, connect, create_site
 from dmsops.testing.engine import EngineContract, Run, again, plan, rows, states, toy
 from dmsops.workflow import queries
-from dmsops.workflow.engines.htcondor import engine
-from dmsops.workflow.tables import condor_batch, condor_node
+from dmsops.workflow.engines.htcondor import dag, engine, folder
+from dmsops.workflow.engines.htcondor.dag import Node
+from dmsops.workflow.engines.htcondor.pool import Pool as PoolClient
+from dmsops.workflow.engines.htcondor.supervise import Supervisor
+from dmsops.workflow.tables import attempt, condor_batch, condor_node, step
 from tests.condor.pool import Pool
 from tests.integration.workflow.conftest import MakeOps
 
@@ -136,3 +140,101 @@ def test_the_next_engine_takes_up_the_batches_of_a_killed_one(ops: Ops, tmp_path
     engine.run(ops)
     assert_all_is_done_once(ops)
     assert len(rows(ops, condor_batch)) == 1
+
+
+def test_a_batch_whose_dagman_was_taken_out_of_the_queue_goes_on(ops: Ops, condor_pool: Pool, tmp_path: Path) -> None:
+    ledger = chains(ops, tmp_path, count=2)
+    process = run_beside(ops)
+    until(lambda: started(ledger))
+    cluster = rows(ops, condor_batch)[0]["cluster"]
+    condor_pool.run("condor_rm", str(cluster))
+    assert process.wait(timeout=120) == 0
+    assert_all_is_done_once(ops)
+
+
+@pytest.mark.parametrize(("verb", "state"), [("hold", "held"), ("drop", "cancelled")])
+def test_a_step_that_a_person_takes_back_does_not_run(ops: Ops, tmp_path: Path, verb: str, state: str) -> None:
+    ledger = tmp_path / "ledger"
+    plan(ops, *(toy("write", n, *needs, ledger=str(ledger), seconds=2) for n, needs in {"a": "", "b": "a", "c": "b"}.items()))
+    process = run_beside(ops)
+    until(lambda: started(ledger))
+    again(ops, "b", verb)
+    assert process.wait(timeout=60) == 0
+    assert states(ops) == {"a": "done", "b": state, "c": "waiting"}
+    assert started(ledger) == ["a"]
+
+
+def test_a_step_that_is_stopped_leaves_its_worker_at_once(ops: Ops, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    plan(ops, toy("write", "long", ledger=str(ledger), seconds=600))
+    process = run_beside(ops)
+    until(lambda: started(ledger))
+    again(ops, "long", "stop")
+    assert process.wait(timeout=60) == 0
+    assert states(ops) == {"long": "held"}
+    assert [a["outcome"] for a in rows(ops, attempt)] == ["stopped"]
+
+
+def test_a_killed_warm_server_costs_an_attempt_and_no_step(ops: Ops, tmp_path: Path) -> None:
+    ledger = chains(ops, tmp_path, count=1, length=2, seconds=2)
+    process = run_beside(ops)
+    until(lambda: started(ledger))
+    (server,) = warm_servers(ops)
+    os.kill(server, signal.SIGKILL)
+    assert process.wait(timeout=120) == 0
+    assert_all_is_done_once(ops)
+
+
+def warm_servers(ops: Ops) -> list[int]:
+    found = subprocess.run(["pgrep", "-of", f"htcondor.warm {ops.settings.site}"], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def test_without_a_warm_server_a_node_runs_its_step_itself(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Supervisor, "keep", lambda _: None)
+    monkeypatch.setattr(folder, "PATIENCE_SECONDS", 0.1)
+    plan(ops, toy("write", "a"), toy("write", "b", "a"))
+    assert engine.run(ops).done == 2
+
+
+def test_jobs_that_end_before_their_step_begins_fail_it_in_words_at_last(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Supervisor, "keep", lambda _: None)
+    monkeypatch.setattr(folder, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(folder.node, "__name__", "no.such.module")
+    plan(ops, toy("write", "a"))
+    engine.run(ops)
+    assert states(ops) == {"a": "failed"}
+    assert "3 times" in rows(ops, step)[0]["fault"]
+    assert len(rows(ops, condor_batch)) == 3
+
+
+def test_a_pool_that_does_not_answer_is_told_in_words(ops: Ops, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "nothing").write_text("LOCAL_CONFIG_FILE =\nSCHEDD_ADDRESS_FILE = /nothing\nCOLLECTOR_HOST = 127.0.0.1:9\n")
+    monkeypatch.setenv("CONDOR_CONFIG", str(tmp_path / "nothing"))
+    import htcondor2
+
+    htcondor2.reload_config()
+    with pytest.raises(Failed, match="HTCondor does not answer") as caught:
+        engine.run(ops)
+    assert "P07" in caught.value.remedy
+    monkeypatch.undo()
+    htcondor2.reload_config()
+
+
+def test_dagman_runs_again_what_our_rescue_file_leaves_out(condor_pool: Pool, tmp_path: Path) -> None:
+    before = {1: [], 2: [1], 3: [1], 4: [2, 3], 5: [4], 6: []}
+    nodes = [
+        Node(step_id=i, kind=kind, rank=0, before=frozenset(before[i])) for i, kind in enumerate(["D", "ON", "NED", "EO", "DONE", "x"], 1)
+    ]
+    for name, text in {
+        dag.DAG: dag.dag_text(nodes),
+        dag.SUBMIT: dag.submit_text(argv=["/bin/sh", "-c", f"echo $(step) >> {tmp_path}/ran"], environment={}, attributes={}),
+        dag.CONFIG: dag.config_text(),
+        dag.RESCUE: dag.rescue_text([n.name for n in nodes if n.step_id not in {3, 4, 5}]),
+    }.items():
+        (tmp_path / name).write_text(text)
+    create_site(tmp_path / "site", step_modules=["dmsops.testing.toys"])
+    pool = PoolClient(connect(tmp_path / "site"))
+    pool.submit(tmp_path, 1)
+    until(lambda: not pool.jobs())
+    assert (tmp_path / "ran").read_text().split() == ["3", "4", "5"]

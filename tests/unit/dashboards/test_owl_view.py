@@ -23,11 +23,14 @@ def failed(ops):
     return [r["id"] for r in queries.steps(ops, states=("failed",))]
 
 
+def offer(view, verb):
+    return next(o for o in view.offers if o.verb == verb)
+
+
 def test_an_empty_site_says_what_to_do(people, open_board):
     view = open_board(people)
     assert "No step has been planned" in view.new.html
-    assert view.button.disabled
-    assert "no step that you see has failed" in view.why_not.html
+    assert "no step that you see is failed" in offer(view, "rescue").why_not
     assert view.page() is not None
 
 
@@ -44,7 +47,7 @@ def test_failed_steps_come_first_then_running_ones(full, open_board):
 def test_words_from_outside_are_escaped(full, open_board):
     view = open_board(full)
     view.open_step(failed(full)[0])
-    for html in (view.overview.html, view.story.html):
+    for html in (view.panel.html, view.story.html):
         assert "&lt;b&gt;" in html
         assert "cache <b>" not in html
 
@@ -134,7 +137,7 @@ def test_the_strip_shows_the_worst_state_of_each_exposure_and_detector(full, ope
 
 def rescue_with(view, reason="reference is there now", count="2"):
     async def act():
-        await view.ask_rescue()
+        await view.ask("rescue")
         view.pane.reason.value_input = reason
         view.pane.count.value_input = count
         assert not view.pane.confirm.disabled
@@ -151,13 +154,14 @@ def test_rescue_makes_failed_steps_run_again_and_is_journalled(full, open_board)
     assert (line["actor"], line["reason"]) == ("otto", "reference is there now")
     assert view.frame.wire.said["text"] == f"2 steps will run again. Journal line {line['seq']}, by otto."
     assert not view.frame.wire.drawer
-    assert actions.recent_reasons(full) == ["reference is there now"]
+    assert actions.recent_reasons(full, "rescue") == ["reference is there now"]
 
 
 def test_only_the_selected_steps_are_rescued(full, open_board):
     view, (one, other) = open_board(full), failed(full)
     view.table.select([other])
-    assert view.button.label == "Rescue 1 selected…"
+    assert "<b>1 selected</b>" in view.verbs.html
+    assert ">Rescue 1…</button>" in view.verbs.html
     rescue_with(view, count="1")
     assert queries.step_row(full, one)["state"] == "failed"
     assert queries.step_row(full, other)["state"] == "ready"
@@ -165,7 +169,7 @@ def test_only_the_selected_steps_are_rescued(full, open_board):
 
 def test_all_failed_means_all_that_the_filter_finds(full, open_board):
     view = open_board(full, text="nrca2")
-    assert view.button.label == "Rescue all 1 failed…"
+    assert offer(view, "rescue").count == 1
     rescue_with(view, count="1")
     assert [queries.step_row(full, i)["dataset"][-5:] for i in failed(full)] == ["nrca1"]
 
@@ -173,7 +177,7 @@ def test_all_failed_means_all_that_the_filter_finds(full, open_board):
 @pytest.mark.parametrize(("reason", "count", "says"), [("", "2", "Write a reason"), ("why", "3", "Type 2"), ("  ", "2", "Write a reason")])
 def test_rescue_needs_a_reason_and_the_count(full, open_board, reason, count, says):
     view = open_board(full)
-    asyncio.run(view.ask_rescue())
+    asyncio.run(view.ask("rescue"))
     view.pane.reason.value_input = reason
     view.pane.count.value_input = count
     assert view.pane.confirm.disabled
@@ -186,14 +190,14 @@ def test_the_preview_names_rows_it_will_not_touch(full, open_board):
     view = open_board(full)
     running = next(r["id"] for r in view.table.rows if r["state"] == "running")
     view.table.select([*failed(full), running])
-    asyncio.run(view.ask_rescue())
+    asyncio.run(view.ask("rescue"))
     assert f"step {running}: it is running: it has not failed" in view.pane.preview.html
     assert "2 steps run again" in view.pane.preview.html
 
 
 def test_a_plan_that_no_longer_holds_is_shown_again_not_carried_out(full, open_board):
     view, (one, other) = open_board(full), failed(full)
-    asyncio.run(view.ask_rescue())
+    asyncio.run(view.ask("rescue"))
     rescue.rescue(full, steps=[one], reason="another board", ticket=rescue.plan(full, [one]).hash)
     view.pane.reason.value_input = "mine"
     view.pane.count.value_input = "2"
@@ -206,36 +210,36 @@ def test_a_plan_that_no_longer_holds_is_shown_again_not_carried_out(full, open_b
 
 def test_a_viewer_reads_why_the_button_is_off(full, open_board):
     view = open_board(full, "vera")
-    assert view.button.disabled
-    assert "needs the role operator; you are viewer" in view.why_not.html
-    asyncio.run(view.ask_rescue())
+    assert all("needs the role operator; you are viewer" in o.why_not for o in view.offers)
+    assert "needs the role operator; you are viewer" in view.verbs.html
+    asyncio.run(view.ask("rescue"))
     assert view.pane.plan is None
     assert len(failed(full)) == 2
 
 
 def test_the_library_refuses_a_viewer_whatever_the_page_says(full):
     vera, steps = find(full.db, "vera"), failed(full)
-    plan = actions.preview(full, vera, steps)
+    plan = actions.preview(full, vera, "rescue", actions.ticked(steps), {})
     with pytest.raises(NotAllowed, match="vera is viewer"):
-        actions.carry_out(full, vera, steps, reason="let me", ticket=plan.hash)
+        actions.carry_out(full, vera, "rescue", actions.ticked(steps), {}, reason="let me", ticket=plan.hash)
     assert len(failed(full)) == 2
 
 
 def test_a_role_taken_away_counts_at_once(full):
     otto, steps = find(full.db, "otto"), failed(full)
-    plan = actions.preview(full, otto, steps)
+    plan = actions.preview(full, otto, "rescue", actions.ticked(steps), {})
     with full.db.begin() as c:
         put_person(c, "otto", Role.VIEWER)
     with pytest.raises(NotAllowed):
-        actions.carry_out(full, otto, steps, reason="still here", ticket=plan.hash)
+        actions.carry_out(full, otto, "rescue", actions.ticked(steps), {}, reason="still here", ticket=plan.hash)
 
 
 def test_a_wrong_ticket_and_an_empty_choice_are_refused(full):
     otto = find(full.db, "otto")
     with pytest.raises(StalePlan):
-        actions.carry_out(full, otto, failed(full), reason="x", ticket="not this plan")
+        actions.carry_out(full, otto, "rescue", actions.ticked(failed(full)), {}, reason="x", ticket="not this plan")
     with pytest.raises(BadInput):
-        actions.preview(full, otto, [])
+        actions.preview(full, otto, "rescue", actions.ticked([]), {})
 
 
 def test_a_mistake_in_the_board_becomes_a_sentence(full, open_board):
