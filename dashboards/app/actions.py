@@ -1,63 +1,169 @@
-"""What people can do on the boards: calls of library verbs in their own name, nothing decided here."""
+"""What people can do on the boards: calls of library verbs in their own name, nothing decided here.
+
+Which states a verb is for (`APPLIES`) only says which buttons are worth pressing; the preview has the last word.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from dmsops.core import people
 from dmsops.core.people import Person, Role
-from dmsops.workflow import queries, rescue
+from dmsops.workflow import acts, queries
+from dmsops.workflow.choose import Selection
+from dmsops.workflow.states import GOOD, StepState, sources
 
 if TYPE_CHECKING:
     from dashboards.app.hub import Filter
     from dmsops.ops import Ops
+    from dmsops.workflow.acts import Receipt
     from dmsops.workflow.plan import Plan
 
 ALL = 1_000_000
 """No site has as many steps as this: a limit that leaves nothing out."""
+_EVERY = frozenset(StepState)
+APPLIES: dict[str, frozenset[StepState]] = {
+    "rescue": frozenset({StepState.FAILED, StepState.CANCELLED, *GOOD}),
+    "hold": sources("hold"),
+    "release": sources("release"),
+    "prioritise": frozenset({StepState.WAITING, StepState.READY, StepState.LEASED, StepState.HELD}),
+    "accept": sources("accept"),
+    "handled": frozenset({StepState.FAILED}),
+    "assign": _EVERY,
+    "note": _EVERY,
+    "stop": sources("stop"),
+    "drop": sources("drop"),
+}
+"""Verbs on steps, in the order of their buttons, and the states they are for."""
+_UNASKED = {"rescue": frozenset({StepState.FAILED}), "handled": frozenset({StepState.FAILED})}
+"""Verbs that mean all failed steps when nothing else is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What a person gets back for an act: how many steps run again, and the journal's line about it."""
+class Choice:
+    """What a verb is meant for, as a person chose it.
 
-    steps: int
-    seq: int
+    Attributes
+    ----------
+    words : str
+        How it was chosen, for the person.
+    selection : Selection
+        Steps; empty where the verb is not about steps.
+    wanted : Filter, optional
+        Filter by words, which finds more than a `Selection` can say: its steps are looked up when the plan is made.
+    params : dict
+        Parameters that come with the choice (what is to be paused).
+    """
+
+    words: str
+    selection: Selection = field(default_factory=Selection)
+    wanted: Filter | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def resolved(self, ops: Ops) -> Selection:
+        """Give the steps as the library wants them."""
+        if self.wanted is None:
+            return self.selection
+        w = self.wanted
+        found = queries.steps(
+            ops, states=w.states, kinds=w.kinds, workflow_dataset=w.visit, fingerprint=w.fingerprint or None, text=w.text, limit=ALL
+        )
+        return Selection(steps=tuple(r["id"] for r in found))
 
 
-def failed_ids(ops: Ops, wanted: Filter) -> list[int]:
-    """Give every failed step that the filter's text finds, beyond the rows on the screen too."""
-    return [r["id"] for r in queries.steps(ops, states=("failed",), text=wanted.text, limit=ALL)]
+def ticked(steps: Collection[int]) -> Choice:
+    """Choose steps by number."""
+    return Choice(words=f"{len(steps):,} selected", selection=Selection(steps=tuple(sorted(steps))))
 
 
-def why_no_rescue(person: Person, chosen: int, failed: int) -> str:
-    """Say why the rescue button is off; empty when it is on."""
+def of_kind_of_failure(fingerprint: str, verb: str) -> Choice:
+    """Choose every failed step of a kind of failure; a note is about the kind itself."""
+    states = () if verb == "note" else ("failed",)
+    return Choice(words=f"all failed as “{fingerprint}”", selection=Selection(states=states, fingerprint=fingerprint))
+
+
+def by_filter(wanted: Filter, verb: str) -> Choice:
+    """Choose every step that the filter finds, also beyond the rows on the screen; without states, those the verb is for."""
+    states = wanted.states or _states_for(wanted, verb)
+    words = f"all that match: {wanted.words}" if wanted.words else "all of the site"
+    if wanted.text:
+        return Choice(words=words, wanted=wanted.with_states(states))
+    return Choice(
+        words=words,
+        selection=Selection(states=states, kinds=wanted.kinds, visit=wanted.visit or "", fingerprint=wanted.fingerprint),
+    )
+
+
+def _states_for(wanted: Filter, verb: str) -> tuple[str, ...]:
+    fits = _UNASKED.get(verb, APPLIES[verb])
+    return () if fits == _EVERY and wanted.words else tuple(s.value for s in StepState if s in fits)
+
+
+def applicable(verb: str, counts: Mapping[str, int], *, picked: bool) -> int:
+    """Count the steps that a verb can touch, from a count by state."""
+    fits = APPLIES[verb] if picked else _UNASKED.get(verb, APPLIES[verb])
+    return sum(counts.get(s.value, 0) for s in fits)
+
+
+def why_not(person: Person, verb: str, counts: Mapping[str, int], *, narrowed: bool, picked: bool) -> str:
+    """Say why a verb's button is off; empty when it is on.
+
+    Parameters
+    ----------
+    counts : mapping
+        Number of steps by state: of those selected, else of those that the filter finds.
+    narrowed : bool
+        Something is selected or the filter says something.
+    picked : bool
+        States were chosen: by ticks or by the filter.
+    """
+    title = verb.capitalize()
     if person.role < Role.OPERATOR:
-        return f"Rescue needs the role operator; you are {person.role.word}."
-    if not chosen and not failed:
-        return "Nothing to rescue: no step that you see has failed."
+        return f"{title} needs the role operator; you are {person.role.word}."
+    if not narrowed and verb not in _UNASKED:
+        return f"{title}: select steps or set a filter first."
+    if not applicable(verb, counts, picked=picked):
+        fits = _UNASKED.get(verb, APPLIES[verb])
+        words = " or ".join(s.value for s in StepState if s in fits)
+        return f"Nothing to {verb}: no step that you see is {words}." if fits != _EVERY else f"Nothing to {verb}: no step fits."
     return ""
 
 
-def preview(ops: Ops, person: Person, steps: Collection[int]) -> Plan:
-    """Plan a rescue; nothing changes. Raises what `dmsops.workflow.rescue.plan` raises."""
-    return rescue.plan(_in_hand(ops, person), steps)
+def preview(ops: Ops, person: Person, verb: str, choice: Choice, params: Mapping[str, Any]) -> Plan:
+    """Plan an act; nothing changes. Raises what `dmsops.workflow.acts.preview` raises."""
+    return acts.preview(_in_hand(ops, person), verb, choice.resolved(ops), **{**params, **choice.params})
 
 
-def carry_out(ops: Ops, person: Person, steps: Collection[int], *, reason: str, ticket: str) -> Receipt:
-    """Rescue what was previewed. Raises what `dmsops.workflow.rescue.rescue` raises."""
-    acting = _in_hand(ops, person)
-    done = rescue.rescue(acting, reason=reason, ticket=ticket, steps=tuple(steps))
-    lines = queries.rescues(acting)
-    seq = next(line["seq"] for line in lines if line["facts"].get("plan") == done.hash)
-    return Receipt(steps=len(done.again), seq=seq)
+def carry_out(
+    ops: Ops, person: Person, verb: str, choice: Choice, params: Mapping[str, Any], *, reason: str, ticket: str
+) -> Receipt:  # fmt: skip
+    """Do what was previewed. Raises what `dmsops.workflow.acts.act` raises."""
+    given = {**params, **choice.params}
+    return acts.act(_in_hand(ops, person), verb, choice.resolved(ops), ticket=ticket, reason=reason, **given)
 
 
-def recent_reasons(ops: Ops, count: int = 4) -> list[str]:
-    """Give the newest different reasons of rescues."""
-    return list(dict.fromkeys(line["reason"] for line in queries.rescues(ops) if line["reason"]))[:count]
+def agree(ops: Ops, person: Person, number: int, *, reason: str) -> Receipt:
+    """Agree as the second person. Raises what `dmsops.workflow.acts.agree` raises."""
+    return acts.agree(_in_hand(ops, person), number, reason=reason)
+
+
+def withdraw(ops: Ops, person: Person, number: int, *, reason: str) -> None:
+    """Take back what waits for a second person. Raises what `dmsops.workflow.acts.withdraw` raises."""
+    acts.withdraw(_in_hand(ops, person), number, reason=reason)
+
+
+def why_no_agreement(person: Person, actor: str) -> str:
+    """Say why a person cannot agree to what waits; empty when they can."""
+    if person.role < Role.OPERATOR:
+        return f"agreeing needs the role operator; you are {person.role.word}"
+    return "you asked for it: somebody else must agree" if person.name == actor else ""
+
+
+def recent_reasons(ops: Ops, verb: str, count: int = 4) -> list[str]:
+    """Give the newest different reasons for this verb."""
+    return list(dict.fromkeys(row["reason"] for row in acts.recent(ops, verbs=(verb,))))[:count]
 
 
 def _in_hand(ops: Ops, person: Person) -> Ops:

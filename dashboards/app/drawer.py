@@ -7,13 +7,16 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from dashboards.app import theme
+from dashboards.app import reads, theme
 from dmsops.workflow import queries
+from dmsops.workflow.states import BLOCKING, FUTILE
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 Row = dict[str, Any]
+_TRIES = 10
+"""As many attempts are written with the end of their log; a step has a handful."""
 
 
 def story(ops: Ops, step_id: int, now: datetime) -> str:
@@ -25,13 +28,15 @@ def story(ops: Ops, step_id: int, now: datetime) -> str:
         There is no such step.
     """
     row = queries.step_row(ops, step_id)
+    tries = queries.attempts(ops, step_id)
     parts = [
         _head(row, now),
         _fault(row),
+        _held(row, now),
         _waits(row),
-        _attempts(queries.attempts(ops, step_id), now),
-        _log(queries.log_tail(ops, step_id)),
-        _products(row),
+        _notes(reads.notes(ops, step_id, row["fingerprint"]), now),
+        _attempts(tries, {t["n"]: reads.log_tail(ops, step_id, t["n"]) for t in tries[:_TRIES]}, now),
+        _products(row, reads.versions(ops, [*(n["product"] for n in row["needs"]), *row["makes"]]), now),
         _journal(queries.story(ops, step_id), now),
     ]
     return "".join(parts)
@@ -48,17 +53,44 @@ def _head(row: Row, now: datetime) -> str:
     }
     if row["due"]:
         facts["due"] = f"{row['due']:%Y-%m-%d %H:%M:%S}Z"
+    if row["priority"]:
+        facts["priority"] = f"{row['priority']:+d}"
+    if row["assigned_to"]:
+        facts["with"] = escape(row["assigned_to"])
+    if row["handled_by"]:
+        facts["handled"] = f"by {escape(row['handled_by'])}"
+    if row["memory_mb"]:
+        facts["memory"] = f"{row['memory_mb']:,} MB, raised by a person"
     if row["params"]:
-        facts["with"] = f"<code>{escape(json.dumps(row['params'], sort_keys=True))}</code>"
+        facts["parameters"] = f"<code>{escape(json.dumps(row['params'], sort_keys=True))}</code>"
+    if row["changes"]:
+        facts["changed"] = f"<code>{escape(json.dumps(row['changes'], sort_keys=True))}</code>"
     listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items())
     title = f"<h2>Step {row['id']}: {escape(row['title'])}</h2>"
-    return f"{title}<p>{theme.mark(row['state'])}. {escape(row['sentence'])}</p><dl>{listed}</dl>"
+    futile = any(item["state"] in BLOCKING for item in row["waiting_for"])
+    never = f"<p>{theme.mark(FUTILE)}. What comes before it failed, is held or was dropped.</p>" if futile else ""
+    return f"{title}<p>{theme.mark(row['state'])}. {escape(row['sentence'])}</p>{never}<dl>{listed}</dl>"
 
 
 def _fault(row: Row) -> str:
     if not row["fault"]:
         return ""
     return f'<div class="fault"><p><b>{escape(row["fault"])}</b></p><p>{escape(row["remedy"] or "")}</p></div>'
+
+
+def _held(row: Row, now: datetime) -> str:
+    if not row["held_reason"]:
+        return ""
+    until = f" until {theme.age(row['held_until'], now)}" if row["held_until"] else ""
+    return f'<div class="warn"><p>Held{until}: {escape(row["held_reason"])}</p></div>'
+
+
+def _notes(lines: list[Row], now: datetime) -> str:
+    def one(line: Row) -> str:
+        about = "" if line["fingerprint"] is None else "<b>Known problem:</b> "
+        return f'<li>{about}{escape(line["text"])} <span class="soft">({escape(line["actor"])}, {theme.age(line["at"], now)})</span></li>'
+
+    return f"<h3>Notes</h3><ul>{''.join(one(line) for line in lines)}</ul>" if lines else ""
 
 
 def _waits(row: Row) -> str:
@@ -76,10 +108,18 @@ def _wait(item: Row) -> str:
     return f"{name}, made by {link} ({escape(item['kind'])}) {theme.mark(item['state'])}"
 
 
-def _attempts(tries: list[Row], now: datetime) -> str:
+def _attempts(tries: list[Row], logs: dict[int, str], now: datetime) -> str:
     if not tries:
         return "<h3>Attempts</h3><p>None yet.</p>"
-    return "<h3>Attempts</h3>" + "".join(_attempt(t, now) for t in tries)
+    newest, *older = tries
+    return "<h3>Attempts</h3>" + "".join(
+        [_attempt(newest, now), _log(logs.get(newest["n"], "")), *(_older(t, logs.get(t["n"], ""), now) for t in older)]
+    )
+
+
+def _older(one: Row, tail: str, now: datetime) -> str:
+    log = f"<details><summary>End of its log</summary>{_log(tail)}</details>" if tail else ""
+    return _attempt(one, now) + log
 
 
 def _attempt(one: Row, now: datetime) -> str:
@@ -96,15 +136,27 @@ def _attempt(one: Row, now: datetime) -> str:
 
 
 def _log(tail: str) -> str:
-    return f"<h3>End of the log</h3><pre tabindex='0'><code>{escape(tail)}</code></pre>" if tail else ""
+    return f"<pre tabindex='0'><code>{escape(tail)}</code></pre>" if tail else ""
 
 
-def _products(row: Row) -> str:
-    needs = "".join(
-        f'<li><span class="id">{escape(n["product"])}</span>{"" if n["got"] else " — not there yet"}</li>' for n in row["needs"]
-    )
-    makes = "".join(f'<li><span class="id">{escape(name)}</span></li>' for name in row["makes"])
+def _products(row: Row, versions: dict[str, list[Row]], now: datetime) -> str:
+    def one(name: str, *, there: bool = True) -> str:
+        rest = _version(versions[name], now) if there else " — not there yet"
+        return f'<li><span class="id">{escape(name)}</span>{rest}</li>'
+
+    needs = "".join(one(n["product"], there=n["got"]) for n in row["needs"])
+    makes = "".join(one(name) for name in row["makes"])
     return (f"<h3>Needs</h3><ul>{needs}</ul>" if needs else "") + (f"<h3>Makes</h3><ul>{makes}</ul>" if makes else "")
+
+
+def _version(found: list[Row], now: datetime) -> str:
+    if not found:
+        return ""
+    listed = [
+        f"version {p['version']}{'' if p['current'] else ' (withdrawn)'}, {theme.size(p['size'])}, {theme.age(p['created_at'], now)}"
+        for p in found[:3]
+    ]
+    return f'<br><span class="soft">{"; ".join(listed)}</span>'
 
 
 def _journal(lines: list[Row], now: datetime) -> str:

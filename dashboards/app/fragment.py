@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
+import panel as pn
 import param
 from panel.custom import JSComponent
 
@@ -15,7 +16,7 @@ class Fragment(JSComponent):
     """A piece of page.
 
     Everything in ``html`` that comes from outside is escaped by whoever writes it. An element with ``data-pick``
-    is a button; its value goes to ``on_pick``.
+    is a button; its value goes to ``on_pick``, which may give back what is to be awaited.
     """
 
     html = param.String(default="")
@@ -23,14 +24,19 @@ class Fragment(JSComponent):
     _esm = theme.HERE / "fragment.js"
     _stylesheets: ClassVar[list[str]] = [theme.css("fragment")]
 
-    def __init__(self, on_pick: Callable[[str], None] | None = None, **params: Any) -> None:
+    def __init__(self, on_pick: Callable[[str], Awaitable[None] | None] | None = None, **params: Any) -> None:
         super().__init__(**{"sizing_mode": "stretch_width", "margin": (2, 0), **params})
         self._on_pick = on_pick
 
     def _handle_msg(self, msg: Any) -> None:
-        self.pick(str(msg.get("pick", "")) if isinstance(msg, dict) else "")
+        begun = self.pick(str(msg.get("pick", "")) if isinstance(msg, dict) else "")
+        if begun is not None:
 
-    def pick(self, value: str) -> None:
+            async def finish() -> None:
+                await begun
+
+            pn.state.execute(finish, schedule=False)
+
+    def pick(self, value: str) -> Awaitable[None] | None:
         """Do what a click on the element with that value does."""
-        if self._on_pick is not None and value:
-            self._on_pick(value)
+        return self._on_pick(value) if self._on_pick is not None and value else None

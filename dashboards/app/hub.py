@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from dashboards.app import clock_bar
+from dashboards.app import clock_bar, reads
 from dmsops.core.errors import DmsError
-from dmsops.workflow import queries
+from dmsops.workflow import acts, pauses, queries
 
 if TYPE_CHECKING:
     from dashboards.app.clock_bar import RunningClock
@@ -29,8 +30,33 @@ class Filter:
 
     ids: tuple[int, ...] = ()
     states: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
     text: str = ""
     visit: str | None = None
+    fingerprint: str = ""
+
+    @property
+    def words(self) -> str:
+        """The filter in words; empty when it lets everything through."""
+        parts = (", ".join(self.states), ", ".join(self.kinds), self.visit or "", self.fingerprint, f"“{self.text}”" if self.text else "")
+        return " · ".join(p for p in parts if p)
+
+    def with_states(self, states: Collection[str]) -> Filter:
+        """Give the same wish for other states."""
+        return replace(self, states=tuple(states))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matching:
+    """How many steps a filter finds, by state; ``more`` is true when only the first `ROWS` were counted."""
+
+    counts: dict[str, int]
+    more: bool = False
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.counts.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +78,10 @@ class Snapshot:
     now: datetime
     seq: int = -1
     counts: dict[str, int] = field(default_factory=dict)
+    kinds: tuple[Row, ...] = ()
+    asked: tuple[Row, ...] = ()
+    pauses: tuple[Row, ...] = ()
+    acting: str = ""
     failures: tuple[Row, ...] = ()
     workflows: tuple[Row, ...] = ()
     engines: tuple[Row, ...] = ()
@@ -76,7 +106,7 @@ class Hub:
         self.ops = ops
         self.snapshot = Snapshot(now=ops.clock.now())
         self._listeners: dict[int, Listener] = {}
-        self._rows: dict[Filter, tuple[int, list[Row]]] = {}
+        self._kept: dict[Any, tuple[int, Any]] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._read_at = time.monotonic()
@@ -98,28 +128,71 @@ class Hub:
         ops, last = self.ops, self.snapshot
         seq = queries.last_change(ops)
         fresh = replace(
-            last, now=now, seq=seq, engines=tuple(queries.engines(ops)), clocks=clock_bar.read(ops), behind_seconds=0.0, fault=""
-        )
+            last, now=now, seq=seq, engines=tuple(queries.engines(ops)), acting=reads.acting(ops), clocks=clock_bar.read(ops),
+            behind_seconds=0.0, fault="",
+        )  # fmt: skip
         if seq == last.seq:
             return fresh
         return replace(
             fresh,
             counts=queries.counts(ops),
+            kinds=tuple(queries.counts_by_kind(ops)),
+            asked=tuple(acts.asked(ops)),
+            pauses=tuple(pauses.standing(ops)),
             failures=tuple(queries.failures(ops)),
             workflows=tuple(queries.workflows(ops)),
         )
 
     def steps(self, wanted: Filter) -> list[Row]:
         """Give the steps a board wants to see, at most `ROWS`; read once per change for all boards."""
+
+        def read() -> list[Row]:
+            return queries.steps(
+                self.ops, ids=wanted.ids, states=wanted.states, kinds=wanted.kinds, text=wanted.text, workflow_dataset=wanted.visit,
+                fingerprint=wanted.fingerprint or None, limit=ROWS,
+            )  # fmt: skip
+
+        found: list[Row] = self._once(wanted, read)
+        return found
+
+    def matching(self, wanted: Filter) -> Matching:
+        """Count the steps that a filter finds, whatever its states; from counters where they can say it."""
+        anyhow = wanted.with_states(())
+        if anyhow == Filter(kinds=anyhow.kinds):
+            found: Counter[str] = Counter()
+            for cell in self.snapshot.kinds:
+                if not anyhow.kinds or cell["kind"] in anyhow.kinds:
+                    found[cell["state"]] += cell["n"]
+            matching = Matching(counts=dict(found))
+        elif anyhow == Filter(visit=anyhow.visit):
+            matching = Matching(counts=self._once(("visit", anyhow.visit), lambda: queries.counts(self.ops, anyhow.visit)))
+        elif anyhow == Filter(fingerprint=anyhow.fingerprint):
+            group = next((g for g in self.snapshot.failures if g["fingerprint"] == anyhow.fingerprint), None)
+            matching = Matching(counts={"failed": group["n"] + group["handled"]} if group else {})
+        else:
+            rows = self.steps(wanted)
+            matching = Matching(counts=dict(Counter(r["state"] for r in rows)), more=len(rows) == ROWS)
+        if not wanted.states:
+            return matching
+        return replace(matching, counts={s: n for s, n in matching.counts.items() if s in wanted.states})
+
+    def flows(self, text: str) -> Sequence[Row]:
+        """Give workflows whose dataset holds the text, the newest first."""
+        if not text:
+            return self.snapshot.workflows
+        found: list[Row] = self._once(("flows", text), lambda: queries.workflows(self.ops, text=text))
+        return found
+
+    def _once(self, key: Any, read: Callable[[], Any]) -> Any:
         seq = self.snapshot.seq
         with self._lock:
-            kept = self._rows.get(wanted)
+            kept = self._kept.get(key)
         if kept is not None and kept[0] == seq:
             return kept[1]
-        rows = queries.steps(self.ops, ids=wanted.ids, states=wanted.states, text=wanted.text, workflow_dataset=wanted.visit, limit=ROWS)
+        found = read()
         with self._lock:
-            self._rows = {f: r for f, r in self._rows.items() if r[0] == seq} | {wanted: (seq, rows)}
-        return rows
+            self._kept = {k: v for k, v in self._kept.items() if v[0] == seq} | {key: (seq, found)}
+        return found
 
     def join(self, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` after each reading, from the hub's thread; gives the function that ends it."""

@@ -1,55 +1,28 @@
-"""The workflow board: what failed, what runs, what waits and why; and the rescue of what failed."""
+"""The workflow board: what failed, what runs, what waits and why; and the verbs on all of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 import panel as pn
-import param
 
-from dashboards.app import actions, clock_bar, drawer, overview, strip, theme
+from dashboards.app import actions, clock_bar, drawer, engines_panel, failure_groups, overview, processes, strip, theme, verb_bar
+from dashboards.app.act_pane import ActPane, Request, pause_of
 from dashboards.app.auth import session_person
 from dashboards.app.fragment import Fragment
 from dashboards.app.frame import Board, Frame, closed_door
 from dashboards.app.hub import Filter, Hub, Snapshot, open_hub
-from dashboards.app.rescue_pane import RescuePane
+from dashboards.app.owl_address import Address
 from dashboards.app.steps_table import StepsTable
 from dmsops.core.errors import DmsError, Refused
-from dmsops.workflow.states import StepState
+from dmsops.core.people import Role
 
 if TYPE_CHECKING:
-    from dashboards.app.actions import Receipt
     from dmsops.core.people import Person
 
-BOARD = Board(name="owl", title="Workflow", order=1, attention=lambda snapshot: snapshot.counts.get("failed", 0))
-
-
-class Address(param.Parameterized):
-    """What the page's address says: the view is the address, and a pasted link shows another person the same."""
-
-    text = param.String(default="", doc="Words that steps must hold.")
-    state = param.String(default="", doc="States shown, with commas between them; empty shows all.")
-    step = param.Integer(default=0, doc="The step whose story is open; 0 when none is.")
-
-    def read(self, arguments: Mapping[str, Sequence[bytes]]) -> None:
-        """Take what the address said when the page was opened; what does not fit is left out."""
-        given = {name: values[-1].decode(errors="replace") for name, values in arguments.items() if values}
-        step = given.get("step", "")
-        self.param.update(text=given.get("text", ""), state=given.get("state", ""), step=int(step) if step.isdecimal() else 0)
-
-    @property
-    def query(self) -> str:
-        """Write it back as the address's query, without what is empty."""
-        return urlencode({name: getattr(self, name) for name in ("text", "state", "step") if getattr(self, name)})
-
-    @property
-    def wanted(self) -> Filter:
-        """The steps that the address asks for; words that are no state are left out."""
-        states = tuple(s for s in self.state.split(",") if s in set(StepState))
-        return Filter(states=states, text=self.text.strip())
+BOARD = Board(name="owl", title="Workflow", order=1, attention=lambda snapshot: failure_groups.needing(snapshot.failures))
 
 
 class OwlView:
@@ -59,29 +32,34 @@ class OwlView:
         sheets: dict[str, Any] = {"stylesheets": [theme.css("widgets")], "margin": (4, 0)}
         self.hub = hub
         self.person = person
+        self.may_act = person.role >= Role.OPERATOR
         self.address = Address()
         self.frame = Frame(BOARD, hub, person)
         self.clock = Fragment()
         self.overview = Fragment(self._pick)
+        self.asked = Fragment(self._pick)
+        self.panel = Fragment(self._pick)
         self.table = StepsTable(self.open_step)
         self.strip = Fragment(self._pick)
         self.new = Fragment(self._pick)
-        self.why_not = Fragment(sizing_mode=None, styles={"flex": "1 1 240px"})
+        self.narrowed = Fragment(self._pick, sizing_mode=None)
+        self.verbs = Fragment(self._pick)
         self.filter = pn.widgets.TextInput(
             placeholder="filter: dataset, step or fault  ( / )", width=320, css_classes=["key-filter"], **sheets
         )
-        self.button = pn.widgets.Button(label="Rescue…", css_classes=["key-rescue"], **sheets)
         self.close = pn.widgets.Button(label="Close (esc)", css_classes=["key-close"], **sheets)
         self.story = Fragment(self._pick)
-        self.pane = RescuePane(self.frame, self._rescue_ended)
+        self.pane = ActPane(self.frame, self._act_ended)
+        self.offers: list[verb_bar.Offer] = []
+        self._whole_groups = False
         self._drawn: tuple[int, Filter] | None = None
+        self._picks = self._words()
         self._connect()
 
     def _connect(self) -> None:
         self.filter.param.watch(lambda e: setattr(self.address, "text", e.new), "value")
-        self.address.param.watch(self._address_changed, ["text", "state", "step"])
-        self.table.widget.param.watch(lambda _: self._offer_rescue(), "selection")
-        self.button.on_click(self.ask_rescue)
+        self.address.param.watch(self._address_changed, list(Address.NAMES))
+        self.table.widget.param.watch(lambda _: self._offer_verbs(), "selection")
         self.close.on_click(lambda _: self.close_drawer())
         self.frame.wire.param.watch(
             lambda _: self.table.fit(narrow=self.frame.wire.narrow, drawer=self.frame.wire.drawer), ["narrow", "drawer"]
@@ -89,8 +67,9 @@ class OwlView:
 
     def page(self) -> pn.Template:
         """Give the whole page."""
-        bar = pn.FlexBox(self.filter, self.button, self.why_not, align_items="center", gap="6px 12px", sizing_mode="stretch_width")
-        main = pn.Column(self.clock, self.overview, bar, self.new, self.table.widget, self.strip, sizing_mode="stretch_width")
+        bar = pn.FlexBox(self.filter, self.narrowed, align_items="center", gap="6px 12px", sizing_mode="stretch_width")
+        parts = (self.clock, self.overview, self.asked, self.panel, bar, self.verbs, self.new, self.table.widget, self.strip)
+        main = pn.Column(*parts, sizing_mode="stretch_width")
         side = pn.Column(self.close, self.story, self.pane.view, sizing_mode="stretch_width")
         return self.frame.page(main, side)
 
@@ -104,9 +83,12 @@ class OwlView:
 
     def draw(self, snapshot: Snapshot) -> None:
         """Draw a reading of the hub: rows change where they stand, new ones wait to be asked for."""
-        self.clock.html = clock_bar.draw(snapshot.clocks)
-        self.overview.html = overview.draw(snapshot, self.address.wanted)
         wanted = self.address.wanted
+        self.clock.html = clock_bar.draw(snapshot.clocks)
+        self.overview.html = overview.draw(snapshot, wanted)
+        self.asked.html = engines_panel.asked(snapshot.asked, self.person, snapshot.now)
+        self.panel.html = self._panel(snapshot, wanted)
+        self.narrowed.html = overview.narrowed(wanted)
         if self._drawn == (snapshot.seq, wanted):
             self.table.tick(snapshot.now)
             return
@@ -114,15 +96,29 @@ class OwlView:
         self._drawn = (snapshot.seq, wanted)
         self._draw_rows(snapshot, same_view=same_view)
         self._draw_strip(snapshot)
-        self._offer_rescue()
+        self._offer_verbs()
         if self.address.step and not self.pane.view.visible:
             self._draw_story()
 
+    def _panel(self, snapshot: Snapshot, wanted: Filter) -> str:
+        counts = {"failures": failure_groups.needing(snapshot.failures), "processes": 0, "visits": 0, "engines": len(snapshot.pauses)}
+        paused = {p["scope"]: [engines_panel.target(q) for q in snapshot.pauses if q["scope"] == p["scope"]] for p in snapshot.pauses}
+        body = {
+            "failures": lambda: failure_groups.draw(snapshot.failures, snapshot.now, whole=self._whole_groups, acts=self.may_act),
+            "processes": lambda: processes.draw_kinds(snapshot.kinds, wanted, paused.get("kind", ()), acts=self.may_act),
+            "visits": lambda: processes.draw_flows(
+                self.hub.flows(wanted.text), wanted, paused.get("workflow", ()), snapshot.now, acts=self.may_act
+            ),
+            "engines": lambda: engines_panel.draw(snapshot, acts=self.may_act),
+        }[self.address.shown]
+        return overview.tabs(counts, self.address.shown) + body()
+
     def _draw_rows(self, snapshot: Snapshot, *, same_view: bool) -> None:
-        rows = self.hub.steps(self.address.wanted)
+        wanted = self.address.wanted
+        rows = self.hub.steps(wanted)
         if not same_view or not self.table.rows:
             self.table.show(rows, snapshot.now)
-            self.new.html = overview.hint(rows, snapshot, self.address.wanted)
+            self.new.html = overview.hint(rows, snapshot, wanted, self.hub.matching(wanted))
             return
         gone = set(self.table.shown) - {r["id"] for r in rows}
         left = self.hub.steps(Filter(ids=tuple(sorted(gone)))) if gone else []
@@ -131,22 +127,22 @@ class OwlView:
             self.new.html = overview.waiting(new, len(gone))
 
     def _draw_strip(self, snapshot: Snapshot) -> None:
-        flow = next((w for w in snapshot.workflows if w["failed"] or w["running"] or w["open"]), next(iter(snapshot.workflows), None))
-        picture = strip.draw(self.hub.steps(Filter(visit=flow["dataset"]))) if flow else ""
-        self.strip.html = f'<h3>Visit <span class="id">{escape(flow["dataset"])}</span></h3>{picture}' if flow and picture else ""
+        visit = self.address.visit
+        if not visit:
+            flows = snapshot.workflows
+            flow = next((w for w in flows if w["failed"] or w["running"] or w["open"]), next(iter(flows), None))
+            visit = flow["dataset"] if flow else ""
+        picture = strip.draw(self.hub.steps(Filter(visit=visit))) if visit else ""
+        self.strip.html = f'<h3>Visit <span class="id">{escape(visit)}</span></h3>{picture}' if picture else ""
 
     def _draw_story(self) -> None:
         self.story.html = drawer.story(self.hub.ops, self.address.step, self.hub.snapshot.now)
 
-    def _offer_rescue(self) -> None:
-        chosen, wanted = len(self.table.selected), self.address.wanted
-        failed = 0
-        if not wanted.states or "failed" in wanted.states:
-            failed = len(self.hub.steps(Filter(states=("failed",), text=wanted.text)))
-        reason = actions.why_no_rescue(self.person, chosen, failed)
-        self.button.disabled = bool(reason)
-        self.button.label = f"Rescue {chosen} selected…" if chosen else f"Rescue all {failed} failed…" if failed else "Rescue…"
-        self.why_not.html = f'<span class="soft">{escape(reason)}</span>' if reason else ""
+    def _offer_verbs(self) -> None:
+        chosen, wanted = self.table.chosen, self.address.wanted
+        matching = self.hub.matching(wanted)
+        self.offers = verb_bar.offers(self.person, chosen, wanted, matching)
+        self.verbs.html = verb_bar.draw(self.offers, len(chosen), wanted, matching)
 
     def _address_changed(self, *events: Any) -> None:
         with self.frame.telling():
@@ -156,18 +152,78 @@ class OwlView:
             if any(e.name == "step" for e in events) and self.address.step:
                 self.open_step(self.address.step)
 
-    def _pick(self, value: str) -> None:
+    def _words(self) -> dict[str, Callable[[str], Any]]:
+        return {
+            "step": lambda rest: self.open_step(int(rest)),
+            "state": lambda rest: self._narrow(state=",".join(overview.toggled(self.address.wanted.states, rest))),
+            "text": lambda rest: self._narrow(text=rest),
+            "kind": lambda rest: self._narrow(kind="" if rest == self.address.kind else rest),
+            "visit": lambda rest: self._narrow(visit="" if rest == self.address.visit else rest),
+            "cell": self._cell,
+            "drop": lambda rest: self._narrow(**{rest: ""} if rest in ("kind", "visit", "fault") else {}),
+            "everything": lambda _: self._narrow(text="", state="", kind="", visit="", fault=""),
+            "view": lambda rest: self._narrow(view="" if rest == "failures" else rest),
+            "whole": lambda _: self._show_whole(),
+            "untick": lambda _: self.table.select(()),
+            "renew": lambda _: self._renew(),
+        }
+
+    def _narrow(self, **parts: str) -> None:
+        self.address.param.update(**parts)
+
+    def _cell(self, rest: str) -> None:
+        state, _, kind = rest.partition(" ")
+        same = (self.address.state, self.address.kind) == (state, kind)
+        self._narrow(state="" if same else state, kind="" if same else kind)
+
+    def _show_whole(self) -> None:
+        self._whole_groups = True
+        self.draw(self.hub.snapshot)
+
+    def _renew(self) -> None:
+        self._drawn = None
+        self.draw(self.hub.snapshot)
+
+    def _pick(self, value: str) -> Awaitable[None] | None:
+        """Do what a click on an element with that value asks for; what takes its time is given back to be awaited."""
         verb, _, rest = value.partition(" ")
         with self.frame.telling():
-            if verb == "step":
-                self.open_step(int(rest))
-            elif verb == "state":
-                self.address.state = ",".join(overview.toggled(self.address.wanted.states, rest))
-            elif verb == "text":
-                self.address.text = rest
-            elif verb == "renew":
-                self._drawn = None
-                self.draw(self.hub.snapshot)
+            if verb in self._picks:
+                self._picks[verb](rest)
+                return None
+            request = self._requested(verb, rest)
+            if request is not None:
+                return self.begin(request)
+        return None
+
+    def _requested(self, verb: str, rest: str) -> Request | None:
+        if verb == "act":
+            return self._on_steps(rest)
+        if verb == "group":
+            of, _, fingerprint = rest.partition(" ")
+            return self._on_group(of, fingerprint)
+        if verb in ("pause", "resume"):
+            scope, _, target = rest.partition(" ")
+            return pause_of(verb, scope, target)
+        if verb in ("agree", "withdraw"):
+            row = next((r for r in self.hub.snapshot.asked if r["id"] == int(rest)), None)
+            if row is None:
+                raise Refused(f"act {rest} is not waiting any more", remedy="")
+            return Request.answering(row, verb)
+        return None
+
+    def _on_steps(self, verb: str) -> Request:
+        offer = next(o for o in self.offers if o.verb == verb)
+        if offer.why_not:
+            raise Refused(offer.why_not.rstrip("."), remedy="")
+        chosen = self.table.selected
+        return Request(verb=verb, choice=actions.ticked(chosen) if chosen else actions.by_filter(self.address.wanted, verb))
+
+    def _on_group(self, verb: str, fingerprint: str) -> Request | None:
+        if verb == "show":
+            self._narrow(fault=fingerprint, state="failed", kind="", visit="", text="")
+            return None
+        return Request(verb=verb, choice=actions.of_kind_of_failure(fingerprint, verb))
 
     def open_step(self, step_id: int) -> None:
         """Open the drawer with a step's story."""
@@ -184,25 +240,29 @@ class OwlView:
         self.frame.wire.drawer = False
         self.address.step = 0
 
-    async def ask_rescue(self, *_: Any) -> None:
-        """Preview the rescue of the selected steps, or of all failed ones that the filter finds."""
+    async def ask(self, verb: str) -> None:
+        """Preview a verb on the selected steps, or on all that the filter finds and it is for."""
+        begun = self._pick(f"act {verb}")
+        if begun is not None:
+            await begun
+
+    async def begin(self, request: Request) -> None:
+        """Open the drawer with a preview."""
         with self.frame.telling():
-            steps = self.table.selected or actions.failed_ids(self.hub.ops, self.address.wanted)
-            reason = actions.why_no_rescue(self.person, len(steps), len(steps))
-            if reason:
-                raise Refused(reason.rstrip("."), remedy="")
+            if not self.may_act:
+                raise Refused(f"{request.verb} needs the role operator; you are {self.person.role.word}", remedy="")
             self.address.step = 0
             self.story.visible = False
             self.frame.wire.drawer = True
-            await self.pane.open(steps)
+            await self.pane.open(request)
             self.frame.focus("key-reason")
 
-    def _rescue_ended(self, receipt: Receipt | None) -> None:
+    def _act_ended(self, line: str) -> None:
         self.frame.wire.drawer = False
-        if receipt is None:
+        if not line:
             return
         self.table.select(())
-        self.frame.say(f"{theme.plural(receipt.steps, 'step')} will run again. Journal line {receipt.seq}, by {self.person.name}.")
+        self.frame.say(line)
         self.draw(self.hub.poll())
 
 

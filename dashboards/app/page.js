@@ -85,7 +85,10 @@ export function render({ model }) {
     put(all[Math.min(all.length - 1, Math.max(0, at < 0 ? 0 : at + by))] ?? null);
   }
 
-  const press = (selector) => first(selector)?.shadowRoot?.querySelector("button")?.click();
+  const press = (selector) => {
+    const at = first(selector);
+    (at?.shadowRoot?.querySelector("button") ?? at)?.click();
+  };
   const keys = {
     "/": () => first(".key-filter")?.shadowRoot?.querySelector("input")?.focus(),
     j: () => move(1),
@@ -93,6 +96,7 @@ export function render({ model }) {
     Enter: () => cursor.row?.querySelector('[tabulator-field="kind"], [tabulator-field="id"]')?.click(),
     x: () => cursor.row?.querySelector("input[type=checkbox]")?.click(),
     r: () => press(".key-rescue"),
+    h: () => press(".key-hold"),
     "?": () => byId("help").showModal(),
     Escape: () => (byId("drawer").hidden ? null : press(".key-close")),
   };

@@ -128,6 +128,11 @@ class StepsTable:
         """Numbers of the selected steps."""
         return [self.rows[at]["id"] for at in self.widget.selection if at < len(self.rows)]
 
+    @property
+    def chosen(self) -> list[Row]:
+        """The selected rows."""
+        return [self.rows[at] for at in self.widget.selection if at < len(self.rows)]
+
     def select(self, steps: Collection[int]) -> None:
         """Select exactly these steps, those of them that are shown."""
         self.widget.selection = sorted(self._place[i] for i in steps if i in self._place)

@@ -1,0 +1,56 @@
+"""What the workflow board's address says: the view is the address, and a pasted link shows another person the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
+
+import param
+
+from dashboards.app.hub import Filter
+from dmsops.workflow.states import StepState
+
+VIEWS = ("failures", "processes", "visits", "engines")
+"""What can stand above the table; the first one needs no word in the address."""
+
+
+_DIGITS = 16
+"""Numbers of steps are shorter than this: a longer one would not fit into the database's."""
+
+
+class Address(param.Parameterized):
+    """The address's parts; an empty one is left out of it."""
+
+    text = param.String(default="", doc="Words that steps must hold.")
+    state = param.String(default="", doc="States shown, with commas between them; empty shows all.")
+    kind = param.String(default="", doc="Kinds of step shown, with commas between them.")
+    visit = param.String(default="", doc="Dataset of the workflow shown.")
+    fault = param.String(default="", doc="Fingerprint of the kind of failure shown.")
+    view = param.String(default="", doc="What stands above the table.")
+    step = param.Integer(default=0, doc="The step whose story is open; 0 when none is.")
+
+    NAMES = ("text", "state", "kind", "visit", "fault", "view", "step")
+
+    def read(self, arguments: Mapping[str, Sequence[bytes]]) -> None:
+        """Take what the address said when the page was opened; what does not fit is left out."""
+        given = {name: values[-1].decode(errors="replace") for name, values in arguments.items() if values}
+        step = given.get("step", "")
+        words = {name: given.get(name, "") for name in self.NAMES if name != "step"}
+        self.param.update(**words, step=int(step) if step.isdecimal() and len(step) < _DIGITS else 0)
+
+    @property
+    def query(self) -> str:
+        """Write it back as the address's query, without what is empty."""
+        return urlencode({name: getattr(self, name) for name in self.NAMES if getattr(self, name)})
+
+    @property
+    def shown(self) -> str:
+        """What stands above the table."""
+        return self.view if self.view in VIEWS else VIEWS[0]
+
+    @property
+    def wanted(self) -> Filter:
+        """The steps that the address asks for; words that are no state are left out."""
+        states = tuple(s for s in self.state.split(",") if s in set(StepState))
+        kinds = tuple(k for k in self.kind.split(",") if k)
+        return Filter(states=states, kinds=kinds, text=self.text.strip(), visit=self.visit or None, fingerprint=self.fault)
