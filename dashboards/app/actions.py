@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dmsops.core import people
-from dmsops.core.people import Person, Role
+from dmsops.core.errors import NotAllowed
+from dmsops.core.people import Person
 from dmsops.workflow import acts, queries
 from dmsops.workflow.choose import Selection
 from dmsops.workflow.states import GOOD, StepState, sources
@@ -75,7 +76,8 @@ class Choice:
 
 def ticked(steps: Collection[int]) -> Choice:
     """Choose steps by number."""
-    return Choice(words=f"{len(steps):,} selected", selection=Selection(steps=tuple(sorted(steps))))
+    words = f"step {next(iter(steps))}" if len(steps) == 1 else f"{len(steps):,} selected"
+    return Choice(words=words, selection=Selection(steps=tuple(sorted(steps))))
 
 
 def of_kind_of_failure(fingerprint: str, verb: str) -> Choice:
@@ -119,11 +121,11 @@ def why_not(person: Person, verb: str, counts: Mapping[str, int], *, narrowed: b
     picked : bool
         States were chosen: by ticks or by the filter.
     """
-    title = verb.capitalize()
-    if person.role < Role.OPERATOR:
-        return f"{title} needs the role operator; you are {person.role.word}."
+    refusal = may_not(person, verb)
+    if refusal:
+        return f"{refusal}."
     if not narrowed and verb not in _UNASKED:
-        return f"{title}: select steps or set a filter first."
+        return f"{verb.capitalize()}: select steps or set a filter first."
     if not applicable(verb, counts, picked=picked):
         fits = _UNASKED.get(verb, APPLIES[verb])
         words = " or ".join(s.value for s in StepState if s in fits)
@@ -154,11 +156,13 @@ def withdraw(ops: Ops, person: Person, number: int, *, reason: str) -> None:
     acts.withdraw(_in_hand(ops, person), number, reason=reason)
 
 
-def why_no_agreement(person: Person, actor: str) -> str:
-    """Say why a person cannot agree to what waits; empty when they can."""
-    if person.role < Role.OPERATOR:
-        return f"agreeing needs the role operator; you are {person.role.word}"
-    return "you asked for it: somebody else must agree" if person.name == actor else ""
+def may_not(person: Person, verb: str) -> str:
+    """Say in the library's words why a person may not do a verb at all; empty when they may."""
+    try:
+        acts.may(person, verb)
+    except NotAllowed as error:
+        return error.message
+    return ""
 
 
 def recent_reasons(ops: Ops, verb: str, count: int = 4) -> list[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from dashboards.app import reads, theme
+from dashboards.app import theme
 from dmsops.workflow import queries
 from dmsops.workflow.states import BLOCKING, FUTILE
 
@@ -19,24 +18,27 @@ _TRIES = 10
 """As many attempts are written with the end of their log; a step has a handful."""
 
 
-def story(ops: Ops, step_id: int, now: datetime) -> str:
+def story(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
     """Write a step's story as HTML; every word that comes from outside is escaped.
 
-    Raises
-    ------
-    NotFound
-        There is no such step.
+    Parameters
+    ----------
+    row : dict
+        The step, as `dmsops.workflow.queries.step_row` gives it.
+    verbs : str
+        What can be done about it, as HTML.
     """
-    row = queries.step_row(ops, step_id)
+    step_id = row["id"]
     tries = queries.attempts(ops, step_id)
     parts = [
         _head(row, now),
+        verbs,
         _fault(row),
         _held(row, now),
         _waits(row),
-        _notes(reads.notes(ops, step_id, row["fingerprint"]), now),
-        _attempts(tries, {t["n"]: reads.log_tail(ops, step_id, t["n"]) for t in tries[:_TRIES]}, now),
-        _products(row, reads.versions(ops, [*(n["product"] for n in row["needs"]), *row["makes"]]), now),
+        _notes(queries.notes(ops, step_id, row["fingerprint"]), now),
+        _attempts(tries, {t["n"]: queries.log_tail(ops, step_id, n=t["n"]) for t in tries[:_TRIES]}, now),
+        _products(row, queries.versions(ops, [*(n["product"] for n in row["needs"]), *row["makes"]]), now),
         _journal(queries.story(ops, step_id), now),
     ]
     return "".join(parts)
@@ -62,9 +64,9 @@ def _head(row: Row, now: datetime) -> str:
     if row["memory_mb"]:
         facts["memory"] = f"{row['memory_mb']:,} MB, raised by a person"
     if row["params"]:
-        facts["parameters"] = f"<code>{escape(json.dumps(row['params'], sort_keys=True))}</code>"
+        facts["parameters"] = theme.params(row["params"])
     if row["changes"]:
-        facts["changed"] = f"<code>{escape(json.dumps(row['changes'], sort_keys=True))}</code>"
+        facts["changed"] = theme.params(row["changes"])
     listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items())
     title = f"<h2>Step {row['id']}: {escape(row['title'])}</h2>"
     futile = any(item["state"] in BLOCKING for item in row["waiting_for"])

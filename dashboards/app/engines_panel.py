@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,8 @@ if TYPE_CHECKING:
     from dmsops.core.people import Person
 
 Row = dict[str, Any]
-SILENT = timedelta(minutes=2)
+_SHOWN = 5
+_ALIVE = {"alive": "alive", "suspect": "suspect: a sign of life is missing", "lost": "lost: no sign of life"}
 
 
 def line(snapshot: Snapshot) -> str:
@@ -26,31 +26,39 @@ def line(snapshot: Snapshot) -> str:
         waiting = f"{theme.plural(ready, 'step')} ready and nothing starts them. " if ready else ""
         advice = "Start one with <code>dmsops engine run</code> (procedure P07)."
         return f'{paused}<p class="{"warn" if ready else "soft"}">No engine runs on this site. {waiting}{advice}</p>'
-    busy = bool(ready or snapshot.counts.get("running", 0))
-    return paused + "".join(_engine_line(engine, snapshot, busy=busy) for engine in snapshot.engines)
+    return paused + "".join(_engine_line(engine, snapshot.now) for engine in snapshot.engines) + _silent(snapshot)
 
 
-def _engine_line(engine: Row, snapshot: Snapshot, *, busy: bool) -> str:
-    silent = busy and snapshot.now - engine["heartbeat_at"] > SILENT  # an engine with nothing to do gives no sign of life
-    words = f"Engine on {escape(engine['host'])}, pid {engine['pid']}, {theme.plural(engine['workers'], 'worker')}"
-    beat = f"last sign of life {theme.age(engine['heartbeat_at'], snapshot.now)}"
-    return f'<p class="{"warn" if silent else "soft"}">{words}; {beat}</p>'
+def _engine_line(engine: Row, now: datetime) -> str:
+    words = f"Engine on {escape(engine['host'])}, pid {engine['pid']}, {theme.plural(engine['workers'], 'worker')}, {engine['role']}"
+    beat = f"last sign of life {theme.age(engine['heartbeat_at'], now)}"
+    if engine["liveness"] == "alive":
+        return f'<p class="soft">{words}; {beat}</p>'
+    return f'<p class="warn">{words}: <b>{_ALIVE[engine["liveness"]]}</b>; {beat} (procedure P07)</p>'
+
+
+def _silent(snapshot: Snapshot) -> str:
+    if not snapshot.silent:
+        return ""
+    first = snapshot.silent[:_SHOWN]
+    links = ", ".join(f'<button class="plain" data-pick="step {s["id"]}">step {s["id"]}</button> ({s["liveness"]})' for s in first)
+    more = f" and {len(snapshot.silent) - len(first):,} more" if len(snapshot.silent) > len(first) else ""
+    count = theme.plural(len(snapshot.silent), "running step")
+    return f'<p class="warn">{count} without a sign of life: {links}{more}</p>'
 
 
 def draw(snapshot: Snapshot, *, acts: bool) -> str:
     """Write the engines and the pauses, with what can be done about them."""
-    engines = "".join(_row(e, snapshot) for e in snapshot.engines)
-    titles = "<tr><th>engine</th><th>kind</th><th>workers</th><th>it</th><th>began</th><th>last sign of life</th></tr>"
+    engines = "".join(_row(e, snapshot.now) for e in snapshot.engines)
+    titles = "<tr><th>engine</th><th>kind</th><th>workers</th><th>role</th><th>is</th><th>began</th><th>last sign of life</th></tr>"
     table = f'<div class="scroll"><table class="grid"><thead>{titles}</thead>{engines}</table></div>' if engines else line(snapshot)
     return f"{table}<h3>Paused</h3>{_pauses(snapshot, acts=acts)}"
 
 
-def _row(e: Row, snapshot: Snapshot) -> str:
-    acts_now = {True: "acts", False: "stands by"}.get(e["id"] == snapshot.acting, "") if snapshot.acting else "stands by"
-    now = snapshot.now
+def _row(e: Row, now: datetime) -> str:
     return (
-        f"<tr><td>{escape(e['host'])} pid {e['pid']}</td><td>{escape(e['kind'])}</td><td>{e['workers']}</td><td><b>{acts_now}</b></td>"
-        f"<td>{theme.age(e['started_at'], now)}</td><td>{theme.age(e['heartbeat_at'], now)}</td></tr>"
+        f"<tr><td>{escape(e['host'])} pid {e['pid']}</td><td>{escape(e['kind'])}</td><td>{e['workers']}</td><td><b>{e['role']}</b></td>"
+        f"<td>{_ALIVE[e['liveness']]}</td><td>{theme.age(e['started_at'], now)}</td><td>{theme.age(e['heartbeat_at'], now)}</td></tr>"
     )
 
 
@@ -85,10 +93,13 @@ def asked(rows: Sequence[Row], person: Person, now: datetime) -> str:
 
 
 def _ask(r: Row, person: Person, now: datetime) -> str:
-    why = actions.why_no_agreement(person, r["actor"])
-    agree = f'<span class="soft">{escape(why)}</span>' if why else f'<button data-pick="agree {r["id"]}">Read and agree…</button>'
-    take = "" if "needs the role" in why else f'<button data-pick="withdraw {r["id"]}">Take back…</button>'
-    params = f" <code>{escape(json.dumps(r['params'], sort_keys=True))}</code>" if r["params"] else ""
+    why_not = actions.may_not(person, r["verb"])
+    own = "you asked for it: somebody else must agree" if person.name == r["actor"] else ""
+    agree = f'<button data-pick="agree {r["id"]}">Read and agree…</button>'
+    take = "" if why_not else f'<button data-pick="withdraw {r["id"]}">Take back…</button>'
+    if why_not or own:
+        agree = f'<span class="soft">{escape(why_not or own)}</span>'
+    params = f" ({theme.params(r['params'])})" if r["params"] else ""
     what = f"<b>{escape(r['verb'].capitalize())} {theme.plural(r['steps'], 'step')}</b>{params}"
     return (
         f"<p>Act {r['id']}: {what}, asked for by {escape(r['actor'])} {theme.age(r['at'], now)}: {escape(r['reason'])} {agree} {take}</p>"

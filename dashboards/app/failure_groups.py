@@ -10,7 +10,7 @@ from typing import Any
 from dashboards.app import theme
 
 Row = dict[str, Any]
-SHOWN = 5
+SHOWN = 4
 
 
 def needing(groups: Sequence[Row]) -> int:
@@ -30,20 +30,36 @@ def draw(groups: Sequence[Row], now: datetime, *, whole: bool = False, acts: boo
 
 
 def _group(g: Row, now: datetime, *, acts: bool) -> str:
-    state = "failed" if g["n"] else "skipped"
-    handled = f" · {g['handled']:,} handled" if g["handled"] else ""
-    count = theme.mark(state, f"{g['n']:,} to look at") if g["n"] else '<span class="soft">none to look at</span>'
-    who = f" · with {escape(', '.join(g['assigned']))}" if g["assigned"] else ""
-    seen = f"first {theme.age(g['first'], now)}, last {theme.age(g['last'], now)}"
-    note = ""
-    if g["note"]:
-        note = f'<br><b>Known:</b> {escape(g["note"])} <span class="soft">({escape(g["note_by"])}, {theme.age(g["note_at"], now)})</span>'
+    count = theme.mark("failed", f"{g['n']:,} to look at") if g["n"] else '<span class="soft">none to look at</span>'
     return (
-        f'<div class="fault{"" if g["n"] else " quiet"}">{count}<span class="soft">{handled}{who}</span> '
-        f'<b>{escape(g["fault"] or "")}</b> <span class="soft">({escape(g["fault_class"] or "no class")}) {seen}</span>'
-        f"<br>{escape(g['remedy'] or '')}{note}<br>"
-        f'<code class="print">{escape(g["fingerprint"] or "no fingerprint")}</code> {_buttons(g, acts=acts)}</div>'
+        f'<div class="fault{"" if g["n"] else " quiet"}"><div class="what"><p>{count} <b>{escape(g["fault"] or "")}</b></p>'
+        f"<p>{escape(g['remedy'] or '')}</p>{_known(g, now)}<p class='soft'>{_facts(g, now)}</p></div>"
+        f'<div class="chips">{_buttons(g, acts=acts)}</div></div>'
     )
+
+
+def _known(g: Row, now: datetime) -> str:
+    if not g["note"]:
+        return ""
+    return f'<p><b>Known:</b> {escape(g["note"])} <span class="soft">({escape(g["note_by"])}, {_time(g["note_at"], now)})</span></p>'
+
+
+def _facts(g: Row, now: datetime) -> str:
+    facts = [
+        escape(g["fault_class"] or "no class"),
+        f'<code class="print">{escape(g["fingerprint"] or "no fingerprint")}</code>',
+        f"first {_time(g['first'], now)}",
+        f"last {_time(g['last'], now)}",
+    ]
+    if g["handled"]:
+        facts.append(f"{g['handled']:,} handled")
+    if g["assigned"]:
+        facts.append(f"with {escape(', '.join(g['assigned']))}")
+    return " · ".join(facts)
+
+
+def _time(when: datetime | None, now: datetime) -> str:
+    return f'<span class="time">{theme.age(when, now)}</span>'
 
 
 def _buttons(g: Row, *, acts: bool) -> str:

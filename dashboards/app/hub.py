@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from dashboards.app import clock_bar, reads
+from dashboards.app import clock_bar
 from dmsops.core.errors import DmsError
-from dmsops.workflow import acts, pauses, queries
+from dmsops.workflow import acts, pauses, pulse, queries
 
 if TYPE_CHECKING:
     from dashboards.app.clock_bar import RunningClock
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 PERIOD_SECONDS = 1.0
-ROWS = 2000
-"""As many rows as a person can scroll through; the filter finds the others."""
+ROWS = 500
+"""As many rows as a person can page through; the filter and sorting find the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,7 @@ class Filter:
     text: str = ""
     visit: str | None = None
     fingerprint: str = ""
+    sort: str = ""
 
     @property
     def words(self) -> str:
@@ -42,16 +43,15 @@ class Filter:
         return " · ".join(p for p in parts if p)
 
     def with_states(self, states: Collection[str]) -> Filter:
-        """Give the same wish for other states."""
-        return replace(self, states=tuple(states))
+        """Give the same wish for other states, in no order."""
+        return replace(self, states=tuple(states), sort="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matching:
-    """How many steps a filter finds, by state; ``more`` is true when only the first `ROWS` were counted."""
+    """How many steps a filter finds, by state."""
 
     counts: dict[str, int]
-    more: bool = False
 
     @property
     def total(self) -> int:
@@ -69,6 +69,8 @@ class Snapshot:
         The site's clock when this was made.
     seq : int
         Newest journal line read.
+    silent : tuple of dict
+        Running steps that gave no sign of life when one was due.
     behind_seconds : float
         How long ago the site could last be read; 0 when it was just now.
     fault : str
@@ -81,10 +83,10 @@ class Snapshot:
     kinds: tuple[Row, ...] = ()
     asked: tuple[Row, ...] = ()
     pauses: tuple[Row, ...] = ()
-    acting: str = ""
     failures: tuple[Row, ...] = ()
     workflows: tuple[Row, ...] = ()
     engines: tuple[Row, ...] = ()
+    silent: tuple[Row, ...] = ()
     clocks: tuple[RunningClock, ...] = ()
     behind_seconds: float = 0.0
     fault: str = ""
@@ -128,7 +130,7 @@ class Hub:
         ops, last = self.ops, self.snapshot
         seq = queries.last_change(ops)
         fresh = replace(
-            last, now=now, seq=seq, engines=tuple(queries.engines(ops)), acting=reads.acting(ops), clocks=clock_bar.read(ops),
+            last, now=now, seq=seq, engines=tuple(pulse.engines(ops)), silent=tuple(_silent(ops)), clocks=clock_bar.read(ops),
             behind_seconds=0.0, fault="",
         )  # fmt: skip
         if seq == last.seq:
@@ -149,7 +151,7 @@ class Hub:
         def read() -> list[Row]:
             return queries.steps(
                 self.ops, ids=wanted.ids, states=wanted.states, kinds=wanted.kinds, text=wanted.text, workflow_dataset=wanted.visit,
-                fingerprint=wanted.fingerprint or None, limit=ROWS,
+                fingerprint=wanted.fingerprint or None, sort=wanted.sort, limit=ROWS,
             )  # fmt: skip
 
         found: list[Row] = self._once(wanted, read)
@@ -170,11 +172,15 @@ class Hub:
             group = next((g for g in self.snapshot.failures if g["fingerprint"] == anyhow.fingerprint), None)
             matching = Matching(counts={"failed": group["n"] + group["handled"]} if group else {})
         else:
-            rows = self.steps(wanted)
-            matching = Matching(counts=dict(Counter(r["state"] for r in rows)), more=len(rows) == ROWS)
+            matching = Matching(counts=self._once(("matching", anyhow), lambda: self._count(anyhow)))
         if not wanted.states:
             return matching
         return replace(matching, counts={s: n for s, n in matching.counts.items() if s in wanted.states})
+
+    def _count(self, wanted: Filter) -> dict[str, int]:
+        return queries.matching(
+            self.ops, kinds=wanted.kinds, workflow_dataset=wanted.visit, fingerprint=wanted.fingerprint or None, text=wanted.text
+        )
 
     def flows(self, text: str) -> Sequence[Row]:
         """Give workflows whose dataset holds the text, the newest first."""
@@ -231,6 +237,10 @@ class Hub:
         while True:
             self.turn()
             time.sleep(PERIOD_SECONDS)
+
+
+def _silent(ops: Ops) -> list[Row]:
+    return [row for row in pulse.running(ops) if row["liveness"] != "alive"]
 
 
 _HUBS: dict[str, Hub] = {}

@@ -56,11 +56,11 @@ def hint(rows: Sequence[Row], snapshot: Snapshot, wanted: Filter, matching: Matc
         return "<p>No step has been planned on this site yet. Receive a delivery (procedure P02), then plan its workflow.</p>"
     if not rows:
         return f'<p>None of the {total:,} steps fits this filter. <button class="plain" data-pick="everything all">Show all</button></p>'
-    if matching.more:
-        return f'<p class="soft">The first {len(rows):,} that fit; there are more: narrow the filter to see them.</p>'
     if matching.total > len(rows):
         left = matching.total - len(rows)
-        return f'<p class="soft">The first {len(rows):,} of {matching.total:,} steps; {left:,} more: the filter finds them.</p>'
+        how = "in this order" if wanted.sort else "those that need a person first"
+        told = f"The first {len(rows):,} of {matching.total:,} steps, {how}; filter or sort to reach the other {left:,}."
+        return f'<p class="soft">{told}</p>'
     return ""
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import param
 
 from dashboards.app.hub import Filter
+from dmsops.workflow.page import SORTS
 from dmsops.workflow.states import StepState
 
 VIEWS = ("failures", "processes", "visits", "engines")
@@ -27,9 +28,10 @@ class Address(param.Parameterized):
     visit = param.String(default="", doc="Dataset of the workflow shown.")
     fault = param.String(default="", doc="Fingerprint of the kind of failure shown.")
     view = param.String(default="", doc="What stands above the table.")
+    sort = param.String(default="", doc="Column that steps are sorted by; with a minus before it from the last to the first.")
     step = param.Integer(default=0, doc="The step whose story is open; 0 when none is.")
 
-    NAMES = ("text", "state", "kind", "visit", "fault", "view", "step")
+    NAMES = ("text", "state", "kind", "visit", "fault", "view", "sort", "step")
 
     def read(self, arguments: Mapping[str, Sequence[bytes]]) -> None:
         """Take what the address said when the page was opened; what does not fit is left out."""
@@ -53,4 +55,5 @@ class Address(param.Parameterized):
         """The steps that the address asks for; words that are no state are left out."""
         states = tuple(s for s in self.state.split(",") if s in set(StepState))
         kinds = tuple(k for k in self.kind.split(",") if k)
-        return Filter(states=states, kinds=kinds, text=self.text.strip(), visit=self.visit or None, fingerprint=self.fault)
+        sort = self.sort if self.sort.removeprefix("-") in SORTS else ""
+        return Filter(states=states, kinds=kinds, text=self.text.strip(), visit=self.visit or None, fingerprint=self.fault, sort=sort)

@@ -13,11 +13,11 @@ from dashboards.app.act_pane import ActPane, Request, pause_of
 from dashboards.app.auth import session_person
 from dashboards.app.fragment import Fragment
 from dashboards.app.frame import Board, Frame, closed_door
-from dashboards.app.hub import Filter, Hub, Snapshot, open_hub
+from dashboards.app.hub import Filter, Hub, Matching, Snapshot, open_hub
 from dashboards.app.owl_address import Address
 from dashboards.app.steps_table import StepsTable
 from dmsops.core.errors import DmsError, Refused
-from dmsops.core.people import Role
+from dmsops.workflow import acts, queries
 
 if TYPE_CHECKING:
     from dmsops.core.people import Person
@@ -32,14 +32,14 @@ class OwlView:
         sheets: dict[str, Any] = {"stylesheets": [theme.css("widgets")], "margin": (4, 0)}
         self.hub = hub
         self.person = person
-        self.may_act = person.role >= Role.OPERATOR
+        self.may_act = not actions.may_not(person, "rescue")
         self.address = Address()
         self.frame = Frame(BOARD, hub, person)
         self.clock = Fragment()
         self.overview = Fragment(self._pick)
         self.asked = Fragment(self._pick)
         self.panel = Fragment(self._pick)
-        self.table = StepsTable(self.open_step)
+        self.table = StepsTable(self.open_step, lambda sort: self._narrow(sort=sort))
         self.strip = Fragment(self._pick)
         self.new = Fragment(self._pick)
         self.narrowed = Fragment(self._pick, sizing_mode=None)
@@ -136,7 +136,10 @@ class OwlView:
         self.strip.html = f'<h3>Visit <span class="id">{escape(visit)}</span></h3>{picture}' if picture else ""
 
     def _draw_story(self) -> None:
-        self.story.html = drawer.story(self.hub.ops, self.address.step, self.hub.snapshot.now)
+        step = self.address.step
+        row = queries.step_row(self.hub.ops, step)
+        verbs = verb_bar.draw_one(verb_bar.offers(self.person, [row], Filter(), Matching(counts={})), step)
+        self.story.html = drawer.story(self.hub.ops, row, verbs, self.hub.snapshot.now)
 
     def _offer_verbs(self) -> None:
         chosen, wanted = self.table.chosen, self.address.wanted
@@ -148,6 +151,7 @@ class OwlView:
         with self.frame.telling():
             self.frame.wire.query = self.address.query
             self.filter.value = self.address.text
+            self.table.order(self.address.wanted.sort)
             self.draw(self.hub.snapshot)
             if any(e.name == "step" for e in events) and self.address.step:
                 self.open_step(self.address.step)
@@ -199,6 +203,9 @@ class OwlView:
     def _requested(self, verb: str, rest: str) -> Request | None:
         if verb == "act":
             return self._on_steps(rest)
+        if verb == "one":
+            of, _, number = rest.partition(" ")
+            return Request(verb=of, choice=actions.ticked((int(number),)))
         if verb == "group":
             of, _, fingerprint = rest.partition(" ")
             return self._on_group(of, fingerprint)
@@ -249,8 +256,7 @@ class OwlView:
     async def begin(self, request: Request) -> None:
         """Open the drawer with a preview."""
         with self.frame.telling():
-            if not self.may_act:
-                raise Refused(f"{request.verb} needs the role operator; you are {self.person.role.word}", remedy="")
+            acts.may(self.person, request.verb)
             self.address.step = 0
             self.story.visible = False
             self.frame.wire.drawer = True

@@ -89,14 +89,16 @@ export function render({ model }) {
     const at = first(selector);
     (at?.shadowRoot?.querySelector("button") ?? at)?.click();
   };
+  // What is ticked goes first, then the step whose story is open, then what the filter finds.
+  const act = (verb) => press(model.drawer && !first(".verbs.ticked") && first(".one") ? `.one .key-${verb}` : `.key-${verb}`);
   const keys = {
     "/": () => first(".key-filter")?.shadowRoot?.querySelector("input")?.focus(),
     j: () => move(1),
     k: () => move(-1),
     Enter: () => cursor.row?.querySelector('[tabulator-field="kind"], [tabulator-field="id"]')?.click(),
     x: () => cursor.row?.querySelector("input[type=checkbox]")?.click(),
-    r: () => press(".key-rescue"),
-    h: () => press(".key-hold"),
+    r: () => act("rescue"),
+    h: () => act("hold"),
     "?": () => byId("help").showModal(),
     Escape: () => (byId("drawer").hidden ? null : press(".key-close")),
   };

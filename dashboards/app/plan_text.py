@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from dmsops.workflow.acts import Receipt
     from dmsops.workflow.plan import Plan
 
-MANY = 40
+FEW = 6
+"""As many items of a list stand open, so that the reason and the count stay on the screen."""
+MANY = 60
 _PAST = {
     "rescue": "will run again", "hold": "held", "release": "released", "prioritise": "given another priority", "stop": "stopped and held",
     "drop": "dropped", "accept": "accepted as done", "handled": "marked as handled", "assign": "assigned", "note": "noted",
@@ -82,10 +84,15 @@ def _facts(plan: Plan, chosen: str) -> str:
 def _list(title: str, lines: list[str], *, warn: bool = False) -> str:
     if not lines:
         return ""
-    shown = "".join(f"<li>{line}</li>" for line in lines[:MANY])
-    more = f"<li>and {len(lines) - MANY:,} more</li>" if len(lines) > MANY else ""
-    body = f"<h3>{title} ({len(lines):,})</h3><ul>{shown}{more}</ul>"
+    rest = lines[FEW:MANY]
+    cut = f"<li>and {len(lines) - MANY:,} more</li>" if len(lines) > MANY else ""
+    more = f"<details><summary>{len(lines) - FEW:,} more</summary>{_bullets(rest)}{cut}</details>" if rest else ""
+    body = f"<h3>{title} ({len(lines):,})</h3>{_bullets(lines[:FEW])}{more}"
     return f'<div class="warn">{body}</div>' if warn else body
+
+
+def _bullets(lines: list[str]) -> str:
+    return f"<ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>"
 
 
 def receipt(done: Receipt, person: str) -> str:

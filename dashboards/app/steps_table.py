@@ -17,7 +17,7 @@ COLUMNS = ("state", "id", "kind", "dataset", "since", "tries", "fault")
 TITLES = {"id": "step", "kind": "what", "dataset": "dataset", "fault": "what went wrong"}
 _NARROW_HIDES = ["index", "kind", "dataset", "tries", "fault"]
 _DRAWER_HIDES = ["index", "kind", "tries", "fault"]
-_WIDTHS = {"state": 104, "id": 66, "kind": 190, "dataset": 330, "since": 190, "tries": 72}
+_WIDTHS = {"state": 104, "id": 84, "kind": 190, "dataset": 290, "since": 238, "tries": 72}
 _GLOW_SECONDS = 3.0
 _MINUTE = timedelta(minutes=1)
 
@@ -33,7 +33,7 @@ def cells(row: Row, now: datetime, *, changed: bool = False) -> dict[str, Any]:
     state = theme.mark(row["state"])
     return {
         "state": state.replace('class="mark ', 'class="mark new ') if changed else state,
-        "id": row["id"],
+        "id": str(row["id"]),
         "kind": row["kind"],
         "dataset": row["dataset"],
         "since": theme.age(since(row), now),
@@ -50,7 +50,14 @@ def _minute(row: Row, now: datetime) -> int:
 def _frame(table: list[Row]) -> pd.DataFrame:
     frame = pd.DataFrame(table, columns=list(COLUMNS))
     frame.index.name = "index"
-    return frame.astype({name: object for name in COLUMNS if name not in {"id", "tries"}})
+    return frame.astype({name: object for name in COLUMNS if name != "tries"})
+
+
+class _Rows(pn.widgets.Tabulator):
+    """A table whose rows come in their order: the database sorts all steps, a page could only sort the rows it has."""
+
+    def _sort_df(self, df: pd.DataFrame) -> pd.DataFrame:
+        return df
 
 
 class StepsTable:
@@ -60,21 +67,25 @@ class StepsTable:
     ----------
     on_open : callable
         Called with the step's number when its row is clicked.
+    on_sort : callable
+        Called with the column that was clicked, a minus before it for the other direction; empty for the usual order.
     """
 
-    def __init__(self, on_open: Callable[[int], None]) -> None:
+    def __init__(self, on_open: Callable[[int], None], on_sort: Callable[[str], None]) -> None:
         self.rows: list[Row] = []
         self._place: dict[int, int] = {}
         self._glow: dict[int, datetime] = {}
         self._cells: list[dict[str, Any]] = []
         self._minutes: list[int] = []
         self._on_open = on_open
-        self.widget = pn.widgets.Tabulator(
+        self._on_sort = on_sort
+        self.widget = _Rows(
             _frame([]), pagination="remote", page_size=25, show_index=False, selectable="checkbox", disabled=True, layout="fit_columns",
-            theme="simple", sizing_mode="stretch_width", titles=TITLES, widths=_WIDTHS, sortable={"state": False, "since": False},
-            formatters={"state": {"type": "html"}}, stylesheets=[theme.css("table")], css_classes=["steps"], margin=0,
+            theme="simple", sizing_mode="stretch_width", titles=TITLES, widths=_WIDTHS, formatters={"state": {"type": "html"}},
+            configuration={"headerSortTristate": True}, stylesheets=[theme.css("table")], css_classes=["steps"], margin=0,
         )  # fmt: skip
         self.widget.on_click(self._clicked)
+        self.widget.param.watch(self._sorted, "sorters")
 
     def show(self, rows: Sequence[Row], now: datetime) -> None:
         """Show other rows; those that were selected and are still there stay selected."""
@@ -136,6 +147,15 @@ class StepsTable:
     def select(self, steps: Collection[int]) -> None:
         """Select exactly these steps, those of them that are shown."""
         self.widget.selection = sorted(self._place[i] for i in steps if i in self._place)
+
+    def order(self, sort: str) -> None:
+        """Show by which column the rows are sorted."""
+        name = sort.removeprefix("-")
+        self.widget.sorters = [{"field": name, "dir": "desc" if sort.startswith("-") else "asc"}] if name else []
+
+    def _sorted(self, _: Any) -> None:
+        by = next(iter(self.widget.sorters), None)
+        self._on_sort(f"{'-' if by['dir'] == 'desc' else ''}{by['field']}" if by else "")
 
     def fit(self, *, narrow: bool, drawer: bool) -> None:
         """Keep the columns that there is room for: number, state and age always."""

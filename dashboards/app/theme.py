@@ -6,10 +6,12 @@ the light theme until they read on white.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from dmsops.workflow.states import FUTILE, StepState
 
@@ -132,6 +134,20 @@ def age(when: datetime | None, now: datetime) -> str:
         words = f"{gone.days} d"
     far = gone >= timedelta(days=1)
     return f"{words} · {when:%Y-%m-%d %H:%M:%S}Z" if far else f"{words} · {when:%H:%M:%S}Z"
+
+
+def params(given: Mapping[str, Any]) -> str:
+    """Write parameters by name as HTML: ``until 2022-12-04T05:30:00Z, following``."""
+    return ", ".join(_param(name, value) for name, value in sorted(given.items()))
+
+
+def _param(name: str, value: Any) -> str:
+    if value is True:
+        return escape(name)
+    if isinstance(value, Mapping):
+        return f"{escape(name)}: {params(value)}"
+    words = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return f"{escape(name)} <code>{escape(words)}</code>"
 
 
 def size(count: float) -> str:

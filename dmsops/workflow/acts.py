@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from dmsops.core import journal
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, NotFound, Refused, StalePlan
-from dmsops.core.people import Role, require
+from dmsops.core.people import Person, Role, require
 from dmsops.workflow.choose import Selection, rows
 from dmsops.workflow.plan import Plan
 from dmsops.workflow.tables import command
@@ -155,8 +155,13 @@ def act(ops: Ops, name: str, selection: Selection, *, ticket: str, reason: str, 
     return _done(ops, verb, planned, row, seq)
 
 
+def may(person: Person, name: str) -> None:
+    """Let pass only who may do a verb; raises `NotAllowed`."""
+    require(person, Role.OPERATOR, f"workflow {name}")
+
+
 def _may(ops: Ops, verb: Verb, reason: str) -> None:
-    require(ops.operator, Role.OPERATOR, f"workflow {verb.name}")
+    may(ops.operator, verb.name)
     if not reason.strip():
         raise BadInput(f"'{verb.name}' needs a reason", field="reason")
 
@@ -290,8 +295,6 @@ def asked(ops: Ops) -> list[dict[str, Any]]:
 
 def recent(ops: Ops, limit: int = 50, verbs: Collection[str] = ()) -> list[dict[str, Any]]:
     """Give the newest acts, newest first: who, when, what, why, second person."""
-    query = sa.select(command).order_by(command.c.id.desc()).limit(limit)
-    if verbs:
-        query = query.where(command.c.verb.in_(verbs))
+    query = sa.select(command).where(command.c.verb.in_(verbs) if verbs else sa.true()).order_by(command.c.id.desc()).limit(limit)
     with reading(ops.db) as c:
         return [dict(r) for r in c.execute(query).mappings()]

@@ -1,4 +1,7 @@
-"""A page of steps: those that need a person first. Read state by state along an index, so a page costs the same on a full site."""
+"""A page of steps: those that need a person first, or in the order of a column; and how many there are.
+
+The usual order is read state by state along an index, so a page costs the same on a full site.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.core.db import reading
+from dmsops.core.errors import BadInput
 from dmsops.workflow.choose import parts
 from dmsops.workflow.states import GOOD, StepState
 from dmsops.workflow.tables import step, workflow
@@ -20,6 +24,14 @@ FIRST = (StepState.FAILED, StepState.HELD, StepState.RUNNING, StepState.LEASED, 
 ORDER = (*FIRST, *(s for s in StepState if s not in FIRST))
 """What needs a person, what runs, what comes, the rest."""
 _KEY = (step.c.rank, step.c.due, step.c.id)
+_PLACE = sa.case({s.value: n for n, s in enumerate(ORDER)}, value=step.c.state)
+SINCE = sa.case((step.c.state == StepState.RUNNING.value, step.c.started_at), else_=sa.func.coalesce(step.c.ended_at, step.c.created_at))
+"""The time that counts for a step: when it ended, or started when it runs, or was planned when it waits."""
+SORTS: dict[str, Any] = {
+    "state": _PLACE, "id": step.c.id, "kind": step.c.kind, "dataset": step.c.dataset, "since": SINCE, "tries": step.c.attempt,
+    "fault": step.c.fault,
+}  # fmt: skip
+"""What steps can be sorted by."""
 
 
 def steps(
@@ -31,6 +43,7 @@ def steps(
     workflow_dataset: str | None = None,
     fingerprint: str | None = None,
     text: str = "",
+    sort: str = "",
     limit: int = 2000,
     offset: int = 0,
 ) -> list[Row]:
@@ -46,16 +59,43 @@ def steps(
         Only this kind of failure.
     text : str
         Part of the dataset, the fault or the kind.
+    sort : str
+        One of `SORTS`, with a minus before it from the last to the first; empty keeps the usual order.
+
+    Raises
+    ------
+    BadInput
+        Steps cannot be sorted by that.
     """
     tests = _tests(ids, kinds, workflow_dataset, fingerprint)
     wanted = [s for s in ORDER if not states or s in states]
     with reading(ops.db) as c:
-        if ids or workflow_dataset is not None or fingerprint is not None:
-            numbers = _small(c, [*tests, *_holds(text)], wanted, limit, offset)
+        if sort or ids or workflow_dataset is not None or fingerprint is not None:
+            numbers = _small(c, [*tests, *_holds(text)], wanted, _order(sort), limit, offset)
         else:
             numbers = _along(c, tests, text, wanted, limit, offset)
         rows = {r["id"]: dict(r) for part in parts(numbers) for r in c.execute(_whole().where(step.c.id.in_(part))).mappings()}
     return [rows[i] for i in numbers]
+
+
+def matching(
+    ops: Ops, *, kinds: Sequence[str] = (), workflow_dataset: str | None = None, fingerprint: str | None = None, text: str = ""
+) -> dict[str, int]:  # fmt: skip
+    """Count the steps that a filter of `steps` finds, by state; states without any are left out."""
+    tests = [*_tests((), kinds, workflow_dataset, fingerprint), *_holds(text)]
+    query = sa.select(step.c.state, sa.func.count()).where(*tests).group_by(step.c.state)
+    with reading(ops.db) as c:
+        return {state: int(n) for state, n in c.execute(query)}
+
+
+def _order(sort: str) -> list[Any]:
+    name = sort.removeprefix("-")
+    if not name:
+        return [_PLACE, *_KEY]
+    if name not in SORTS:
+        raise BadInput(f"steps are not sorted by '{name}'; by {', '.join(SORTS)} they are", field="sort")
+    column = SORTS[name]
+    return [(column.desc() if sort.startswith("-") else column.asc()).nulls_last(), step.c.id]
 
 
 def _whole() -> sa.Select[Any]:
@@ -82,10 +122,11 @@ def _holds(text: str, state: StepState | None = None) -> list[Any]:
     return [sa.or_(*(col.contains(text, autoescape=True) for col in columns))] if text else []
 
 
-def _small(c: sa.Connection, tests: list[Any], states: Sequence[StepState], limit: int, offset: int) -> list[int]:
-    """Give the numbers of a narrow choice: found by its own index, then put in order."""
-    order = sa.case({s.value: n for n, s in enumerate(ORDER)}, value=step.c.state)
-    query = sa.select(step.c.id).where(*tests).order_by(order, *_KEY).limit(limit).offset(offset)
+def _small(
+    c: sa.Connection, tests: list[Any], states: Sequence[StepState], order: list[Any], limit: int, offset: int
+) -> list[int]:  # fmt: skip
+    """Give the numbers of a narrow choice, found by its own index and then put in order; or of any choice in another order."""
+    query = sa.select(step.c.id).where(*tests).order_by(*order).limit(limit).offset(offset)
     if len(states) < len(ORDER):
         query = query.where(step.c.state.in_([s.value for s in states]))
     return list(c.execute(query).scalars())

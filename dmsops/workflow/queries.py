@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -9,10 +10,11 @@ import sqlalchemy as sa
 from dmsops.core.db import reading
 from dmsops.core.errors import NotFound
 from dmsops.core.journal import journal
-from dmsops.workflow.page import steps
+from dmsops.workflow.choose import parts
+from dmsops.workflow.page import matching, steps
 from dmsops.workflow.states import GOOD, OPEN, SENTENCES, StepState
 from dmsops.workflow.steps import kind_named
-from dmsops.workflow.tables import attempt, engine, make, need, product, step, step_counter, workflow
+from dmsops.workflow.tables import attempt, engine, make, need, note, product, step, step_counter, workflow
 from dmsops.workflow.triage import failures
 
 if TYPE_CHECKING:
@@ -26,12 +28,15 @@ __all__ = [
     "failures",
     "last_change",
     "log_tail",
+    "matching",
+    "notes",
     "products",
     "remaining_seconds",
     "rescues",
     "step_row",
     "steps",
     "story",
+    "versions",
     "waiting_for",
     "workflows",
 ]
@@ -143,17 +148,34 @@ def attempts(ops: Ops, step_id: int) -> list[Row]:
     return _rows(ops, sa.select(attempt).where(attempt.c.step_id == step_id).order_by(attempt.c.n.desc()))
 
 
-def log_tail(ops: Ops, step_id: int, lines: int = 40) -> str:
-    """Give the end of the newest attempt's log; empty when there is none."""
-    tries = attempts(ops, step_id)
-    if not tries:
-        return ""
-    path = ops.settings.folder("logs") / "steps" / f"{step_id:06d}" / f"{tries[0]['n']}.log"
+def log_tail(ops: Ops, step_id: int, lines: int = 40, *, n: int | None = None) -> str:
+    """Give the end of the log of attempt ``n``, without it of the newest one; empty when there is none."""
+    if n is None:
+        n = next((t["n"] for t in attempts(ops, step_id)), 0)
+    path = ops.settings.folder("logs") / "steps" / f"{step_id:06d}" / f"{n}.log"
     if not path.exists():
         return ""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 200 * lines))
         return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+
+
+def notes(ops: Ops, step_id: int, fingerprint: str | None) -> list[Row]:
+    """Give the notes on a step and on its kind of failure, oldest first."""
+    about = note.c.step_id == step_id
+    if fingerprint:
+        about = sa.or_(about, note.c.fingerprint == fingerprint)
+    return _rows(ops, sa.select(note).where(about).order_by(note.c.id))
+
+
+def versions(ops: Ops, names: Sequence[str]) -> dict[str, list[Row]]:
+    """Give the versions of products by name, the newest first; of a name that was never published none."""
+    found: dict[str, list[Row]] = {name: [] for name in names}
+    query = sa.select(product).order_by(product.c.name, product.c.version.desc())
+    for part in parts(list(found)):
+        for row in _rows(ops, query.where(product.c.name.in_(part))):
+            found[row["name"]].append(row)
+    return found
 
 
 def story(ops: Ops, step_id: int) -> list[Row]:

@@ -51,18 +51,18 @@ def browser(require: Callable[[str], Path]) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
-    """A rehearsal site with steps in every state."""
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
+    """The site that the boards show: a rehearsal with steps in every state."""
     ops = toy_site.full(tmp_path_factory.mktemp("boards") / "site", mode="rehearsal", name="string one")
     yield ops
     ops.db.dispose()
 
 
 @pytest.fixture(scope="module")
-def server(toy: Ops, require: Callable[[str], Path]) -> Iterator[subprocess.Popen[str]]:
+def server(shown: Ops, require: Callable[[str], Path]) -> Iterator[subprocess.Popen[str]]:
     """The real server, in a process of its own; the first line it writes says where it is."""
     require("chromium")
-    command = [sys.executable, "-m", "tests.browser.serve_toy", "--site", str(toy.settings.site), "--port", "0"]
+    command = [sys.executable, "-m", "tests.browser.serve_toy", "--site", str(shown.settings.site), "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         yield process
         process.terminate()
@@ -80,7 +80,7 @@ def address(server: subprocess.Popen[str]) -> str:
 
 @pytest.fixture
 def desk_of(browser: Any, address: str) -> Iterator[Callable[..., Desk]]:
-    """Open a fresh browser window; at the end no page error and no request off this machine may have been seen."""
+    """Open a fresh browser window; at the end no error of the page or console, and no request off this machine, may have been seen."""
     desks: list[Desk] = []
 
     def open_(width: int = 1440, height: int = 900) -> Desk:
@@ -89,6 +89,7 @@ def desk_of(browser: Any, address: str) -> Iterator[Callable[..., Desk]]:
         desk = Desk(context.new_page(), address)
         here = (address, address.replace("http", "ws"), "data:", "blob:")
         desk.page.on("pageerror", lambda error: desk.mistakes.append(str(error)))
+        desk.page.on("console", lambda message: desk.mistakes.append(message.text) if message.type == "error" else None)
         desk.page.on("request", lambda request: None if request.url.startswith(here) else desk.strangers.append(request.url))
         desks.append(desk)
         return desk

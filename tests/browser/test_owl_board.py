@@ -32,7 +32,7 @@ def test_nothing_is_shown_without_a_sign_in(desk_of):
     expect(desk.page.locator(".tabulator-row")).to_have_count(0)
 
 
-def test_the_board_opens_live_with_what_needs_a_person_first(desk_of, toy):
+def test_the_board_opens_live_with_what_needs_a_person_first(desk_of, shown):
     desk = desk_of()
     desk.sign_in("vera")
     expect(desk.page.locator(".tabulator-row").first).to_contain_text("failed")
@@ -40,14 +40,14 @@ def test_the_board_opens_live_with_what_needs_a_person_first(desk_of, toy):
     expect(desk.page.locator(".band")).to_contain_text("REHEARSAL")
     expect(desk.page.locator("#utc")).to_contain_text(re.compile(r"\d\d:\d\d:\d\dUTC \d{4}-\d{3}"))
     expect(desk.page.locator("#deadline")).to_contain_text(f"V{toy_site.VISIT}")
-    expect(desk.page.locator('[data-board="owl"]')).to_have_text(f"▲{len(failed(toy))}")
-    expect(desk.page.locator(".key-rescue button")).to_be_disabled()
-    expect(desk.page.get_by_text("needs the role operator; you are viewer")).to_be_visible()
+    expect(desk.page.locator('[data-board="owl"]')).to_have_text(f"▲{len(failed(shown))}")
+    expect(desk.page.locator(".key-rescue")).to_have_attribute("aria-disabled", "true")
+    expect(desk.page.get_by_text("needs the role operator; vera is viewer")).to_be_visible()
     expect(desk.page.get_by_label(re.compile("04102_00001_nrca1: failed"))).to_be_visible()
 
 
-def test_filter_keys_drawer_and_address_work_together(desk_of, toy):
-    desk, step = desk_of(), failed(toy)[1]
+def test_filter_keys_drawer_and_address_work_together(desk_of, shown):
+    desk, step = desk_of(), failed(shown)[1]
     desk.sign_in("otto")
     expect(desk.page.locator(".tabulator-row")).to_have_count(len(toy_site.specs()))
     desk.page.keyboard.press("/")
@@ -70,24 +70,24 @@ def test_filter_keys_drawer_and_address_work_together(desk_of, toy):
     expect(desk.page.get_by_role("heading", name="Keys")).to_be_visible()
 
 
-def test_changes_arrive_by_themselves_and_the_selection_stays(desk_of, toy):
-    desk, step = desk_of(), failed(toy)[0]
+def test_changes_arrive_by_themselves_and_the_selection_stays(desk_of, shown):
+    desk, step = desk_of(), failed(shown)[0]
     desk.sign_in("otto")
     row(desk, step).locator("input[type=checkbox]").click()
-    expect(desk.page.locator(".key-rescue button")).to_have_text("Rescue 1 selected…")
-    item = toy_site.claim(toy, 1)[0]
+    expect(desk.page.locator(".verbs .key-rescue")).to_have_text("Rescue 1…")
+    item = toy_site.claim(shown, 1)[0]
     expect(row(desk, item.step_id)).to_contain_text("running")
-    toy_site.finish(toy, item)
+    toy_site.finish(shown, item)
     expect(row(desk, item.step_id)).to_contain_text("done")
     expect(row(desk, step)).to_have_class(re.compile("tabulator-selected"))
-    expect(desk.page.locator(".key-rescue button")).to_have_text("Rescue 1 selected…")
+    expect(desk.page.locator(".verbs .key-rescue")).to_have_text("Rescue 1…")
 
 
-def test_a_failed_step_is_rescued_with_reason_count_and_receipt(desk_of, toy):
-    desk, (step, *others) = desk_of(), failed(toy)
+def test_a_failed_step_is_rescued_with_reason_count_and_receipt(desk_of, shown):
+    desk, (step, *others) = desk_of(), failed(shown)
     desk.sign_in("otto")
     row(desk, step).locator("input[type=checkbox]").click()
-    expect(desk.page.locator(".key-rescue button")).to_have_text("Rescue 1 selected…")
+    expect(desk.page.locator(".verbs .key-rescue")).to_have_text("Rescue 1…")
     desk.page.keyboard.press("r")
     expect(desk.page.get_by_role("heading", name="Rescue: 1 step runs again")).to_be_visible()
     confirm = desk.page.locator(".key-confirm button")
@@ -99,9 +99,9 @@ def test_a_failed_step_is_rescued_with_reason_count_and_receipt(desk_of, toy):
     confirm.click()
     expect(desk.page.locator("#said")).to_contain_text("1 step will run again. Journal line")
     expect(row(desk, step)).to_contain_text("ready")
-    assert queries.step_row(toy, step)["state"] == "ready"
-    assert failed(toy) == others
-    line = queries.rescues(toy)[0]
+    assert queries.step_row(shown, step)["state"] == "ready"
+    assert failed(shown) == others
+    line = queries.rescues(shown)[0]
     assert (line["actor"], line["reason"]) == ("otto", "reference fetched by hand")
     expect(desk.page.locator("#said")).to_contain_text(str(line["seq"]))
 

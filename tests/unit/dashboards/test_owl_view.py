@@ -210,8 +210,8 @@ def test_a_plan_that_no_longer_holds_is_shown_again_not_carried_out(full, open_b
 
 def test_a_viewer_reads_why_the_button_is_off(full, open_board):
     view = open_board(full, "vera")
-    assert all("needs the role operator; you are viewer" in o.why_not for o in view.offers)
-    assert "needs the role operator; you are viewer" in view.verbs.html
+    assert all("needs the role operator; vera is viewer" in o.why_not for o in view.offers)
+    assert "needs the role operator; vera is viewer" in view.verbs.html
     asyncio.run(view.ask("rescue"))
     assert view.pane.plan is None
     assert len(failed(full)) == 2
