@@ -71,6 +71,13 @@ def iso(when: datetime) -> str:
     return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def time_of_day(when: datetime, seen_from: datetime) -> str:
+    """Write a time for people: ``03:42:02Z``, with its date where that is another day: ``2022-12-04 03:42:02Z``."""
+    shown = when.astimezone(UTC)
+    same = shown.date() == seen_from.astimezone(UTC).date()
+    return f"{shown:%H:%M:%S}Z" if same else f"{shown:%Y-%m-%d %H:%M:%S}Z"
+
+
 def parse_iso(text: str) -> datetime:
     """Read a time written by `iso` (or any ISO time; without a zone it is UTC)."""
     when = datetime.fromisoformat(text.replace("Z", "+00:00"))

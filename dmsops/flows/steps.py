@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dmsops.core.names import CombinedProduct, ExposureProduct
 from dmsops.core.records import Visit
 from dmsops.interfaces import pps
 from dmsops.prediction.products import STAGE_1
+from dmsops.processing.associate import PAIR
 from dmsops.processing.associate import associate as make_associations
 from dmsops.wfsc.select import wanted_by_wss
 from dmsops.workflow.steps import Job, Outcome, StepSpec, step
@@ -18,7 +19,17 @@ if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 
-@step("science.associate", title="Pool and associations", estimate_seconds=8, memory_mb=500)
+def _foreseen(params: dict[str, Any]) -> list[tuple[str, int]]:
+    """Tell what the associations of these exposures will call for; ingest runs beside it and nothing waits for it."""
+    visit = pps.visit_from_dict(params["visits"][0])
+    jitter = {str(e.name) for e in visit.exposures if e.is_jitter}
+    images = sum(name not in jitter for name, _ in params["exposures"])
+    if not visit.is_wavefront:
+        return [("processing.image2", images), ("processing.image3", 1)]
+    return [("processing.image2", images), ("processing.wfs_image3", images // PAIR), ("wfsc.deliver", 1)]
+
+
+@step("science.associate", title="Pool and associations", estimate_seconds=8, memory_mb=500, foresees=_foreseen)
 def associate(ops: Ops, job: Job) -> Outcome:
     """Make pool and associations, then plan stage 2, stage 3, archive and (wavefront visits) delivery to WSS."""
     outcome = make_associations(ops, job)

@@ -7,7 +7,7 @@ import signal
 import time
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dmsops.core.errors import StepFailed
 from dmsops.workflow.steps import Job, Outcome, StepSpec, step
@@ -96,7 +96,18 @@ def hasty(ops: Ops, job: Job) -> Outcome:
     return Outcome()
 
 
-@step("toy.spawn", title="Plan more work")
+def _foreseen(params: dict[str, Any]) -> list[tuple[str, int]]:
+    """Tell of the step that is planned, and of the hand-over that ``tells`` asks for."""
+    return [("toy.write", 1), *([("toy.tell", 1)] if params.get("tells") else [])]
+
+
+@step("toy.tell", title="Tell a neighbour", estimate_seconds=10, external=True, memory_mb=50)
+def tell(ops: Ops, job: Job) -> Outcome:
+    """Leave a line in the ledger, as a hand-over does at the neighbour's."""
+    return write(ops, job)
+
+
+@step("toy.spawn", title="Plan more work", foresees=_foreseen)
 def spawn(ops: Ops, job: Job) -> Outcome:
     """Plan one more step, as associations do."""
     return Outcome(spawn=(StepSpec(kind="toy.write", dataset="spawned", makes=("spawned.txt",)),))

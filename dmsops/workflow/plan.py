@@ -29,6 +29,7 @@ class ClockEffect:
     due: str
     at_risk: bool
     words: str
+    predicted: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -170,7 +170,7 @@ def _whole(
         untouched=tuple(untouched + left),
         damaged=tuple(damaged),
         estimate_seconds=seconds,
-        clocks=effects(c, ops, {r.workflow_id for r in taken}),
+        clocks=effects(c, ops, {r.workflow_id for r in taken}, again=ids),
         notes=_notes(taken, params),
     )
 

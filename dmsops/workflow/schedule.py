@@ -23,7 +23,7 @@ def order(graph: Graph) -> list[int]:
     return sorted(depth, key=lambda i: (depth[i], i))
 
 
-def finishes(graph: Graph, seconds: Mapping[int, float], workers: int) -> dict[int, float]:
+def finishes(graph: Graph, seconds: Mapping[int, float], workers: int, *, ahead: float = 0.0) -> dict[int, float]:
     """Give the time of each step's end, in seconds from now.
 
     Parameters
@@ -34,8 +34,10 @@ def finishes(graph: Graph, seconds: Mapping[int, float], workers: int) -> dict[i
         Run time that is left of each step.
     workers : int
         Steps that run at the same time, at least 1.
+    ahead : float
+        Time until a worker is free for the first of them.
     """
-    free = [0.0] * max(1, workers)
+    free = [ahead] * max(1, workers)
     ends: dict[int, float] = {}
     for item in order(graph):
         start = max([free[0], *(ends[p] for p in graph[item] if p in graph)])

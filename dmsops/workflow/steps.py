@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -95,6 +95,8 @@ class Outcome:
 
 
 StepFunction = Callable[["Ops", Job], Outcome]
+Foresight = Callable[[dict[str, Any]], Sequence[tuple[str, int]]]
+"""From a step's parameters to the stages that it will plan, one after another: kind and number of steps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,7 @@ class StepKind:
     memory_mb: int
     external: bool
     timeout_seconds: float | None = None
+    foresees: Foresight | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +161,7 @@ def step(
     memory_mb: int = 1000,
     external: bool = False,
     timeout_seconds: float | None = None,
+    foresees: Foresight | None = None,
 ) -> Callable[[StepFunction], StepFunction]:
     """Register a step function.
 
@@ -171,6 +175,8 @@ def step(
         True when the step tells something to a neighbour (delivers, notifies).
     timeout_seconds : float, optional
         Longest time that it may run; else the site's ``step_timeout_seconds``.
+    foresees : callable, optional
+        Of a step that plans others: which, told from its parameters, so that a forecast can count them before it has run.
     """
 
     def register(function: StepFunction) -> StepFunction:
@@ -183,6 +189,7 @@ def step(
             memory_mb=memory_mb,
             external=external,
             timeout_seconds=timeout_seconds,
+            foresees=foresees,
         )
         return function
 

@@ -16,6 +16,7 @@ from dmsops.core.people import people
 from dmsops.workflow import blackboard, reach
 from dmsops.workflow.acts import Params, Verb, register
 from dmsops.workflow.choose import Selection, chosen, parts, rows
+from dmsops.workflow.clocks import effects
 from dmsops.workflow.plan import Plan, touched
 from dmsops.workflow.states import StepState, sources
 from dmsops.workflow.tables import attempt, make, need, note, product
@@ -50,10 +51,17 @@ def _moved(verb: str, planned: Plan, c: sa.Connection, ops: Ops, reason: str, **
     return found
 
 
-def _stuck(c: sa.Connection, ops: Ops, taken: list[Any], params: Params) -> dict[str, Any]:
+def _after(c: sa.Connection, taken: list[Any]) -> int:
     ids = {r.id for r in taken}
-    after = rows(c, set(reach.following(c, ids)) - ids)
-    return {"stuck": sum(StepState(r.state) in _OPEN for r in after)}
+    return sum(StepState(r.state) in _OPEN for r in rows(c, set(reach.following(c, ids)) - ids))
+
+
+def _stuck(c: sa.Connection, ops: Ops, taken: list[Any], params: Params) -> dict[str, Any]:
+    return {"stuck": _after(c, taken), "clocks": effects(c, ops, {r.workflow_id for r in taken}, stopped={r.id for r in taken})}
+
+
+def _free(c: sa.Connection, ops: Ops, taken: list[Any], params: Params) -> dict[str, Any]:
+    return {"free": _after(c, taken), "clocks": effects(c, ops, {r.workflow_id for r in taken}, again={r.id for r in taken})}
 
 
 def until(params: Params) -> datetime | None:
@@ -89,10 +97,6 @@ def _hold(c: sa.Connection, ops: Ops, planned: Plan, reason: str) -> None:
 
 def _release(c: sa.Connection, ops: Ops, planned: Plan, reason: str) -> None:
     blackboard.release(c, ops, rows(c, [t.step_id for t in planned.again]), reason=reason)
-
-
-def _released(c: sa.Connection, ops: Ops, taken: list[Any], params: Params) -> dict[str, Any]:
-    return {"free": _stuck(c, ops, taken, params)["stuck"]}
 
 
 def _priority(params: Params) -> int:
@@ -152,7 +156,7 @@ def _absent(c: sa.Connection, ids: list[int]) -> list[str]:
 def _accept_notes(c: sa.Connection, ops: Ops, taken: list[Any], params: Params) -> dict[str, Any]:
     absent = _absent(c, [r.id for r in taken])
     notes = tuple(f"{name} does not exist: what needs it runs without it" for name in absent)
-    return {"free": _stuck(c, ops, taken, params)["stuck"], "notes": notes}
+    return {**_free(c, ops, taken, params), "notes": notes}
 
 
 def _accept(c: sa.Connection, ops: Ops, planned: Plan, reason: str) -> None:
@@ -220,7 +224,7 @@ HOLD = register(Verb(
 ))  # fmt: skip
 RELEASE = register(Verb(
     name="release", event="workflow.released", title="Let held steps go on.",
-    plan=_plain("release", sources("release"), _ASKED, _released), do=_release,
+    plan=_plain("release", sources("release"), _ASKED, _free), do=_release,
 ))  # fmt: skip
 PRIORITISE = register(Verb(
     name="prioritise", event="workflow.prioritised", title="Run steps earlier or later within their class.", params=("priority",),

@@ -1,0 +1,225 @@
+"""When a workflow will be finished: p50 and p90 over what is left, the latest useful start of a rescue, and how that stands to its deadline.
+
+All steps are taken to be slow together for p90, as on a busy machine: it errs towards warning early.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from dmsops.core.clock import time_of_day
+from dmsops.core.db import reading
+from dmsops.workflow import schedule
+from dmsops.workflow.remaining import Remaining, remaining
+from dmsops.workflow.runtimes import Runtimes
+from dmsops.workflow.states import GOOD, StepState
+from dmsops.workflow.steps import kind_named
+from dmsops.workflow.tables import step, step_counter, workflow
+
+if TYPE_CHECKING:
+    from dmsops.ops import Ops
+
+_STILL = 0.1
+"""A step that has run longer than usual is taken to need this share of its usual time still (ours)."""
+
+
+class Standing(enum.StrEnum):
+    """How open work stands to its deadline."""
+
+    ON_TIME = "on time"
+    AT_RISK = "at risk"
+    LATE = "late"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """When a workflow's last hand-over will be done, as seen at ``at``.
+
+    Attributes
+    ----------
+    p50, p90 : datetime
+        Half, and 9 of 10, of such workflows have ended by then, if what is blocked is rescued at ``at``.
+    left : int
+        Steps that it still takes, those included that are not planned yet.
+    blocked : tuple of int
+        Steps that do not go on by themselves: failed, held, dropped.
+    outside : tuple of str
+        Products that have to arrive first; they are taken to arrive at once.
+    path : tuple of int
+        The longest chain of steps, first to last (negative: not planned yet).
+    """
+
+    workflow_id: int
+    dataset: str
+    at: datetime
+    due: datetime | None
+    p50: datetime
+    p90: datetime
+    left: int
+    blocked: tuple[int, ...] = ()
+    outside: tuple[str, ...] = ()
+    path: tuple[int, ...] = ()
+
+    @property
+    def rescue_by(self) -> datetime | None:
+        """Latest start of a rescue after which 9 of 10 still end in time; None without a deadline."""
+        return None if self.due is None else self.due - (self.p90 - self.at)
+
+    @property
+    def standing(self) -> Standing:
+        """How it stands: at risk while it can still be helped, late when the limit has passed."""
+        if self.due is None:
+            return Standing.ON_TIME
+        if self.at > self.due:
+            return Standing.LATE
+        return Standing.AT_RISK if self.blocked or self.p90 > self.due else Standing.ON_TIME
+
+    @property
+    def words(self) -> str:
+        """The forecast in one sentence."""
+        end = f"expected {time_of_day(self.p50, self.at)} to {time_of_day(self.p90, self.at)}"
+        if self.due is None or self.rescue_by is None:
+            return end
+        due = f"{self.standing.value}: due {time_of_day(self.due, self.at)}, {end}"
+        if not self.blocked:
+            return due
+        one = f"step {self.blocked[0]} does not go on by itself" + (f" and {len(self.blocked) - 1} more" if len(self.blocked) > 1 else "")
+        by = f"rescue before {time_of_day(self.rescue_by, self.at)}"
+        late = "a rescue comes too late to keep it" if self.rescue_by < self.at else by
+        return f"{due} if rescued now; {one}: {late}"
+
+
+def running(ops: Ops, *, limit: int = 100) -> list[Forecast]:
+    """Give the forecasts of all workflows with a deadline that are not finished, the soonest due first."""
+    with reading(ops.db) as c:
+        rows = c.execute(_with_deadline().order_by(workflow.c.due).limit(limit)).all()
+        found = [predict(c, ops, row) for row in rows]
+    return [f for f in found if f is not None]
+
+
+def of_dataset(ops: Ops, dataset: str) -> Forecast | None:
+    """Give the forecast of the workflow on a dataset (a visit); None when it is finished or there is none."""
+    with reading(ops.db) as c:
+        rows = c.execute(sa.select(workflow).where(workflow.c.dataset == dataset).order_by(workflow.c.id)).all()
+        found = [f for f in (predict(c, ops, row) for row in rows) if f is not None]
+    return max(found, key=lambda f: f.p90, default=None)
+
+
+def _with_deadline() -> sa.Select[Any]:
+    good = [s.value for s in (*GOOD, StepState.CANCELLED)]
+    some_open = sa.exists().where(
+        step_counter.c.workflow_id == workflow.c.id, step_counter.c.state.not_in(good), step_counter.c.n > 0
+    )  # fmt: skip
+    return sa.select(workflow).where(workflow.c.due.is_not(None), some_open)
+
+
+def predict(
+    c: sa.Connection, ops: Ops, flow: Any, *, again: Collection[int] = (), stopped: Collection[int] = ()
+) -> Forecast | None:  # fmt: skip
+    """Predict when a workflow ends.
+
+    Parameters
+    ----------
+    flow : row
+        Of the table ``workflow``.
+    again, stopped : collection of int
+        Steps that an act would run again, or keep from going on: the forecast is of the site after that act.
+
+    Returns
+    -------
+    Forecast or None
+        None when nothing is left, or only work after its last hand-over.
+    """
+    work = remaining(c, flow.id, again=again, stopped=stopped)
+    if not work.items or (_handed_over(c, flow.id) and not _hands_over(work)):
+        return None
+    now, graph = ops.clock.now(), _towards(work)
+    p50, p90 = _ends(c, ops, flow, work, graph)
+    return Forecast(
+        workflow_id=flow.id, dataset=flow.dataset, at=now, due=flow.due, left=len(graph),
+        p50=max(p50.ends[i] for i in work.goals), p90=max(p90.ends[i] for i in work.goals),
+        blocked=tuple(i for i in sorted(work.blocked) if i in graph), outside=tuple(work.outside),
+        path=tuple(schedule.critical_path(graph, p90.seconds)),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    seconds: dict[int, float]
+    ends: dict[int, datetime]
+
+
+def _ends(c: sa.Connection, ops: Ops, flow: Any, work: Remaining, graph: schedule.Graph) -> tuple[_Timed, _Timed]:
+    now, workers, queue = ops.clock.now(), max(1, ops.settings.workers), _queue(c, flow)
+    usual = Runtimes(c, {item.kind for item in work.items.values()} | queue.keys())
+    found = []
+    for share in ("p50", "p90"):
+        seconds = _seconds(work, usual, share, now)
+        ahead = sum(n * getattr(usual.of(kind), share) for kind, n in queue.items()) / workers
+        ends = schedule.finishes(graph, seconds, workers, ahead=ahead)
+        found.append(_Timed(seconds, {i: now + timedelta(seconds=end) for i, end in ends.items()}))
+    return found[0], found[1]
+
+
+def ends_of(c: sa.Connection, ops: Ops, flow: Any) -> dict[int, tuple[datetime, datetime]]:
+    """Give for each open step that a workflow still needs when it will have ended: p50 and p90."""
+    work = remaining(c, flow.id)
+    p50, p90 = _ends(c, ops, flow, work, {i: work.before[i] for i in work.items})
+    return {i: (p50.ends[i], p90.ends[i]) for i in work.items}
+
+
+def _handed_over(c: sa.Connection, workflow_id: int) -> bool:
+    good = [s.value for s in GOOD]
+    kinds = c.execute(
+        sa.select(step_counter.c.kind).where(step_counter.c.workflow_id == workflow_id, step_counter.c.state.in_(good), step_counter.c.n > 0)
+    )
+    return any(kind_named(kind).external for kind in kinds.scalars())
+
+
+def _hands_over(work: Remaining) -> bool:
+    return any(kind_named(work.items[i].kind).external for i in work.goals)
+
+
+def _towards(work: Remaining) -> dict[int, Collection[int]]:
+    """Give the part of the graph that leads to the goals: the clock does not wait for the rest."""
+    found: dict[int, Collection[int]] = {}
+    todo = list(work.goals)
+    while todo:
+        item = todo.pop()
+        if item not in found:
+            found[item] = work.before[item]
+            todo += work.before[item]
+    return found
+
+
+def _seconds(work: Remaining, usual: Runtimes, share: str, now: datetime) -> dict[int, float]:
+    found = {}
+    for number, item in work.items.items():
+        whole = float(getattr(usual.of(item.kind, item.dataset), share))
+        gone = 0.0 if item.started_at is None else (now - item.started_at).total_seconds()
+        found[number] = max(whole - gone, _STILL * whole)
+    return found
+
+
+def _queue(c: sa.Connection, flow: Any) -> Mapping[str, int]:
+    """Count the steps of other workflows, by kind, that run now or that the engine takes first."""
+    first = step.c.rank < _rank(c, flow.id)
+    if flow.due is not None:
+        first = sa.or_(first, sa.and_(step.c.rank == _rank(c, flow.id), step.c.due < flow.due))
+    ready = sa.and_(step.c.state.in_([StepState.READY.value, StepState.LEASED.value]), first)
+    here = (step.c.workflow_id != flow.id, sa.or_(step.c.state == StepState.RUNNING.value, ready))
+    query = sa.select(step.c.kind, sa.func.count()).where(step.c.state.in_(_QUEUED), *here).group_by(step.c.kind)
+    return {kind: int(n) for kind, n in c.execute(query)}
+
+
+_QUEUED = [StepState.READY.value, StepState.LEASED.value, StepState.RUNNING.value]
+
+
+def _rank(c: sa.Connection, workflow_id: int) -> int:
+    return int(c.execute(sa.select(sa.func.min(step.c.rank)).where(step.c.workflow_id == workflow_id)).scalar() or 0)
