@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from dmsops.core.clock import SimulatedClock
@@ -17,6 +18,8 @@ from tests import postgres
 from tests.condor.fixtures import condor_daemons, condor_pool  # noqa: F401 - fixtures
 from tests.condor.pool import find_master
 
+hypothesis.settings.register_profile("no clock on the wall", deadline=None)
+hypothesis.settings.load_profile("no clock on the wall")
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 START = datetime(2022, 12, 4, 4, 0, tzinfo=UTC)

@@ -15,8 +15,8 @@ from dmsops.core.errors import DmsError
 from dmsops.workflow import acts, pauses, pulse, queries
 
 if TYPE_CHECKING:
-    from dashboards.app.clock_bar import RunningClock
     from dmsops.ops import Ops
+    from dmsops.wfsc.clock import ClockReading
 
 Row = dict[str, Any]
 PERIOD_SECONDS = 1.0
@@ -87,7 +87,7 @@ class Snapshot:
     workflows: tuple[Row, ...] = ()
     engines: tuple[Row, ...] = ()
     silent: tuple[Row, ...] = ()
-    clocks: tuple[RunningClock, ...] = ()
+    clocks: tuple[ClockReading, ...] = ()
     behind_seconds: float = 0.0
     fault: str = ""
 

@@ -18,7 +18,7 @@ def clocks(ops: Ops) -> Answer:
     """Show the clock of every wavefront visit: used, limit, due, state."""
     rows = queries.clock_rows(ops)
     columns = {"visit": "Visit", "state": "State", "used_minutes": "Used min", "limit_minutes": "Limit min", "due": "Due"}
-    columns |= {"words": "In words"}
+    columns |= {"p50": "Expected p50", "p90": "p90", "rescue_by": "A rescue helps until", "words": "In words"}
     return Answer(rows, [table(rows, columns) if rows else "No wavefront visit has been received."])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,6 @@ from dmsops.wfsc.deliver import deliver
 from dmsops.wfsc.select import wanted_by_wss
 from dmsops.wfsc.watch import clock_of, clocks
 from dmsops.workflow import queries
-from dmsops.workflow.states import OPEN
-from dmsops.workflow.steps import kind_named
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -47,27 +44,16 @@ def chosen_visit(ops: Ops, visit: str = "") -> Visit:
     return read_plan(ops.store.path(plans[-1]["sha256"]))
 
 
-def predicted_end(ops: Ops, visit: Visit) -> datetime | None:
-    """Say when the visit's open steps would end: their declared run times, shared by the site's workers (ours, a rough figure).
-
-    None while a step has failed: its end depends on a person.
-    """
-    if blockers(ops, visit):
-        return None
-    rows = queries.steps(ops, states=[s.value for s in OPEN], workflow_dataset=str(visit.id))
-    seconds = sum(kind_named(row["kind"]).estimate_seconds for row in rows)
-    return ops.clock.now() + timedelta(seconds=seconds / ops.settings.workers)
-
-
 def clock(ops: Ops, visit: Visit) -> ClockReading:
-    """Read the visit's clock with the predicted end in view; raises `NotFound` when it has none."""
-    return clock_of(ops, str(visit.id), predicted=predicted_end(ops, visit))
+    """Read the visit's clock with its forecast; raises `NotFound` when it has none."""
+    return clock_of(ops, str(visit.id))
 
 
 def clock_row(ops: Ops, visit: Visit) -> Row:
-    """Give the clock as one row: state, words, started, due, predicted."""
+    """Give the clock as one row: state, words, started, due, predicted (9 of 10 have ended by then; None when blocked or stopped)."""
     read = clock(ops, visit)
-    predicted = None if read.stopped_at else predicted_end(ops, visit)
+    seen = read.forecast
+    predicted = None if seen is None or seen.blocked else seen.p90
     return {"state": read.state.value, "clock": read.words, "started": read.started_at, "due": read.due, "predicted": predicted}
 
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from dmsops.core import journal
+from dmsops.core.clock import time_of_day
 from dmsops.wfsc.tables import wfsc_clock
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
+    from dmsops.workflow.forecast import Forecast
 
 
 class ClockState(enum.StrEnum):
@@ -28,18 +30,21 @@ class ClockState(enum.StrEnum):
 
 SENTENCES: dict[ClockState, str] = {
     ClockState.ON_TIME: "Running, with time to spare.",
-    ClockState.AT_RISK: "Running, and predicted to end after the limit, or less than a third of the time is left.",
+    ClockState.AT_RISK: "Running, and a step stands in its way, or 1 of 10 such visits ends after the limit.",
     ClockState.LATE: "The limit has passed and WSS does not have the products.",
     ClockState.MET: "WSS acknowledged the products within the limit.",
     ClockState.MISSED: "WSS acknowledged the products after the limit.",
 }
 _RISKY_SHARE = 1 / 3
-"""Share of the limit that must be left while nothing better is predicted (ours)."""
+"""Share of the limit that must be left while no step is planned (ours)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockReading:
-    """A visit's clock at one moment; ``remaining`` is below zero once the limit has passed."""
+    """A visit's clock at one moment; ``remaining`` is below zero once the limit has passed.
+
+    ``forecast`` says when the hand-over is expected; None while nothing is planned, and of a stopped clock.
+    """
 
     visit: str
     started_at: datetime
@@ -47,6 +52,7 @@ class ClockReading:
     stopped_at: datetime | None
     remaining: timedelta
     state: ClockState
+    forecast: Forecast | None = None
 
     @property
     def words(self) -> str:
@@ -55,29 +61,35 @@ class ClockReading:
         if self.stopped_at is not None:
             took = (self.stopped_at - self.started_at) // timedelta(minutes=1)
             return f"{self.state.value}: took {took} min"
-        return f"{self.state.value}: {minutes} min {'left' if self.remaining >= timedelta() else 'over'}"
+        said = f"{self.state.value}: {minutes} min {'left' if self.remaining >= timedelta() else 'over'}"
+        seen = self.forecast
+        if seen is None or not seen.blocked or seen.rescue_by is None:
+            return said
+        return f"{said}; step {seen.blocked[0]} stands in the way, a rescue helps until {time_of_day(seen.rescue_by, seen.at)}"
 
 
 def read(
-    visit: str, started_at: datetime, due: datetime, stopped_at: datetime | None, *, now: datetime, predicted: datetime | None = None
+    visit: str, started_at: datetime, due: datetime, stopped_at: datetime | None, *, now: datetime, forecast: Forecast | None = None
 ) -> ClockReading:  # fmt: skip
     """Read a clock; pure.
 
     Parameters
     ----------
-    predicted : datetime, optional
-        When the hand-over is expected to be acknowledged.
+    forecast : Forecast, optional
+        When the hand-over is expected, and what stands in its way.
     """
     seen = stopped_at or now
     if stopped_at is not None:
         state = ClockState.MET if stopped_at <= due else ClockState.MISSED
     elif now > due:
         state = ClockState.LATE
-    elif (predicted > due) if predicted is not None else (due - now < (due - started_at) * _RISKY_SHARE):
+    elif (forecast.blocked or forecast.p90 > due) if forecast is not None else (due - now < (due - started_at) * _RISKY_SHARE):
         state = ClockState.AT_RISK
     else:
         state = ClockState.ON_TIME
-    return ClockReading(visit=visit, started_at=started_at, due=due, stopped_at=stopped_at, remaining=due - seen, state=state)
+    return ClockReading(
+        visit=visit, started_at=started_at, due=due, stopped_at=stopped_at, remaining=due - seen, state=state, forecast=forecast
+    )
 
 
 def start_clock(c: sa.Connection, ops: Ops, visit: str, started_at: datetime) -> datetime:

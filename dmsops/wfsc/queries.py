@@ -24,7 +24,14 @@ def deliveries(ops: Ops, visit: str | None = None) -> list[dict[str, Any]]:
 
 
 def clock_rows(ops: Ops) -> list[dict[str, Any]]:
-    """Give the clocks as rows: visit, started_at, due, stopped_at, used_minutes, limit_minutes, state, words."""
+    """Give the clocks as rows.
+
+    Returns
+    -------
+    list of dict
+        ``visit``, ``started_at``, ``due``, ``stopped_at``, ``used_minutes``, ``limit_minutes``, ``state``, ``words``;
+        ``p50``, ``p90``, ``rescue_by`` and ``blocked`` of the forecast (None and empty without one).
+    """
     return [_row(reading_) for reading_ in clocks(ops)]
 
 
@@ -35,7 +42,7 @@ def clock_row(ops: Ops, visit: str) -> dict[str, Any] | None:
 
 def _row(clock: ClockReading) -> dict[str, Any]:
     minute = timedelta(minutes=1)
-    limit = clock.due - clock.started_at
+    limit, seen = clock.due - clock.started_at, clock.forecast
     return {
         "visit": clock.visit,
         "started_at": clock.started_at,
@@ -45,4 +52,8 @@ def _row(clock: ClockReading) -> dict[str, Any]:
         "limit_minutes": limit / minute,
         "state": clock.state.value,
         "words": clock.words,
+        "p50": seen.p50 if seen else None,
+        "p90": seen.p90 if seen else None,
+        "rescue_by": seen.rescue_by if seen else None,
+        "blocked": list(seen.blocked) if seen else [],
     }

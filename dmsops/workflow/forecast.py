@@ -1,4 +1,4 @@
-"""When a workflow will be finished: p50 and p90 over what is left, the latest useful start of a rescue, and how that stands to its deadline.
+"""When a workflow will be finished: p50 and p90 over what is left, and the latest start of a rescue that still helps.
 
 All steps are taken to be slow together for p90, as on a busy machine: it errs towards warning early.
 """
@@ -177,7 +177,9 @@ def ends_of(c: sa.Connection, ops: Ops, flow: Any) -> dict[int, tuple[datetime, 
 def _handed_over(c: sa.Connection, workflow_id: int) -> bool:
     good = [s.value for s in GOOD]
     kinds = c.execute(
-        sa.select(step_counter.c.kind).where(step_counter.c.workflow_id == workflow_id, step_counter.c.state.in_(good), step_counter.c.n > 0)
+        sa.select(step_counter.c.kind).where(
+            step_counter.c.workflow_id == workflow_id, step_counter.c.state.in_(good), step_counter.c.n > 0
+        )
     )
     return any(kind_named(kind).external for kind in kinds.scalars())
 

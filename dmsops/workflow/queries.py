@@ -31,7 +31,6 @@ __all__ = [
     "matching",
     "notes",
     "products",
-    "remaining_seconds",
     "rescues",
     "step_row",
     "steps",
@@ -64,18 +63,6 @@ def counts_by_kind(ops: Ops) -> list[Row]:
     n = sa.func.sum(step_counter.c.n)
     query = sa.select(step_counter.c.kind, step_counter.c.state, n.label("n")).group_by(step_counter.c.kind, step_counter.c.state)
     return [{**r, "n": int(r["n"])} for r in _rows(ops, query.having(n > 0).order_by(step_counter.c.kind, step_counter.c.state))]
-
-
-def remaining_seconds(ops: Ops, workflow_dataset: str) -> float:
-    """Estimate the work that a workflow's steps still are, over the site's workers, if what failed were rescued now.
-
-    The sum of declared run times (ours): steps planned later are not in it, a running one counts in full;
-    `forecast.predict` knows more.
-    """
-    query = sa.select(step_counter.c.kind, sa.func.sum(step_counter.c.n).label("n")).group_by(step_counter.c.kind)
-    mine = sa.select(workflow.c.id).where(workflow.c.dataset == workflow_dataset)
-    left = query.where(step_counter.c.workflow_id.in_(mine), step_counter.c.state.not_in(_GOOD))
-    return float(sum(int(r["n"]) * kind_named(r["kind"]).estimate_seconds for r in _rows(ops, left))) / ops.settings.workers
 
 
 _COLUMNS = {

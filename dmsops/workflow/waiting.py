@@ -54,7 +54,11 @@ class Missing:
         """Say it in a sentence."""
         if self.maker is None:
             return f"{self.product} has to arrive from outside (procedure P04 when it is late)"
-        what = f"{self.product}, made by step {self.maker} ({self.kind}, {self.state})" if self.product else f"step {self.maker} ({self.kind}, {self.state})"  # noqa: E501
+        what = (
+            f"{self.product}, made by step {self.maker} ({self.kind}, {self.state})"
+            if self.product
+            else f"step {self.maker} ({self.kind}, {self.state})"
+        )
         if self.stopped_by:
             more = f" and {len(self.stopped_by) - 1} more" if len(self.stopped_by) > 1 else ""
             return f"{what}: it does not come until step {self.stopped_by[0]}{more} is rescued or released"

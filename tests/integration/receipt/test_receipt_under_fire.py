@@ -78,7 +78,7 @@ def break_file(path: Path, fault: str, where: int) -> None:
 FAULT = st.tuples(st.integers(0, 7), st.sampled_from(["missing", "cut", "flip", "longer"]), st.integers(0, 10_000))
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(faults=st.lists(FAULT, max_size=4, unique_by=lambda f: f[0]), announced=st.booleans())
 def test_whatever_happens_to_files_the_good_ones_are_released_and_nothing_is_lost(
     faults: list[tuple[int, str, int]], announced: bool

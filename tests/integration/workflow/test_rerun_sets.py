@@ -13,7 +13,7 @@ from dmsops.workflow.engines import local
 from dmsops.workflow.steps import StepSpec
 from tests.acts import plan
 
-FEW = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NAMES = ("DET1", "ON", "NIRCAM_E", "E0", "DONE", "x")
 """Names that begin as HTCondor's word DONE does are those that a careless reader of rescue files mangles."""
 

@@ -35,7 +35,7 @@ def test_a_definitive_ephemeris_says_so_in_its_name(tmp_path):
     assert read_oem(path).kind == "Definitive"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(numbers=hnp.arrays(np.float64, (2, 6), elements=st.floats(-1e9, 1e9)))
 def test_every_number_survives(tmp_path_factory, numbers):
     times = np.array(["2022-12-03T00:00:00.000", "2022-12-03T00:01:00.001"], dtype="datetime64[ms]")
@@ -80,7 +80,7 @@ def test_a_name_that_is_no_ephemeris_is_refused(tmp_path):
         read_oem(path.rename(tmp_path / "orbit.txt"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(content=st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda t: b"CCSDS_OEM_VERS = 2.0\n" + t.encode())))
 def test_arbitrary_bytes_are_refused_in_words(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("oem") / "JWST_P_20221203_20221204.OEM"

@@ -105,7 +105,7 @@ def test_a_file_named_twice_is_refused(delivery):
         read_manifest(delivery)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     content=st.one_of(
         st.binary(max_size=200), st.recursive(st.none() | st.floats() | st.text(), st.lists).map(lambda v: json.dumps(v).encode())

@@ -201,7 +201,7 @@ def test_an_exposure_name_survives_as_numbers(visit, group, sequence, activity, 
     assert layout.name_of(layout.tag_of(name)) == name
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     nints=st.integers(1, 3),
     ngroups=st.integers(1, 4),

@@ -37,7 +37,7 @@ def tolerated(path: Path, exposure) -> None:
             assert path.name in bad.message or str(exposure.name) in bad.message  # noqa: PT017 - both outcomes are right
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(content=st.binary(max_size=400))
 def test_arbitrary_bytes_are_refused_in_words(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("any") / "S0000_x.out"

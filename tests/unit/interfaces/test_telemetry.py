@@ -36,7 +36,7 @@ def test_samples_come_back_as_they_were_sent(tmp_path):
         np.testing.assert_array_equal(values, sent[mnemonic][1])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(values=hnp.arrays(np.float64, (3, 20)), times=st.lists(st.floats(0, 4e9), min_size=3, max_size=3))
 def test_any_value_survives_even_what_is_no_number(tmp_path_factory, values, times):
     path = tmp_path_factory.mktemp("e") / "e.out"

@@ -357,7 +357,7 @@ def noisy(log: Log, plan: Planned) -> None:
         log.say(text)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(plans=st.lists(planned, max_size=5, unique_by=lambda p: p.activity), group=st.integers(1, 99), sequence=st.integers(1, 5))
 def test_what_is_written_as_a_log_is_read_as_the_same_visit(tmp_path_factory, plans, group, sequence):
     log = opened(f"{group:02d}")

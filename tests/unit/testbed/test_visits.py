@@ -41,7 +41,7 @@ def test_a_definition_comes_back_as_it_was_written(tmp_path, sensing):
     assert load_visit(tmp_path / "v.toml") == sensing
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     title=st.text(st.characters(exclude_categories=["Cs"])),
     number=st.floats(allow_nan=False, allow_infinity=False),

@@ -11,6 +11,7 @@ from dmsops.core.errors import NotFound
 from dmsops.ops import Ops
 from dmsops.wfsc import clock_of, clocks, start_clock
 from dmsops.wfsc.clock import SENTENCES, ClockState, read, stop_clock
+from dmsops.workflow.forecast import Forecast
 
 START = datetime(2022, 12, 4, 4, 45, tzinfo=UTC)
 DUE = START + timedelta(minutes=90)
@@ -36,8 +37,21 @@ def minutes(n: float) -> datetime:
 )
 def test_a_clock_says_how_it_stands(now: float, stopped: float | None, predicted: float | None, state: ClockState, words: str) -> None:
     end = None if stopped is None else minutes(stopped)
-    reading = read(VISIT, START, DUE, end, now=minutes(now), predicted=None if predicted is None else minutes(predicted))
+    reading = read(VISIT, START, DUE, end, now=minutes(now), forecast=expected(now, predicted))
     assert (reading.state, reading.words) == (state, words)
+
+
+def expected(now: float, p90: float | None, blocked: tuple[int, ...] = ()) -> Forecast | None:
+    if p90 is None:
+        return None
+    half = minutes(p90 - 1)
+    return Forecast(workflow_id=1, dataset=VISIT, at=minutes(now), due=DUE, p50=half, p90=minutes(p90), left=1, blocked=blocked)
+
+
+def test_a_step_in_the_way_is_a_risk_and_named_with_the_last_useful_rescue() -> None:
+    reading = read(VISIT, START, DUE, None, now=minutes(10), forecast=expected(10, 20, (7,)))
+    assert reading.state is ClockState.AT_RISK
+    assert reading.words == "at risk: 80 min left; step 7 stands in the way, a rescue helps until 06:05:00Z"
 
 
 def test_every_state_has_its_sentence() -> None:

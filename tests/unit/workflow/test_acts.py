@@ -263,7 +263,7 @@ def test_everything_made_from_a_bad_file_is_found(chain: Ops) -> None:
 VERBS = st.sampled_from(["hold", "release", "take", "finish", "fail", "rescue", "accept", "drop", "stop"])
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moves=st.lists(st.tuples(VERBS, st.integers(1, 3)), max_size=12))
 def test_counters_chain_and_waits_hold_after_any_acts(ops: Ops, moves: list[tuple[str, int]]) -> None:
     """Whatever is done: counters equal the steps, the journal's chain is whole, and a ready step has all it needs."""

@@ -93,7 +93,7 @@ def test_every_move_has_its_line_in_an_unbroken_chain(ops: Ops) -> None:
         assert journal.verify(c) == 3
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_any_order_of_work_runs_every_step_of_any_dag_once_and_never_early(ops: Ops, data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 9))

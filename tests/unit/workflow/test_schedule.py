@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +40,6 @@ def test_slower_steps_and_fewer_workers_never_end_earlier(work, workers, data) -
 def test_the_critical_path_is_what_no_number_of_workers_makes_shorter(work) -> None:
     graph, seconds = work
     path = schedule.critical_path(graph, seconds)
-    assert all(a in graph[b] for a, b in zip(path, path[1:], strict=False))
+    assert all(a in graph[b] for a, b in itertools.pairwise(path))
     assert sum(seconds[i] for i in path) == max(schedule.finishes(graph, seconds, len(graph)).values())
     assert max(schedule.finishes(graph, seconds, 1).values()) == sum(seconds.values())
