@@ -10,7 +10,7 @@ from dmsops.cli.frame import Answer, table, verb
 from dmsops.cli.progress import StepBar
 from dmsops.core.people import Role, require
 from dmsops.ops import Ops
-from dmsops.workflow import queries
+from dmsops.workflow import pulse, queries
 
 
 @click.group()
@@ -43,12 +43,15 @@ def failure_lines(ops: Ops) -> list[Any]:
 
 
 def status(ops: Ops) -> Answer:
-    """Show the engines that are signed on, and the steps by state."""
-    engines = queries.engines(ops)
+    """Show the engines that are signed on (which one acts, which are silent), silent steps, and the steps by state."""
+    engines, silent = pulse.engines(ops), [row for row in pulse.running(ops) if row["liveness"] != "alive"]
     counts = queries.counts(ops)
-    columns = {"id": "Engine", "pid": "Process", "workers": "Workers", "started_at": "Since", "heartbeat_at": "Last sign of life"}
+    columns = {"id": "Engine", "kind": "Kind", "role": "Role", "liveness": "Life", "workers": "Workers", "started_at": "Since"}
+    columns |= {"heartbeat_at": "Last sign of life"}
     lines = [table(engines, columns) if engines else "No engine is running. Start one: dmsops engine run"]
-    return Answer({"engines": engines, "steps": counts}, [*lines, "  ".join(f"{k} {v}" for k, v in counts.items())])
+    lines += [table(silent, {"id": "Step", "kind": "Kind", "liveness": "Life", "last_sign": "Last sign"}, "Silent steps")] if silent else []
+    data = {"engines": engines, "silent": silent, "steps": counts}
+    return Answer(data, [*lines, "  ".join(f"{k} {v}" for k, v in counts.items())])
 
 
 verb(commands, "run")(run)

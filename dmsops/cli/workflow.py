@@ -8,10 +8,12 @@ from typing import Any
 import click
 
 from dmsops.cli.acts import add_verbs
+from dmsops.cli.explain import add_looks
 from dmsops.cli.frame import Answer, table, verb, word
 from dmsops.cli.second import add_acts
 from dmsops.ops import Ops
-from dmsops.workflow import pauses, queries
+from dmsops.workflow import pauses, queries, waiting
+from dmsops.workflow.states import StepState
 
 STEP_COLUMNS = {"id": "Step", "state": "State", "kind": "Kind", "dataset": "Dataset", "attempt": "Tries", "fault": "What went wrong"}
 
@@ -48,7 +50,9 @@ def step(ops: Ops, step: int, log_lines: int) -> Answer:
     lines: list[Any] = [f"Step {step}: {row['title']} of {row['dataset']}", f"{row['state'].upper()}: {row['sentence']}"]
     if row["fault"]:
         lines += [f"What went wrong: {word(row['fault'])}", f"What to do: {word(row['remedy'])}"]
-    lines += [f"Waits for {w['product']}" + (f" (step {w['maker']}, {w['state']})" if w["maker"] else "") for w in row["waiting_for"]]
+    if row["state"] in {StepState.WAITING, StepState.READY}:
+        told = waiting.why(ops, step)
+        lines += [word(told.sentence), *(f"  {word(m.words(ops.clock.now()))}" for m in told.missing)]
     columns = {
         "n": "Try",
         "outcome": "Outcome",
@@ -99,5 +103,6 @@ verb(commands, "steps")(steps)
 verb(commands, "step")(step)
 verb(commands, "failures")(failures)
 verb(commands, "pauses")(standing)
+add_looks(commands)
 add_verbs(commands)
 add_acts(commands)

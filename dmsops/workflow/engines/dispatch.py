@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from dmsops.core import db
-from dmsops.workflow import acting, blackboard, execute, fleet, lease, pauses, pick
+from dmsops.workflow import acting, execute, fleet, lease, pick
 from dmsops.workflow.acting import Post
+from dmsops.workflow.chores import Chores
 from dmsops.workflow.engines import process
 from dmsops.workflow.engines.process import Running
 from dmsops.workflow.lease import Claim, Ending
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 _LOOK_SECONDS = 0.5
 """How often a running process is looked at; its end is noticed at once."""
-
-_LIFT_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -55,9 +54,12 @@ class Dispatcher:
     running: list[Running] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     _beat: float = 0.0
-    _lifted: float = 0.0
+    _chores: Chores = field(init=False)
     _gone: bool = False
     _silent: bool = False
+
+    def __post_init__(self) -> None:
+        self._chores = Chores(self.ops, self._write)
 
     def begin(self) -> None:
         """Give back what dead engines had."""
@@ -66,7 +68,7 @@ class Dispatcher:
     def turn(self) -> bool:
         """Do one round; False when there is nothing left to do or to wait for."""
         self._keep()
-        self._lift()
+        self._chores.turn()
         self._notice()
         self._take()
         if not self.running:
@@ -108,17 +110,6 @@ class Dispatcher:
         acting.renew(c, self.ops)
         lease.heartbeat(c, self.ops, self.post.owner, alive)
         fleet.reclaim(c, self.ops, self.post.owner)
-
-    def _lift(self) -> None:
-        """End the holds and pauses whose time is over."""
-        if time.monotonic() - self._lifted < _LIFT_SECONDS:
-            return
-        self._write(self._lift_all)
-        self._lifted = time.monotonic()
-
-    def _lift_all(self, c: sa.Connection) -> None:
-        blackboard.release_due(c, self.ops)
-        pauses.lift_due(c, self.ops)
 
     def _notice(self) -> None:
         """Kill what is no longer ours; give back what is ours by a lost answer of the database and has no process."""

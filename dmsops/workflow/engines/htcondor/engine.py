@@ -18,6 +18,7 @@ from dmsops.core.config import enter_runtime
 from dmsops.core.errors import Failed, NotActing
 from dmsops.workflow import acting, fleet, pick
 from dmsops.workflow.acting import Post
+from dmsops.workflow.chores import Chores
 from dmsops.workflow.engines.dispatch import Progress, Tally
 from dmsops.workflow.engines.htcondor import batches, closure, dag, folder, logs, reconcile, tallies
 from dmsops.workflow.engines.htcondor.dag import Node
@@ -50,10 +51,15 @@ class Dispatcher:
     _beat: float = 0.0
     _reconciled: float = 0.0
     _shown: Any = None
+    _chores: Chores = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._chores = Chores(self.ops, self.write)
 
     def turn(self) -> bool:
         """Do one round; False when there is nothing left to do or to wait for."""
         self._keep()
+        self._chores.turn()
         for batch in self._read(batches.live):
             self._follow(batch)
         self._ask_pool(self._take_back)
