@@ -14,6 +14,7 @@ from dmsops.cli import main
 from dmsops.core.people import Role, put_person, put_token
 from dmsops.ops import Ops, connect, create_site
 from dmsops.workflow import acts, pauses, queries
+from dmsops.workflow.choose import Selection
 from tests.acts import CHAIN, fail, plan, states, take
 
 KNOWN = "toy | E | f"
@@ -260,3 +261,25 @@ def test_failures_and_pauses_are_told_in_words(ops: Ops) -> None:
     assert "0 failed, 1 more handled" in call(ops, "failures").stdout
     assert "maintenance" in call(ops, "pauses").stdout
     assert pauses.standing(ops)[0]["scope"] == "engine"
+
+
+def test_the_looks_explain_what_waits_changed_ends_and_comes_from_a_file(ops: Ops) -> None:
+    failed(ops)
+    assert "It cannot go on by itself" in call(ops, "waiting", "2").output
+    assert "until step 1 is rescued or released" in call(ops, "step", "2").output
+    assert told(ops, "waiting", "2")["missing"][0]["stopped_by"] == [1]
+    assert "No work with a deadline is open." in call(ops, "forecast").output
+    (seen,) = told(ops, "forecast", "v")
+    assert (seen["blocked"], seen["left"]) == ([1], 3)
+    assert [row["step_id"] for row in told(ops, "derived", "a.txt")["steps"]] == [2, 3]
+    assert "Nothing on this site was made from, or is known of, x.fits" in call(ops, "derived", "x.fits").output
+    again(ops)
+    fail(ops, take(ops)[0])
+    assert "Nothing but the time differs." in call(ops, "diff", "1").output
+    assert told(ops, "diff", "1")["same"] == ["parameter", "input", "software", "resource", "outcome", "product"]
+    assert call(ops, "diff", "2").exit_code != 0
+
+
+def again(ops: Ops) -> None:
+    ticket = acts.preview(ops, "rescue", Selection(steps=(1,))).hash
+    acts.act(ops, "rescue", Selection(steps=(1,)), ticket=ticket, reason="again")
