@@ -6,7 +6,7 @@ All steps are taken to be slow together for p90, as on a busy machine: it errs t
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,13 @@ import sqlalchemy as sa
 from dmsops.core.clock import time_of_day
 from dmsops.core.db import reading
 from dmsops.workflow import schedule
+from dmsops.workflow.choose import parts
+from dmsops.workflow.queue import Queue
 from dmsops.workflow.remaining import Remaining, remaining
 from dmsops.workflow.runtimes import Runtimes
 from dmsops.workflow.states import GOOD, StepState
 from dmsops.workflow.steps import kind_named
-from dmsops.workflow.tables import step, step_counter, workflow
+from dmsops.workflow.tables import step_counter, workflow
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -99,16 +101,26 @@ def running(ops: Ops, *, limit: int = 100) -> list[Forecast]:
     """Give the forecasts of all workflows with a deadline that are not finished, the soonest due first."""
     with reading(ops.db) as c:
         rows = c.execute(_with_deadline().order_by(workflow.c.due).limit(limit)).all()
-        found = [predict(c, ops, row) for row in rows]
+        site = Queue(c)
+        found = [predict(c, ops, row, queue=site) for row in rows]
     return [f for f in found if f is not None]
 
 
 def of_dataset(ops: Ops, dataset: str) -> Forecast | None:
     """Give the forecast of the workflow on a dataset (a visit); None when it is finished or there is none."""
+    return of_datasets(ops, [dataset]).get(dataset)
+
+
+def of_datasets(ops: Ops, datasets: Collection[str]) -> dict[str, Forecast]:
+    """Give the forecasts of the workflows on these datasets that are not finished; of several on one dataset the last to end."""
+    found: dict[str, Forecast] = {}
     with reading(ops.db) as c:
-        rows = c.execute(sa.select(workflow).where(workflow.c.dataset == dataset).order_by(workflow.c.id)).all()
-        found = [f for f in (predict(c, ops, row) for row in rows) if f is not None]
-    return max(found, key=lambda f: f.p90, default=None)
+        site = Queue(c)
+        rows = [r for part in parts(sorted(datasets)) for r in c.execute(sa.select(workflow).where(workflow.c.dataset.in_(part)))]
+        for seen in (predict(c, ops, row, queue=site) for row in rows):
+            if seen is not None and (seen.dataset not in found or seen.p90 > found[seen.dataset].p90):
+                found[seen.dataset] = seen
+    return found
 
 
 def _with_deadline() -> sa.Select[Any]:
@@ -120,7 +132,7 @@ def _with_deadline() -> sa.Select[Any]:
 
 
 def predict(
-    c: sa.Connection, ops: Ops, flow: Any, *, again: Collection[int] = (), stopped: Collection[int] = ()
+    c: sa.Connection, ops: Ops, flow: Any, *, again: Collection[int] = (), stopped: Collection[int] = (), queue: Queue | None = None
 ) -> Forecast | None:  # fmt: skip
     """Predict when a workflow ends.
 
@@ -130,6 +142,8 @@ def predict(
         Of the table ``workflow``.
     again, stopped : collection of int
         Steps that an act would run again, or keep from going on: the forecast is of the site after that act.
+    queue : Queue, optional
+        What the site runs and how long steps take, looked up already.
 
     Returns
     -------
@@ -140,7 +154,7 @@ def predict(
     if not work.items or (_handed_over(c, flow.id) and not _hands_over(work)):
         return None
     now, graph = ops.clock.now(), _towards(work)
-    p50, p90 = _ends(c, ops, flow, work, graph)
+    p50, p90 = _ends(ops, flow, work, graph, queue or Queue(c))
     return Forecast(
         workflow_id=flow.id, dataset=flow.dataset, at=now, due=flow.due, left=len(graph),
         p50=max(p50.ends[i] for i in work.goals), p90=max(p90.ends[i] for i in work.goals),
@@ -155,23 +169,23 @@ class _Timed:
     ends: dict[int, datetime]
 
 
-def _ends(c: sa.Connection, ops: Ops, flow: Any, work: Remaining, graph: schedule.Graph) -> tuple[_Timed, _Timed]:
-    now, workers, queue = ops.clock.now(), max(1, ops.settings.workers), _queue(c, flow)
-    usual = Runtimes(c, {item.kind for item in work.items.values()} | queue.keys())
+def _ends(ops: Ops, flow: Any, work: Remaining, graph: schedule.Graph, queue: Queue) -> tuple[_Timed, _Timed]:
+    now, workers = ops.clock.now(), max(1, ops.settings.workers)
+    first = queue.before(flow)
     found = []
     for share in ("p50", "p90"):
-        seconds = _seconds(work, usual, share, now)
-        ahead = sum(n * getattr(usual.of(kind), share) for kind, n in queue.items()) / workers
+        seconds = _seconds(work, queue.usual, share, now)
+        ahead = sum(n * getattr(queue.usual.of(kind), share) for kind, n in first.items()) / workers
         ends = schedule.finishes(graph, seconds, workers, ahead=ahead)
         found.append(_Timed(seconds, {i: now + timedelta(seconds=end) for i, end in ends.items()}))
     return found[0], found[1]
 
 
-def ends_of(c: sa.Connection, ops: Ops, flow: Any) -> dict[int, tuple[datetime, datetime]]:
-    """Give for each open step that a workflow still needs when it will have ended: p50 and p90."""
+def ends_of(c: sa.Connection, ops: Ops, flow: Any) -> tuple[Remaining, dict[int, tuple[datetime, datetime]]]:
+    """Give what a workflow still needs, and for each step of it when it will have ended: p50 and p90."""
     work = remaining(c, flow.id)
-    p50, p90 = _ends(c, ops, flow, work, {i: work.before[i] for i in work.items})
-    return {i: (p50.ends[i], p90.ends[i]) for i in work.items}
+    p50, p90 = _ends(ops, flow, work, {i: work.before[i] for i in work.items}, Queue(c))
+    return work, {i: (p50.ends[i], p90.ends[i]) for i in work.items}
 
 
 def _handed_over(c: sa.Connection, workflow_id: int) -> bool:
@@ -207,21 +221,3 @@ def _seconds(work: Remaining, usual: Runtimes, share: str, now: datetime) -> dic
         gone = 0.0 if item.started_at is None else (now - item.started_at).total_seconds()
         found[number] = max(whole - gone, _STILL * whole)
     return found
-
-
-def _queue(c: sa.Connection, flow: Any) -> Mapping[str, int]:
-    """Count the steps of other workflows, by kind, that run now or that the engine takes first."""
-    first = step.c.rank < _rank(c, flow.id)
-    if flow.due is not None:
-        first = sa.or_(first, sa.and_(step.c.rank == _rank(c, flow.id), step.c.due < flow.due))
-    ready = sa.and_(step.c.state.in_([StepState.READY.value, StepState.LEASED.value]), first)
-    here = (step.c.workflow_id != flow.id, sa.or_(step.c.state == StepState.RUNNING.value, ready))
-    query = sa.select(step.c.kind, sa.func.count()).where(step.c.state.in_(_QUEUED), *here).group_by(step.c.kind)
-    return {kind: int(n) for kind, n in c.execute(query)}
-
-
-_QUEUED = [StepState.READY.value, StepState.LEASED.value, StepState.RUNNING.value]
-
-
-def _rank(c: sa.Connection, workflow_id: int) -> int:
-    return int(c.execute(sa.select(sa.func.min(step.c.rank)).where(step.c.workflow_id == workflow_id)).scalar() or 0)

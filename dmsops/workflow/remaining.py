@@ -6,16 +6,17 @@ The graph holds step numbers; work that a step will plan once it has run has neg
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from dmsops.core.errors import DmsError
 from dmsops.workflow.choose import parts, rows
 from dmsops.workflow.states import BLOCKING, GOOD, StepState
-from dmsops.workflow.steps import kind_named
+from dmsops.workflow.steps import StepKind, kind_named
 from dmsops.workflow.tables import edge, make, need, step
 
 
@@ -53,6 +54,16 @@ class Remaining:
     blocked: list[int] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
 
+    def stopped_by(self, number: int) -> tuple[int, ...]:
+        """Give the blocked steps that a step depends on, itself included."""
+        seen, todo = set(), [number]
+        while todo:
+            item = todo.pop()
+            if item not in seen:
+                seen.add(item)
+                todo += self.before[item]
+        return tuple(sorted(seen.intersection(self.blocked)))
+
 
 def remaining(c: sa.Connection, workflow_id: int, *, again: Collection[int] = (), stopped: Collection[int] = ()) -> Remaining:
     """Look at what is left of a workflow.
@@ -83,7 +94,8 @@ def remaining(c: sa.Connection, workflow_id: int, *, again: Collection[int] = ()
 
 
 def _open(c: sa.Connection, here: Any) -> dict[int, Any]:
-    return {r.id: r for r in c.execute(sa.select(step).where(here))}
+    columns = (step.c.id, step.c.kind, step.c.dataset, step.c.state, step.c.started_at, step.c.workflow_id, step.c.params, step.c.changes)
+    return {r.id: r for r in c.execute(sa.select(*columns).where(here))}
 
 
 def _take(work: Remaining, row: Any, again: Collection[int], stopped: Collection[int]) -> None:
@@ -96,13 +108,21 @@ def _take(work: Remaining, row: Any, again: Collection[int], stopped: Collection
     if row.id in stopped or (state in BLOCKING and row.id not in again):
         work.blocked.append(row.id)
     last = {row.id}
-    for stage, n in kind.foresees({**row.params, **(row.changes or {})}) if kind.foresees else ():
+    for stage, n in _foreseen(kind, {**row.params, **(row.changes or {})}):
         coming = {-len(work.items) - k for k in range(n)}
         for number in coming:
             work.items[number] = Item(kind=stage, dataset=row.dataset, state="to come")
             work.before[number] |= last
             work.goals |= {number} if kind_named(stage).external else set()
         last = coming or last
+
+
+def _foreseen(kind: StepKind, params: dict[str, Any]) -> Sequence[tuple[str, int]]:
+    """Ask what a step will plan; one whose parameters cannot be read foresees nothing, and fails when it runs."""
+    try:
+        return kind.foresees(params) if kind.foresees else ()
+    except (DmsError, KeyError, IndexError, TypeError, ValueError):
+        return ()
 
 
 def _products(c: sa.Connection, ids: Collection[int]) -> set[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from dmsops.core.names import ExposureProduct
+from dmsops.core.names import DETECTORS
 from dmsops.workflow.states import StepState
 from dmsops.workflow.steps import kind_named
 from dmsops.workflow.tables import attempt, step
@@ -32,30 +32,36 @@ class Usual:
 
 
 class Runtimes:
-    """Usual run times of some kinds of step, as one look into the tables found them."""
+    """Usual run times, each kind of step looked up in the tables when it is first asked for."""
 
-    def __init__(self, c: sa.Connection, kinds: Collection[str]) -> None:
-        self._seen: dict[tuple[str, str], list[float]] = defaultdict(list)
-        for kind in sorted(set(kinds)):
-            for dataset, seconds in _recent(c, kind):
-                self._seen[kind, ""].append(seconds)
-                if instrument := instrument_of(dataset):
-                    self._seen[kind, instrument].append(seconds)
+    def __init__(self, c: sa.Connection) -> None:
+        self._c = c
+        self._seen: dict[str, dict[str, list[float]]] = {}
 
     def of(self, kind: str, dataset: str = "") -> Usual:
         """Give the usual run time of a step: of its instrument where enough is known, else of its kind, else as declared."""
+        if kind not in self._seen:
+            self._seen[kind] = _by_instrument(_recent(self._c, kind))
         for group in (instrument_of(dataset), ""):
-            seen = self._seen.get((kind, group), [])
+            seen = self._seen[kind].get(group, [])
             if len(seen) >= ENOUGH:
                 return Usual(p50=_quantile(seen, 0.5), p90=_quantile(seen, 0.9), n=len(seen))
         declared = kind_named(kind).estimate_seconds
         return Usual(p50=declared, p90=declared * SPREAD)
 
 
+def _by_instrument(runs: list[tuple[str, float]]) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = defaultdict(list)
+    for dataset, seconds in runs:
+        for group in {instrument_of(dataset), ""}:
+            found[group].append(seconds)
+    return {group: sorted(seconds) for group, seconds in found.items()}
+
+
 def instrument_of(dataset: str) -> str:
     """Give the instrument that an exposure's dataset names (``nrc`` of ``..._nrca3``); empty for anything else."""
-    name = f"{dataset}_uncal.fits"
-    return ExposureProduct.parse(name).detector[:3] if ExposureProduct.matches(name) else ""
+    detector = dataset.rsplit("_", 1)[-1]
+    return detector[:3] if detector in DETECTORS else ""
 
 
 def _recent(c: sa.Connection, kind: str) -> list[tuple[str, float]]:
@@ -67,7 +73,6 @@ def _recent(c: sa.Connection, kind: str) -> list[tuple[str, float]]:
     return [(dataset, max(0.0, (ended - started).total_seconds())) for dataset, started, ended in c.execute(query)]
 
 
-def _quantile(values: Sequence[float], share: float) -> float:
+def _quantile(ordered: Sequence[float], share: float) -> float:
     """Give the smallest value that so many keep to (nearest rank)."""
-    ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from dmsops.core.clock import time_of_day
 from dmsops.core.db import reading
 from dmsops.core.errors import NotFound
-from dmsops.workflow import forecast, pick, reach
+from dmsops.workflow import forecast, pick
 from dmsops.workflow.choose import rows
-from dmsops.workflow.states import BLOCKING, FUTILE, GOOD, SENTENCES, StepState
+from dmsops.workflow.states import FUTILE, GOOD, SENTENCES, StepState
 from dmsops.workflow.tables import dispatcher, edge, make, need, step, workflow
 
 if TYPE_CHECKING:
@@ -119,9 +119,9 @@ def _ready(c: sa.Connection, ops: Ops, row: Any) -> str:
 def _waits(c: sa.Connection, ops: Ops, row: Any) -> Why:
     makers = _makers(c, row.id)
     flow = c.execute(sa.select(workflow).where(workflow.c.id == row.workflow_id)).one()
-    ends = forecast.ends_of(c, ops, flow)
+    work, ends = forecast.ends_of(c, ops, flow)
     known = {r.id: r for r in rows(c, {i for i in makers.values() if i is not None} | set(_parents(c, row.id)))}
-    blockers = {i: _blockers(c, i) for i in known}
+    blockers = {i: work.stopped_by(i) for i in known}
     missing = [_missing(name, None if maker is None else known[maker], ends, blockers) for name, maker in sorted(makers.items())]
     told = {m.maker for m in missing}
     missing += [_missing(None, r, ends, blockers) for r in known.values() if r.id not in told and r.state not in _GOOD]
@@ -152,12 +152,6 @@ def _makers(c: sa.Connection, step_id: int) -> dict[str, int | None]:
 
 def _parents(c: sa.Connection, step_id: int) -> list[int]:
     return list(c.execute(sa.select(edge.c.parent).where(edge.c.child == step_id)).scalars())
-
-
-def _blockers(c: sa.Connection, step_id: int) -> tuple[int, ...]:
-    """Give the failed, held and dropped steps among a step and those before it."""
-    blocking = {s.value for s in BLOCKING}
-    return tuple(r.id for r in rows(c, [step_id, *reach.before(c, [step_id])]) if r.state in blocking)
 
 
 def _missing(name: str | None, maker: Any, ends: dict[int, tuple[datetime, datetime]], blockers: dict[int, tuple[int, ...]]) -> Missing:

@@ -28,6 +28,6 @@ class Row:
         verdict = "met" if self.met else "NOT MET"
         ratio = f"{self.ratio:.1f}" if self.ratio >= 1 else f"1/{1 / self.ratio:.1f}"
         return (
-            f"{self.row}: {self.ours:.1f} s against {self.against:.1f} s ({self.against_what}): "
+            f"{self.row}: {self.ours:.3g} s against {self.against:.3g} s ({self.against_what}): "
             f"ratio {ratio}, goal {self.goal}: {verdict}; peak {self.peak_mb:.0f} MB"
         )
