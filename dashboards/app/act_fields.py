@@ -43,7 +43,7 @@ class Fields:
 
     def show(self, verb: str, *, fixed: Collection[str] = (), person: str = "") -> None:
         """Show the fields of a verb, without those that are settled already; no verb shows none."""
-        names = [n for n in acts.verb_named(verb).params if n not in fixed] if verb else []
+        names = sorted((n for n in acts.verb_named(verb).params if n not in fixed), key=lambda n: n not in _TICKS) if verb else []
         self._fields = {name: self._field(name, person) for name in names}
         self.view.objects = list(self._fields.values())
 

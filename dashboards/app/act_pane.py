@@ -137,15 +137,19 @@ class ActPane:
 
     def _check(self, *_: Any) -> None:
         missing = self.what_is_missing()
-        count = len(self.plan.again) if self.plan else 0
-        self.count.visible = bool(count) and not self._takes_back
+        self.count.visible = bool(self._to_type)
         self.confirm.disabled = bool(missing)
-        self.confirm.label = self._label(count)
+        self.confirm.label = self._label(len(self.plan.again) if self.plan else 0)
         self.missing.html = f'<p class="{"warn" if self.wrong else "soft"}">{escape(missing)}</p>' if missing else ""
 
     @property
     def _takes_back(self) -> bool:
         return self.request is not None and self.request.answer == "withdraw"
+
+    @property
+    def _to_type(self) -> str:
+        """The number that a person types to confirm; empty when there is nothing to count."""
+        return str(len(self.plan.again)) if self.plan and self.plan.again and not self._takes_back else ""
 
     def _label(self, count: int) -> str:
         if self.request is None:
@@ -168,9 +172,7 @@ class ActPane:
         if not self.said:
             return "Write the note to go on." if self.request and self.request.verb == "note" else "Write a reason to go on."
         typed = str(self.count.value_input or self.count.value or "").strip().replace(",", "")
-        if self.count.visible and typed != str(len(self.plan.again)):
-            return f"Type {len(self.plan.again)} to confirm."
-        return ""
+        return f"Type {self._to_type} to confirm." if self._to_type and typed != self._to_type else ""
 
     async def carry_out(self, *_: Any) -> None:
         """Do what the preview shows; a plan that no longer holds is made again and shown instead."""

@@ -129,7 +129,7 @@ def why_not(person: Person, verb: str, counts: Mapping[str, int], *, narrowed: b
     if not applicable(verb, counts, picked=picked):
         fits = _UNASKED.get(verb, APPLIES[verb])
         words = " or ".join(s.value for s in StepState if s in fits)
-        return f"Nothing to {verb}: no step that you see is {words}." if fits != _EVERY else f"Nothing to {verb}: no step fits."
+        return f"{verb.capitalize()} is for steps that are {words}: there is none here." if fits != _EVERY else "There is no step here."
     return ""
 
 

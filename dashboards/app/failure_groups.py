@@ -33,23 +33,23 @@ def _group(g: Row, now: datetime, *, acts: bool) -> str:
     count = theme.mark("failed", f"{g['n']:,} to look at") if g["n"] else '<span class="soft">none to look at</span>'
     return (
         f'<div class="fault{"" if g["n"] else " quiet"}"><div class="what"><p>{count} <b>{escape(g["fault"] or "")}</b></p>'
-        f"<p>{escape(g['remedy'] or '')}</p>{_known(g, now)}<p class='soft'>{_facts(g, now)}</p></div>"
-        f'<div class="chips">{_buttons(g, acts=acts)}</div></div>'
+        f"<p>{escape(g['remedy'] or '')}</p>{_known(g, now)}</div>"
+        f'<div class="chips">{_buttons(g, acts=acts)}</div><p class="facts">{_facts(g, now)}</p></div>'
     )
 
 
 def _known(g: Row, now: datetime) -> str:
     if not g["note"]:
         return ""
-    return f'<p><b>Known:</b> {escape(g["note"])} <span class="soft">({escape(g["note_by"])}, {_time(g["note_at"], now)})</span></p>'
+    return f'<p><b>Known:</b> {escape(g["note"])} <span class="soft">({_time(escape(g["note_by"]) + ",", g["note_at"], now)})</span></p>'
 
 
 def _facts(g: Row, now: datetime) -> str:
     facts = [
         escape(g["fault_class"] or "no class"),
         f'<code class="print">{escape(g["fingerprint"] or "no fingerprint")}</code>',
-        f"first {_time(g['first'], now)}",
-        f"last {_time(g['last'], now)}",
+        _time("first", g["first"], now),
+        _time("last", g["last"], now),
     ]
     if g["handled"]:
         facts.append(f"{g['handled']:,} handled")
@@ -58,8 +58,8 @@ def _facts(g: Row, now: datetime) -> str:
     return " · ".join(facts)
 
 
-def _time(when: datetime | None, now: datetime) -> str:
-    return f'<span class="time">{theme.age(when, now)}</span>'
+def _time(what: str, when: datetime | None, now: datetime) -> str:
+    return f'<span class="time">{what} {theme.age(when, now)}</span>'
 
 
 def _buttons(g: Row, *, acts: bool) -> str:

@@ -129,7 +129,12 @@ export function render({ model }) {
 
   const drawer = () => (byId("drawer").hidden = !model.drawer);
   const address = () => history.replaceState(null, "", location.pathname + (model.query && "?" + model.query));
-  const focus = ({ focus }) => setTimeout(() => first("." + focus)?.shadowRoot?.querySelector("input")?.focus(), 100);
+  // A preview is read from its top, whatever field the cursor is in.
+  const focus = ({ focus }) =>
+    setTimeout(() => {
+      first("." + focus)?.shadowRoot?.querySelector("input")?.focus({ preventScroll: true });
+      byId("drawer").scrollTop = 0;
+    }, 100);
   model.on("beat", beat);
   model.on("said", say);
   model.on("drawer", drawer);

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dmsops.workflow.acts import Receipt
     from dmsops.workflow.plan import Plan
 
-FEW = 6
+FEW = 4
 """As many items of a list stand open, so that the reason and the count stay on the screen."""
 MANY = 60
 _PAST = {

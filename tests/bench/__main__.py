@@ -1,7 +1,8 @@
 """``make bench``: speed as ratios, ours and the peer (or the limit) side by side in one run; writes ``bench.json``.
 
 Rows so far: the real-size wavefront visit against its 90 minutes, undisturbed and with a worker killed on the way;
-small exposures on the local engine against one ``strun`` per exposure and stage, as by hand; what boards ask at 100,000 steps.
+small exposures on the local engine against one ``strun`` per exposure and stage, as by hand; what boards ask at 100,000
+steps, and the workflow board with them in Chromium, against their limits.
 Times are of this machine and this moment: only the ratios are meant.
 """
 
@@ -13,10 +14,10 @@ import platform
 import tempfile
 from pathlib import Path
 
-from tests.bench import by_hand, queries, visit
+from tests.bench import board, by_hand, queries, visit
 from tests.bench.row import Row
 
-ROWS = {"visit": visit.rows, "by-hand": by_hand.rows, "queries": queries.rows}
+ROWS = {"visit": visit.rows, "by-hand": by_hand.rows, "queries": queries.rows, "board": board.rows}
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One measurement: ours and the other side in seconds, their ratio, the goal, and the peak memory of a step."""
+    """One measurement: ours and the other side in seconds (or another unit), their ratio, the goal, and the peak memory of a process."""
 
     row: str
     ours: float
@@ -18,6 +18,7 @@ class Row:
     goal: str
     met: bool
     peak_mb: float
+    unit: str = "s"
 
     def plain(self) -> dict[str, Any]:
         """Give the row as data."""
@@ -28,6 +29,10 @@ class Row:
         verdict = "met" if self.met else "NOT MET"
         ratio = f"{self.ratio:.1f}" if self.ratio >= 1 else f"1/{1 / self.ratio:.1f}"
         return (
-            f"{self.row}: {self.ours:.3g} s against {self.against:.3g} s ({self.against_what}): "
+            f"{self.row}: {_short(self.ours)} {self.unit} against {_short(self.against)} {self.unit} ({self.against_what}): "
             f"ratio {ratio}, goal {self.goal}: {verdict}; peak {self.peak_mb:.0f} MB"
         )
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}" if value >= 10 else f"{value:.3g}"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dmsops.ops import Ops
+from dmsops.testing import bigsite
 from tests.browser import toy_site
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +55,15 @@ def browser(require: Callable[[str], Path]) -> Iterator[Any]:
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
     """The site that the boards show: a rehearsal with steps in every state."""
     ops = toy_site.full(tmp_path_factory.mktemp("boards") / "site", mode="rehearsal", name="string one")
+    yield ops
+    ops.db.dispose()
+
+
+@pytest.fixture(scope="session")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
+    """A site with a hundred thousand steps, made once: its tests take different steps."""
+    ops = toy_site.empty(tmp_path_factory.mktemp("big") / "site", mode="rehearsal", name="string two")
+    bigsite.fill(ops)
     yield ops
     ops.db.dispose()
 

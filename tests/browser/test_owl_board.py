@@ -5,22 +5,14 @@ from __future__ import annotations
 import re
 import signal
 
-import pytest
-
-from dmsops.workflow import queries
+from dmsops.workflow import acts, queries
+from dmsops.workflow.choose import Selection
 from tests.browser import toy_site
-
-sync_api = pytest.importorskip("playwright.sync_api")
-sync_api.expect.set_options(timeout=30_000)
-expect = sync_api.expect
-
-
-def row(desk, step_id):
-    return desk.page.locator(".tabulator-row").filter(has=desk.page.locator('[tabulator-field="id"]', has_text=re.compile(f"^{step_id}$")))
+from tests.browser.steps import confirm, expect, in_state, look_for, row
 
 
 def failed(ops):
-    return [r["id"] for r in queries.steps(ops, states=("failed",))]
+    return in_state(ops, "failed")
 
 
 def test_nothing_is_shown_without_a_sign_in(desk_of):
@@ -50,11 +42,7 @@ def test_filter_keys_drawer_and_address_work_together(desk_of, shown):
     desk, step = desk_of(), failed(shown)[1]
     desk.sign_in("otto")
     expect(desk.page.locator(".tabulator-row")).to_have_count(len(toy_site.specs()))
-    desk.page.keyboard.press("/")
-    desk.page.keyboard.type("00001_nrca2")
-    desk.page.keyboard.press("Enter")
-    expect(desk.page.locator(".tabulator-row")).to_have_count(4)
-    desk.page.keyboard.press("Escape")
+    look_for(desk, "00001_nrca2", 4)
     desk.page.keyboard.press("j")
     desk.page.keyboard.press("Enter")
     expect(desk.page.get_by_role("heading", name=f"Step {step}: Remove detector effects")).to_be_visible()
@@ -90,13 +78,7 @@ def test_a_failed_step_is_rescued_with_reason_count_and_receipt(desk_of, shown):
     expect(desk.page.locator(".verbs .key-rescue")).to_have_text("Rescue 1…")
     desk.page.keyboard.press("r")
     expect(desk.page.get_by_role("heading", name="Rescue: 1 step runs again")).to_be_visible()
-    confirm = desk.page.locator(".key-confirm button")
-    expect(confirm).to_be_disabled()
-    desk.page.locator(".key-reason input").fill("reference fetched by hand")
-    expect(desk.page.get_by_text("Type 1 to confirm.")).to_be_visible()
-    desk.page.locator(".key-count input").fill("1")
-    expect(confirm).to_be_enabled()
-    confirm.click()
+    confirm(desk, "reference fetched by hand", 1)
     expect(desk.page.locator("#said")).to_contain_text("1 step will run again. Journal line")
     expect(row(desk, step)).to_contain_text("ready")
     assert queries.step_row(shown, step)["state"] == "ready"
@@ -104,6 +86,26 @@ def test_a_failed_step_is_rescued_with_reason_count_and_receipt(desk_of, shown):
     line = queries.rescues(shown)[0]
     assert (line["actor"], line["reason"]) == ("otto", "reference fetched by hand")
     expect(desk.page.locator("#said")).to_contain_text(str(line["seq"]))
+
+
+def test_words_from_data_are_shown_as_text_and_never_run(desk_of, shown):
+    """An image that fails to load, or a script, would leave a mark on the window."""
+    markup = '<img src=x onerror="window.hurt=1"><script>window.hurt=1</script>'
+    item = next(i for i in toy_site.claim(shown, 3) if i.kind != "toy.deliver")
+    toy_site.fail(shown, item, f"cannot read {markup}")
+    why = Selection(steps=(item.step_id,))
+    ticket = acts.preview(shown, "note", why).hash
+    acts.act(shown, "note", why, ticket=ticket, reason=f"seen {markup}")
+    desk = desk_of()
+    desk.sign_in("otto", f"/owl?step={item.step_id}")
+    for place in (row(desk, item.step_id), desk.page.locator(".faults").filter(has_text="cannot read"), desk.page.locator("#drawer pre")):
+        expect(place.first).to_contain_text(f"cannot read {markup}")
+    expect(desk.page.locator("#drawer li", has_text="seen")).to_contain_text(f"seen {markup}")
+    row(desk, item.step_id).locator("input[type=checkbox]").click()
+    desk.page.locator(".verbs .key-note").click()
+    expect(desk.page.locator("#drawer .chips", has_text="used before")).to_contain_text(f"seen {markup}")
+    assert desk.page.evaluate("window.hurt") is None
+    assert desk.page.locator("img").count() == 0
 
 
 def test_a_phone_keeps_number_state_age_and_the_rehearsal_band(desk_of):

@@ -30,7 +30,7 @@ def offer(view, verb):
 def test_an_empty_site_says_what_to_do(people, open_board):
     view = open_board(people)
     assert "No step has been planned" in view.new.html
-    assert "no step that you see is failed" in offer(view, "rescue").why_not
+    assert "for steps that are failed: there is none here" in offer(view, "rescue").why_not
     assert view.page() is not None
 
 
@@ -184,6 +184,19 @@ def test_rescue_needs_a_reason_and_the_count(full, open_board, reason, count, sa
     assert says in view.pane.missing.html
     asyncio.run(view.pane.carry_out())
     assert len(failed(full)) == 2
+
+
+def test_a_reason_written_before_the_preview_is_there_does_not_stand_for_the_count(full, open_board, monkeypatch):
+    view, preview = open_board(full), actions.preview
+
+    def slow(*given):
+        view.pane.reason.value_input = "quick fingers"
+        return preview(*given)
+
+    monkeypatch.setattr(actions, "preview", slow)
+    asyncio.run(view.ask("rescue"))
+    assert "Type 2 to confirm" in view.pane.missing.html
+    assert view.pane.confirm.disabled
 
 
 def test_the_preview_names_rows_it_will_not_touch(full, open_board):

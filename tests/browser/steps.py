@@ -1,0 +1,47 @@
+"""What the tests of the workflow board do again and again in a browser."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from dmsops.ops import Ops
+from dmsops.workflow import queries
+
+sync_api = pytest.importorskip("playwright.sync_api")
+sync_api.expect.set_options(timeout=30_000)
+expect = sync_api.expect
+
+
+def row(desk: Any, step_id: int) -> Any:
+    """Find a step's row on the page."""
+    return desk.page.locator(".tabulator-row").filter(has=desk.page.locator('[tabulator-field="id"]', has_text=re.compile(f"^{step_id}$")))
+
+
+def in_state(ops: Ops, *states: str, **wanted: Any) -> list[int]:
+    """Give the numbers of the steps in these states, as the library has them now."""
+    return [r["id"] for r in queries.steps(ops, states=states, limit=100_000, **wanted)]
+
+
+def look_for(desk: Any, text: str, rows: int) -> None:
+    """Filter with the keyboard."""
+    expect(desk.page.locator(".tabulator-row").first).to_be_visible()
+    desk.page.keyboard.press("/")
+    desk.page.keyboard.type(text)
+    desk.page.keyboard.press("Enter")
+    expect(desk.page.locator(".tabulator-row")).to_have_count(rows)
+    desk.page.keyboard.press("Escape")
+
+
+def confirm(desk: Any, reason: str, count: int | None = None) -> None:
+    """Give the reason and the count in the open preview, and do it."""
+    button = desk.page.locator(".key-confirm button")
+    expect(button).to_be_disabled()
+    desk.page.locator(".key-reason input").fill(reason)
+    if count is not None:
+        expect(desk.page.get_by_text(f"Type {count} to confirm.")).to_be_visible()
+        desk.page.locator(".key-count input").fill(str(count))
+    expect(button).to_be_enabled()
+    button.click()
