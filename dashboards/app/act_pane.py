@@ -14,7 +14,7 @@ from dashboards.app import actions, plan_text, theme
 from dashboards.app.act_fields import Fields
 from dashboards.app.actions import Choice
 from dashboards.app.fragment import Fragment
-from dmsops.core.errors import BadInput, DmsError, NotFound, StalePlan
+from dmsops.core.errors import BadInput, NotFound, StalePlan
 from dmsops.workflow.choose import Selection
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class ActPane:
         ops, person = self._frame.hub.ops, self._frame.person
         try:
             made = await asyncio.to_thread(actions.preview, ops, person, request.verb, request.choice, self.fields.params)
-        except DmsError as error:
+        except Exception as error:  # noqa: BLE001 - no preview may stay open that will never be there
             if turn == self._turn:
                 self._could_not(error)
             return
@@ -114,7 +114,7 @@ class ActPane:
             self.preview.html = self._head(request) + plan_text.describe(made, request.choice.words)
             self._check()
 
-    def _could_not(self, error: DmsError) -> None:
+    def _could_not(self, error: Exception) -> None:
         """Say what is wrong with a parameter beside it; close over anything else."""
         if isinstance(error, BadInput | NotFound) and self.fields.names:
             self.wrong = f"{error.message[:1].upper()}{error.message[1:]}."

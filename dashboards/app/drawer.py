@@ -6,19 +6,21 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from dashboards.app import theme
-from dmsops.workflow import queries
-from dmsops.workflow.states import BLOCKING, FUTILE
+from dashboards.app import theme, tries
+from dmsops.workflow import queries, waiting
+from dmsops.workflow.states import FUTILE, StepState
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
+    from dmsops.workflow.compare import AttemptDiff
+    from dmsops.workflow.waiting import Missing, Why
 
 Row = dict[str, Any]
 _TRIES = 10
 """As many attempts are written with the end of their log; a step has a handful."""
 
 
-def story(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
+def story(ops: Ops, row: Row, verbs: str, now: datetime, diff: AttemptDiff | None = None) -> str:
     """Write a step's story as HTML; every word that comes from outside is escaped.
 
     Parameters
@@ -27,24 +29,26 @@ def story(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
         The step, as `dmsops.workflow.queries.step_row` gives it.
     verbs : str
         What can be done about it, as HTML.
+    diff : AttemptDiff, optional
+        What changed between two of its attempts, where somebody asked.
     """
     step_id = row["id"]
-    tries = queries.attempts(ops, step_id)
+    attempts, why = queries.attempts(ops, step_id), waiting.why(ops, step_id)
     parts = [
-        _head(row, now),
+        _head(row, why.state == FUTILE, now),
         verbs,
         _fault(row),
         _held(row, now),
-        _waits(row),
+        _waits(why, now),
         _notes(queries.notes(ops, step_id, row["fingerprint"]), now),
-        _attempts(tries, {t["n"]: queries.log_tail(ops, step_id, n=t["n"]) for t in tries[:_TRIES]}, now),
+        tries.draw(step_id, attempts, {t["n"]: queries.log_tail(ops, step_id, n=t["n"]) for t in attempts[:_TRIES]}, diff, now),
         _products(row, queries.versions(ops, [*(n["product"] for n in row["needs"]), *row["makes"]]), now),
         _journal(queries.story(ops, step_id), now),
     ]
     return "".join(parts)
 
 
-def _head(row: Row, now: datetime) -> str:
+def _head(row: Row, futile: bool, now: datetime) -> str:
     facts = {
         "what": f"<code>{escape(row['kind'])}</code>",
         "on": f'<span class="id">{escape(row["dataset"])}</span>',
@@ -69,7 +73,6 @@ def _head(row: Row, now: datetime) -> str:
         facts["changed"] = theme.params(row["changes"])
     listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items())
     title = f"<h2>Step {row['id']}: {escape(row['title'])}</h2>"
-    futile = any(item["state"] in BLOCKING for item in row["waiting_for"])
     never = f"<p>{theme.mark(FUTILE)}. What comes before it failed, is held or was dropped.</p>" if futile else ""
     return f"{title}<p>{theme.mark(row['state'])}. {escape(row['sentence'])}</p>{never}<dl>{listed}</dl>"
 
@@ -95,50 +98,18 @@ def _notes(lines: list[Row], now: datetime) -> str:
     return f"<h3>Notes</h3><ul>{''.join(one(line) for line in lines)}</ul>" if lines else ""
 
 
-def _waits(row: Row) -> str:
-    if not row["waiting_for"]:
+def _waits(seen: Why, now: datetime) -> str:
+    if seen.state not in (StepState.WAITING, FUTILE, StepState.READY):
         return ""
-    lines = "".join(f"<li>{_wait(item)}</li>" for item in row["waiting_for"])
-    return f"<h3>Waits for</h3><ul>{lines}</ul>"
+    lines = "".join(f"<li>{_wait(item, now)}</li>" for item in seen.missing)
+    return f"<h3>Why it does not run yet</h3><p>{escape(seen.sentence)}</p>" + (f"<ul>{lines}</ul>" if lines else "")
 
 
-def _wait(item: Row) -> str:
-    name = f'<span class="id">{escape(item["product"])}</span>'
-    if item["maker"] is None:
-        return f"{name}: no step makes it; it has to be delivered"
-    link = f'<button class="plain" data-pick="step {item["maker"]}">step {item["maker"]}</button>'
-    return f"{name}, made by {link} ({escape(item['kind'])}) {theme.mark(item['state'])}"
-
-
-def _attempts(tries: list[Row], logs: dict[int, str], now: datetime) -> str:
-    if not tries:
-        return "<h3>Attempts</h3><p>None yet.</p>"
-    newest, *older = tries
-    return "<h3>Attempts</h3>" + "".join(
-        [_attempt(newest, now), _log(logs.get(newest["n"], "")), *(_older(t, logs.get(t["n"], ""), now) for t in older)]
-    )
-
-
-def _older(one: Row, tail: str, now: datetime) -> str:
-    log = f"<details><summary>End of its log</summary>{_log(tail)}</details>" if tail else ""
-    return _attempt(one, now) + log
-
-
-def _attempt(one: Row, now: datetime) -> str:
-    ran = theme.duration(((one["ended_at"] or now) - one["started_at"]).total_seconds())
-    facts = [f"{escape(one['host'])}" + (f" pid {one['pid']}" if one["pid"] else ""), f"ran {ran}"]
-    if one["cpu_seconds"] is not None:
-        facts.append(f"CPU {theme.duration(one['cpu_seconds'])}")
-    if one["peak_mb"] is not None:
-        facts.append(f"peak {one['peak_mb']:,.0f} MB")
-    facts += [escape(one["build"]), escape(one["crds_context"])]
-    fault = f"<br>{escape(one['fault'])}" if one["fault"] else ""
-    head = f"<b>{one['n']}</b> {escape(one['outcome'])} · {theme.age(one['started_at'], now)}"
-    return f'<p>{head}<br><span class="soft">{" · ".join(facts)}</span>{fault}</p>'
-
-
-def _log(tail: str) -> str:
-    return f"<pre tabindex='0'><code>{escape(tail)}</code></pre>" if tail else ""
+def _wait(item: Missing, now: datetime) -> str:
+    if item.maker is None:
+        return escape(item.words(now))
+    link = f'<button class="plain" data-pick="step {item.maker}">Show step {item.maker}</button>'
+    return f"{theme.mark(item.state)} {escape(item.words(now))}. {link}"
 
 
 def _products(row: Row, versions: dict[str, list[Row]], now: datetime) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 PERIOD_SECONDS = 1.0
+FLOWS = 200
+"""As many of the newest workflows are counted at each change; the filter finds the others."""
 ROWS = 500
 """As many rows as a person can page through; the filter and sorting find the others."""
 
@@ -135,14 +137,15 @@ class Hub:
         )  # fmt: skip
         if seq == last.seq:
             return fresh
+        kinds = queries.counts_by_kind(ops)
         return replace(
             fresh,
-            counts=queries.counts(ops),
-            kinds=tuple(queries.counts_by_kind(ops)),
+            counts=_by_state(kinds),
+            kinds=tuple(kinds),
             asked=tuple(acts.asked(ops)),
             pauses=tuple(pauses.standing(ops)),
             failures=tuple(queries.failures(ops)),
-            workflows=tuple(queries.workflows(ops)),
+            workflows=tuple(queries.workflows(ops, limit=FLOWS)),
         )
 
     def steps(self, wanted: Filter) -> list[Row]:
@@ -161,11 +164,8 @@ class Hub:
         """Count the steps that a filter finds, whatever its states; from counters where they can say it."""
         anyhow = wanted.with_states(())
         if anyhow == Filter(kinds=anyhow.kinds):
-            found: Counter[str] = Counter()
-            for cell in self.snapshot.kinds:
-                if not anyhow.kinds or cell["kind"] in anyhow.kinds:
-                    found[cell["state"]] += cell["n"]
-            matching = Matching(counts=dict(found))
+            cells = [cell for cell in self.snapshot.kinds if not anyhow.kinds or cell["kind"] in anyhow.kinds]
+            matching = Matching(counts=_by_state(cells))
         elif anyhow == Filter(visit=anyhow.visit):
             matching = Matching(counts=self._once(("visit", anyhow.visit), lambda: queries.counts(self.ops, anyhow.visit)))
         elif anyhow == Filter(fingerprint=anyhow.fingerprint):
@@ -237,6 +237,13 @@ class Hub:
         while True:
             self.turn()
             time.sleep(PERIOD_SECONDS)
+
+
+def _by_state(cells: Iterable[Row]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for cell in cells:
+        found[cell["state"]] += cell["n"]
+    return dict(found)
 
 
 def _silent(ops: Ops) -> list[Row]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
 
-from dashboards.app import actions, clock_bar, drawer, engines_panel, failure_groups, overview, processes, strip, theme, verb_bar
+from dashboards.app import actions, clock_bar, drawer, engines_panel, failure_groups, overview, panels, strip, theme, verb_bar
 from dashboards.app.act_pane import ActPane, Request, pause_of
 from dashboards.app.auth import session_person
 from dashboards.app.fragment import Fragment
@@ -17,10 +18,11 @@ from dashboards.app.hub import Filter, Hub, Matching, Snapshot, open_hub
 from dashboards.app.owl_address import Address
 from dashboards.app.steps_table import StepsTable
 from dmsops.core.errors import DmsError, Refused
-from dmsops.workflow import acts, queries
+from dmsops.workflow import acts, compare, queries
 
 if TYPE_CHECKING:
     from dmsops.core.people import Person
+    from dmsops.workflow.compare import AttemptDiff
 
 BOARD = Board(name="owl", title="Workflow", order=1, attention=lambda snapshot: failure_groups.needing(snapshot.failures))
 
@@ -52,6 +54,7 @@ class OwlView:
         self.pane = ActPane(self.frame, self._act_ended)
         self.offers: list[verb_bar.Offer] = []
         self._whole_groups = False
+        self._diff: AttemptDiff | None = None
         self._drawn: tuple[int, Filter] | None = None
         self._picks = self._words()
         self._connect()
@@ -87,7 +90,7 @@ class OwlView:
         self.clock.html = clock_bar.draw(snapshot.clocks)
         self.overview.html = overview.draw(snapshot, wanted)
         self.asked.html = engines_panel.asked(snapshot.asked, self.person, snapshot.now)
-        self.panel.html = self._panel(snapshot, wanted)
+        self.panel.html = panels.draw(self.hub, self.address, whole=self._whole_groups, acts=self.may_act)
         self.narrowed.html = overview.narrowed(wanted)
         if self._drawn == (snapshot.seq, wanted):
             self.table.tick(snapshot.now)
@@ -99,19 +102,6 @@ class OwlView:
         self._offer_verbs()
         if self.address.step and not self.pane.view.visible:
             self._draw_story()
-
-    def _panel(self, snapshot: Snapshot, wanted: Filter) -> str:
-        counts = {"failures": failure_groups.needing(snapshot.failures), "processes": 0, "visits": 0, "engines": len(snapshot.pauses)}
-        paused = {p["scope"]: [engines_panel.target(q) for q in snapshot.pauses if q["scope"] == p["scope"]] for p in snapshot.pauses}
-        body = {
-            "failures": lambda: failure_groups.draw(snapshot.failures, snapshot.now, whole=self._whole_groups, acts=self.may_act),
-            "processes": lambda: processes.draw_kinds(snapshot.kinds, wanted, paused.get("kind", ()), acts=self.may_act),
-            "visits": lambda: processes.draw_flows(
-                self.hub.flows(wanted.text), wanted, paused.get("workflow", ()), snapshot.now, acts=self.may_act
-            ),
-            "engines": lambda: engines_panel.draw(snapshot, acts=self.may_act),
-        }[self.address.shown]
-        return overview.tabs(counts, self.address.shown) + body()
 
     def _draw_rows(self, snapshot: Snapshot, *, same_view: bool) -> None:
         wanted = self.address.wanted
@@ -139,7 +129,19 @@ class OwlView:
         step = self.address.step
         row = queries.step_row(self.hub.ops, step)
         verbs = verb_bar.draw_one(verb_bar.offers(self.person, [row], Filter(), Matching(counts={})), step)
-        self.story.html = drawer.story(self.hub.ops, row, verbs, self.hub.snapshot.now)
+        self.story.html = drawer.story(self.hub.ops, row, verbs, self.hub.snapshot.now, self._diff_of(row))
+
+    def _diff_of(self, row: dict[str, Any]) -> AttemptDiff | None:
+        """Give the comparison that was asked for, while it is of this step's newest attempt."""
+        seen = self._diff
+        return seen if seen is not None and (seen.step_id, seen.after) == (row["id"], row["attempt"]) else None
+
+    async def compare(self, step_id: int) -> None:
+        """Show what changed between a step's newest attempt and the bad one before it; reading products takes its time."""
+        with self.frame.telling():
+            self._diff = await asyncio.to_thread(compare.attempts, self.hub.ops, step_id)
+            if self.address.step == step_id:
+                self._draw_story()
 
     def _offer_verbs(self) -> None:
         chosen, wanted = self.table.chosen, self.address.wanted
@@ -192,6 +194,8 @@ class OwlView:
         """Do what a click on an element with that value asks for; what takes its time is given back to be awaited."""
         verb, _, rest = value.partition(" ")
         with self.frame.telling():
+            if verb == "compare":
+                return self.compare(int(rest))
             if verb in self._picks:
                 self._picks[verb](rest)
                 return None

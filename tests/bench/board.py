@@ -47,6 +47,7 @@ def rows(place: Path) -> Iterator[Row]:
         sorting = statistics.median(
             _sorted(page, ops, *click) for click in (("dataset", ""), ("dataset", "-"), ("since", ""), ("fault", ""))
         )
+        _loaded(page, address)
         tasks = _ticks_in_the_browser(page, ops)
         page.context.close()
         size = _session(browser, address, ops)

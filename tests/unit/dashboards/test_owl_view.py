@@ -86,8 +86,8 @@ def test_the_drawer_says_why_a_step_waits_and_who_makes_what_is_missing(full, op
     view = open_board(full)
     waiting = next(r["id"] for r in view.table.rows if r["kind"] == "toy.deliver")
     view.open_step(waiting)
-    assert "Waits for" in view.story.html
-    assert "no step makes it; it has to be delivered" in view.story.html
+    assert "Why it does not run yet" in view.story.html
+    assert "JWST_P_2022338000000_2023100000000.OEM has to arrive from outside" in view.story.html
     maker = failed(full)[0]
     view.story.pick(f"step {maker}")
     assert f"Step {maker}: Remove detector effects" in view.story.html
