@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from dmsops.wfsc import queries as wavefront
-from dmsops.workflow import acts, pauses, queries, triage
+from dmsops.workflow import acts, pauses, queries, triage, waiting
 from dmsops.workflow.states import StepState
 from dmsops.workflow.steps import kind_named
+from dmsops.workflow.waiting import Why
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 SLOW = 5
 """A running step that has taken so many times its usual time is shown (ours)."""
-_BLOCKED = {"failed": "which has failed", "held": "which is held", "cancelled": "which was dropped"}
 
 
 def kinds(ops: Ops) -> list[Row]:
@@ -42,21 +43,15 @@ def retrying(ops: Ops) -> list[Row]:
 
 
 def waits(ops: Ops, limit: int = 20) -> list[Row]:
-    """Give waiting steps with the reason, one row a step."""
+    """Give waiting steps with the reason, one row a step; ``futile`` where one cannot go on by itself."""
     rows = queries.steps(ops, states=[StepState.WAITING.value], limit=limit)
-    return [{**row, "why": _why(ops, row["id"])} for row in rows]
+    return [{**row, **_why(waiting.why(ops, row["id"]), ops.clock.now())} for row in rows]
 
 
-def _why(ops: Ops, step: int) -> str:
-    missing = queries.waiting_for(ops, step)
-    if not missing:
-        return "a step before it is not there yet"
-    first = missing[0]
-    origin = "from outside"
-    if first["maker"]:
-        origin = f"of step {first['maker']}, {_BLOCKED.get(first['state'], 'which is ' + first['state'])}"
-    rest = f", and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return f"{first['product']} {origin}{rest}"
+def _why(told: Why, now: datetime) -> Row:
+    words = told.missing[0].words(now) if told.missing else told.sentence
+    rest = f", and {len(told.missing) - 1} more" if len(told.missing) > 1 else ""
+    return {"state": told.state, "why": f"{words}{rest}"}
 
 
 def held(ops: Ops, limit: int = 20) -> list[Row]:
@@ -92,7 +87,7 @@ def advice(ops: Ops) -> list[Row]:
     pressing = [c for c in clocks(ops) if c["state"] in {"at risk", "late"}]
     found = [
         (bool(pressing), f"clock of {', '.join(c['visit'] for c in pressing)}: {pressing[0]['words'] if pressing else ''}", "P10"),
-        (bool(groups), f"{sum(g['n'] for g in groups)} failed steps of {len(groups)} causes need a person", "P08"),
+        (bool(groups), f"failed steps that need a person: {sum(g['n'] for g in groups)} (kinds of failure: {len(groups)})", "P08"),
         (bool(acts.asked(ops)), f"{len(acts.asked(ops))} acts wait for a second person", "P09, agree_to"),
         (bool(slow(ops)), f"{len(slow(ops))} steps run much longer than usual: read their logs", "P09, stop"),
         (bool(paused(ops)), f"{len(paused(ops))} pauses stand", "P09"),

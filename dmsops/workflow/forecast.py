@@ -91,7 +91,9 @@ class Forecast:
         due = f"{self.standing.value}: due {time_of_day(self.due, self.at)}, {end}"
         if not self.blocked:
             return due
-        one = f"step {self.blocked[0]} does not go on by itself" + (f" and {len(self.blocked) - 1} more" if len(self.blocked) > 1 else "")
+        one = f"step {self.blocked[0]} stands in the way"
+        if len(self.blocked) > 1:
+            one = f"step {self.blocked[0]} and {len(self.blocked) - 1} more stand in the way"
         by = f"rescue before {time_of_day(self.rescue_by, self.at)}"
         late = "a rescue comes too late to keep it" if self.rescue_by < self.at else by
         return f"{due} if rescued now; {one}: {late}"

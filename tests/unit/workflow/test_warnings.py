@@ -33,7 +33,7 @@ def test_a_risk_is_told_once_and_its_end_too(ops: Ops) -> None:
     with reading(ops.db) as c:
         rows = c.execute(journal.journal.select().where(journal.journal.c.target == "clock 1 v")).all()
     assert [r.event for r in rows] == ["workflow.at_risk", "workflow.on_time"]
-    assert "step 1 does not go on by itself: rescue before" in rows[0].reason
+    assert "step 1 stands in the way: rescue before" in rows[0].reason
 
 
 def test_an_engine_of_any_kind_lets_holds_end_and_warns(ops: Ops) -> None:
