@@ -70,7 +70,7 @@ class Killing:
     def kill(self, target: str) -> None:
         """Kill a running worker, the engine's own process, or the whole group, at a moment when steps have just started."""
         self._await_starts(self.chance.randint(1, 3))
-        time.sleep(self.chance.uniform(0, 2 * self.seconds))
+        time.sleep(self.chance.uniform(0, min(2 * self.seconds, 1.0)))
         assert self.engine is not None
         if target == "worker":
             with contextlib.suppress(ProcessLookupError):

@@ -32,7 +32,7 @@ def test_kills_lose_nothing_and_publish_nothing_twice(killing: Killing) -> None:
 
 def test_workers_end_with_their_engine(killing: Killing) -> None:
     killing.seconds = 600
-    killing.plan(1)
+    killing.plan(2)
     killing.kill("dispatcher")
     group = ["pgrep", "-g", str(killing.engine.pid)]
     for _ in range(200):
