@@ -22,6 +22,11 @@ arguments = "$(folder)/step.sh $(step)"
 log = $(folder)/jobs.log
 queue
 """
+_SAFE = """
+CONDOR_FSYNC = True
+# A job whose end the queue had not noted when it was killed runs again; by default DAGMan then gives the workflow up (4 is added)
+DAGMAN_ALLOW_EVENTS = 118
+"""
 _STEP = """echo "start $1 $(date +%s.%N)" >> {ledger}
 echo "end $1 $(date +%s.%N)" >> {ledger}
 """
@@ -41,12 +46,20 @@ def main() -> None:
     """Submit the chains, or go on with those of before."""
     from tests.condor.pool import Pool, PoolUnavailable
 
+    class SafePool(Pool):
+        """Our test pool, with what makes it keep its word over a kill."""
+
+        def _write_config(self) -> None:
+            super()._write_config()
+            with self.config.open("a") as file:
+                file.write(_SAFE)
+
     task = ledger.given()
     dag = task.folder / "chains.dag"
     begun_before = dag.exists()
     _write(task, dag)
     try:
-        with Pool(task.folder / "pool") as pool:
+        with SafePool(task.folder / "pool") as pool:
             if not begun_before:
                 made = pool.run("condor_submit_dag", "-maxjobs", "2", str(dag))
                 if made.returncode:
