@@ -7,8 +7,9 @@ writer has looked at therefore still holds when it writes, and no two writers ca
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -139,11 +140,24 @@ def transact[T](engine: Engine, work: Callable[[sa.Connection], T], *, tries: in
     raise AssertionError
 
 
-def add_to(c: sa.Connection, table: sa.Table, key: dict[str, Any], column: str, by: int) -> None:
-    """Add to a counter's row, which is made when it is not there (one statement: two writers can do it at once)."""
-    insert: Any = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
-    first = insert(table).values(**key, **{column: by})
-    c.execute(first.on_conflict_do_update(index_elements=list(key), set_={column: table.c[column] + by}))
+def add_to(c: sa.Connection, table: sa.Table, column: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add to counters' rows, each made when it is not there (one statement: two writers can do it at once).
+
+    Parameters
+    ----------
+    column : str
+        The counter; its value in a row is what is added.
+    rows : sequence of mapping
+        The primary key of a counter, and what to add.
+    """
+    if rows:
+        c.execute(_adding(c.dialect.name, table, column), rows)
+
+
+@cache
+def _adding(dialect: str, table: sa.Table, column: str) -> Any:
+    first: Any = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    return first.on_conflict_do_update(index_elements=table.primary_key.columns, set_={column: table.c[column] + first.excluded[column]})
 
 
 def _alembic(url: str) -> Any:
@@ -162,6 +176,7 @@ def upgrade(url: str) -> None:
     command.upgrade(_alembic(url), "head")
 
 
+@cache
 def expected_revision() -> str:
     """Give the schema revision that this library works with."""
     from alembic.script import ScriptDirectory

@@ -10,7 +10,8 @@ import hashlib
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ journal = sa.Table(
     sa.Column("hash", sa.String(64), nullable=False),
 )
 _GENESIS = "0" * 64
+_LAST = sa.select(journal.c.hash).order_by(journal.c.seq.desc()).limit(1)
+_INSERT = sa.insert(journal)
 
 
 def _digest(previous: str, row: Mapping[str, Any]) -> str:
@@ -43,6 +46,18 @@ def _digest(previous: str, row: Mapping[str, Any]) -> str:
         [previous, *(row[k] for k in ("at", "actor", "event", "target", "reason", "outcome", "facts"))], sort_keys=True, default=str
     )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line to be written; the fields are those of `write`."""
+
+    event: str
+    target: str
+    actor: str
+    reason: str | None = None
+    outcome: str = "done"
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write(
@@ -69,20 +84,34 @@ def write(
     outcome : str
         ``done``, ``refused`` or ``failed``.
     """
-    last = connection.execute(sa.select(journal.c.hash).order_by(journal.c.seq.desc()).limit(1)).scalar()
-    now = clock.now()
-    row = {
-        "at": iso_micro(now),
-        "actor": actor,
-        "event": event,
-        "target": target,
-        "reason": reason,
-        "outcome": outcome,
-        "facts": _plain(facts),
-    }
-    values = {**row, "at": now, "real_at": datetime.now(UTC), "hash": _digest(last or _GENESIS, row)}
-    result = connection.execute(sa.insert(journal).values(values))
+    line = Line(event=event, target=target, actor=actor, reason=reason, outcome=outcome, facts=facts)
+    result = connection.execute(_INSERT, _chained(connection, clock, [line])[0])
     return int(result.inserted_primary_key[0])  # type: ignore[index]
+
+
+def write_all(connection: sa.Connection, clock: Clock, lines: Sequence[Line]) -> None:
+    """Write lines one after another, as `write` does each, with one look at the chain's end and one insertion."""
+    if lines:
+        connection.execute(_INSERT, _chained(connection, clock, lines))
+
+
+def _chained(connection: sa.Connection, clock: Clock, lines: Sequence[Line]) -> list[dict[str, Any]]:
+    rows = []
+    last = connection.execute(_LAST).scalar() or _GENESIS
+    for line in lines:
+        now = clock.now()
+        row = {
+            "at": iso_micro(now),
+            "actor": line.actor,
+            "event": line.event,
+            "target": line.target,
+            "reason": line.reason,
+            "outcome": line.outcome,
+            "facts": _plain(line.facts),
+        }
+        last = _digest(last, row)
+        rows.append({**row, "at": now, "real_at": datetime.now(UTC), "hash": last})
+    return rows
 
 
 def iso_micro(when: datetime) -> str:

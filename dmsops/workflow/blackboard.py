@@ -6,16 +6,18 @@ All functions take an open write transaction; an engine or a verb decides when t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from dmsops.core import db, journal
-from dmsops.workflow.states import GOOD, StepState, target
+from dmsops.core import journal
+from dmsops.workflow.moves import Cell, Moves, count
+from dmsops.workflow.states import GOOD, StepState
 from dmsops.workflow.steps import StepSpec
-from dmsops.workflow.tables import edge, make, need, product, step, step_counter, workflow
+from dmsops.workflow.tables import edge, make, need, product, step, workflow
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
 RANKS = {"wfsc": 0, "science": 100, "reprocessing": 200}
 """Rank of a class; lower runs first. A step's priority is taken off its rank: it orders within the class."""
 _GOOD = [s.value for s in GOOD]
-Cell = tuple[int, str, str]
-"""Workflow, kind, state."""
+_AT_ONCE = 500
+"""How many keys, names or steps are named in one statement."""
+_CHILDREN = sa.select(edge.c.child).distinct().where(edge.c.parent.in_(sa.bindparam("ids", expanding=True)))
 
 
 def submit(
@@ -58,46 +61,70 @@ def submit(
         workflow_id, rank = int(result.inserted_primary_key[0]), RANKS[cls]  # type: ignore[index]
     else:
         workflow_id, rank, due = row.id, RANKS[row.cls], row.due
-    new = [_insert(c, ops, workflow_id, f"{name}/{dataset}", spec, rank, due) for spec in specs]
-    ids = [i for i in new if i is not None]
+    ids = _insert(c, ops, workflow_id, {spec.key_of(f"{name}/{dataset}"): spec for spec in specs}, rank, due)
     if ids:
         wake(c, ops, ids)
         journal.write(c, ops.clock, "workflow.planned", f"{name}/{dataset}", actor=ops.operator.name, steps=len(ids))
     return ids
 
 
-def _insert(c: sa.Connection, ops: Ops, workflow_id: int, root: str, spec: StepSpec, rank: int, due: datetime | None) -> int | None:
-    key = spec.key_of(root)
-    if c.execute(sa.select(step.c.id).where(step.c.key == key)).scalar() is not None:
-        return None
-    values = {
-        "workflow_id": workflow_id, "kind": spec.kind, "dataset": spec.dataset, "key": key, "params": spec.params, "rank": rank,
-        "due": due, "state": StepState.WAITING.value, "waits": 1, "attempt": 0, "fresh": False, "rev": 0, "priority": 0, "retries": 0,
-        "created_at": ops.clock.now(),
-    }  # fmt: skip
-    result = c.execute(sa.insert(step).values(values))
-    step_id = int(result.inserted_primary_key[0])  # type: ignore[index]
-    count(c, {(workflow_id, spec.kind, StepState.WAITING.value): 1})
-    if spec.needs:
-        there = set(_current(c, spec.needs))
-        c.execute(sa.insert(need), [{"step_id": step_id, "product": p, "got": p in there} for p in dict.fromkeys(spec.needs)])
-    if spec.makes:
-        c.execute(sa.insert(make), [{"step_id": step_id, "product": p} for p in dict.fromkeys(spec.makes)])
-    if spec.after:
-        parents = c.execute(sa.select(step.c.id).where(step.c.key.in_(spec.after))).scalars().all()
-        c.execute(sa.insert(edge), [{"parent": p, "child": step_id} for p in parents])
-    return step_id
-
-
-def _current(c: sa.Connection, names: Collection[str]) -> list[str]:
-    query = sa.select(product.c.name).where(product.c.name.in_(names), product.c.current)
-    return list(c.execute(query).scalars())
-
-
-def wake(c: sa.Connection, ops: Ops, ids: Collection[int]) -> list[int]:
-    """Count again what the given steps wait for; those that wait for nothing become ready."""
-    if not ids:
+def _insert(c: sa.Connection, ops: Ops, workflow_id: int, specs: dict[str, StepSpec], rank: int, due: datetime | None) -> list[int]:
+    """Insert the steps that are not there yet, by key, as one group."""
+    there = _ids(c, [*specs, *(key for spec in specs.values() for key in spec.after)])
+    new = {key: spec for key, spec in specs.items() if key not in there}
+    if not new:
         return []
+    same = {
+        "workflow_id": workflow_id, "rank": rank, "due": due, "state": StepState.WAITING.value, "waits": 1, "attempt": 0, "fresh": False,
+        "rev": 0, "priority": 0, "retries": 0, "created_at": ops.clock.now(),
+    }  # fmt: skip
+    rows = [{**same, "key": key, "kind": spec.kind, "dataset": spec.dataset, "params": spec.params} for key, spec in new.items()]
+    inserted = c.execute(sa.insert(step).returning(step.c.id, sort_by_parameter_order=True), rows).scalars().all()
+    ids = there | dict(zip(new, inserted, strict=True))
+    current = _current(c, {name for spec in new.values() for name in spec.needs})
+    mine = [(ids[key], spec) for key, spec in new.items()]
+    _insert_all(c, need, [{"step_id": i, "product": p, "got": p in current} for i, s in mine for p in dict.fromkeys(s.needs)])
+    _insert_all(c, make, [{"step_id": i, "product": p} for i, s in mine for p in dict.fromkeys(s.makes)])
+    _insert_all(c, edge, [{"parent": ids[key], "child": i} for i, s in mine for key in dict.fromkeys(s.after) if key in ids])
+    count(c, Counter((workflow_id, spec.kind, StepState.WAITING.value) for spec in new.values()))
+    return list(inserted)
+
+
+def _insert_all(c: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        c.execute(sa.insert(table), rows)
+
+
+def _ids(c: sa.Connection, keys: Iterable[str]) -> dict[str, int]:
+    query = sa.select(step.c.key, step.c.id)
+    return {row.key: row.id for some in batched(dict.fromkeys(keys), _AT_ONCE) for row in c.execute(query.where(step.c.key.in_(some)))}
+
+
+def _current(c: sa.Connection, names: Collection[str]) -> set[str]:
+    query = sa.select(product.c.name).where(product.c.current)
+    return {name for some in batched(names, _AT_ONCE) for name in c.execute(query.where(product.c.name.in_(some))).scalars()}
+
+
+def wake(c: sa.Connection, ops: Ops, ids: Collection[int], changes: Counter[Cell] | None = None) -> list[int]:
+    """Count again what the given steps wait for; those that wait for nothing become ready.
+
+    ``changes`` takes the change of the counters, to be written with those of a group of moves; else it is written here.
+    """
+    ready: list[Any] = []
+    for some in batched(ids, _AT_ONCE):
+        c.execute(_RECOUNT, {"ids": some})
+        ready += c.execute(_COMPLETE, {"ids": some}).all()
+    mine: Counter[Cell] = Counter() if changes is None else changes
+    for row in ready:
+        mine[row.workflow_id, row.kind, StepState.READY.value] += 1
+        mine[row.workflow_id, row.kind, StepState.WAITING.value] -= 1
+    if changes is None:
+        count(c, mine)
+    return [r.id for r in ready]
+
+
+def _waking() -> tuple[sa.Update, Any]:
+    """Make the two statements of `wake`, once."""
     missing = sa.select(sa.func.count()).where(need.c.step_id == step.c.id, sa.not_(need.c.got)).scalar_subquery()
     before = step.alias("before")
     parents = (
@@ -106,23 +133,12 @@ def wake(c: sa.Connection, ops: Ops, ids: Collection[int]) -> list[int]:
         .where(edge.c.child == step.c.id, before.c.state.not_in(_GOOD))
         .scalar_subquery()
     )
-    here = (step.c.id.in_(ids), step.c.state == StepState.WAITING.value)
-    c.execute(sa.update(step).where(*here).values(waits=missing + parents))
+    here = (step.c.id.in_(sa.bindparam("ids", expanding=True)), step.c.state == StepState.WAITING.value)
     moved = sa.update(step).where(*here, step.c.waits == 0).values(state=StepState.READY.value, rev=step.c.rev + 1)
-    ready = c.execute(moved.returning(step.c.id, step.c.workflow_id, step.c.kind)).all()
-    changes: Counter[Cell] = Counter()
-    for row in ready:
-        changes[row.workflow_id, row.kind, StepState.READY.value] += 1
-        changes[row.workflow_id, row.kind, StepState.WAITING.value] -= 1
-    count(c, changes)
-    return [r.id for r in ready]
+    return sa.update(step).where(*here).values(waits=missing + parents), moved.returning(step.c.id, step.c.workflow_id, step.c.kind)
 
 
-def count(c: sa.Connection, changes: Mapping[Cell, int]) -> None:
-    """Keep the counters: how many steps each workflow has of each kind in each state; in the order of the key (no deadlocks)."""
-    for (flow, kind, state), by in sorted(changes.items()):
-        if by:
-            db.add_to(c, step_counter, {"workflow_id": flow, "kind": kind, "state": state}, "n", by)
+_RECOUNT, _COMPLETE = _waking()
 
 
 def publish(c: sa.Connection, ops: Ops, name: str, sha256: str, size: int, *, origin: str, step_id: int | None = None) -> int:
@@ -154,10 +170,9 @@ def withdraw(c: sa.Connection, names: Collection[str]) -> None:
     c.execute(sa.update(need).where(need.c.product.in_(names)).values(got=False))
 
 
-def after_end(c: sa.Connection, ops: Ops, step_id: int) -> None:
-    """Wake the children of a step that ended well."""
-    kids = c.execute(sa.select(edge.c.child).where(edge.c.parent == step_id)).scalars().all()
-    wake(c, ops, kids)
+def after_end(c: sa.Connection, ops: Ops, *step_ids: int, changes: Counter[Cell] | None = None) -> None:
+    """Wake the children of steps that ended well."""
+    wake(c, ops, c.execute(_CHILDREN, {"ids": step_ids}).scalars().all(), changes)
 
 
 def move(c: sa.Connection, ops: Ops, verb: str, row: Any, *, reason: str | None = None, actor: str | None = None, **values: object) -> bool:
@@ -168,17 +183,10 @@ def move(c: sa.Connection, ops: Ops, verb: str, row: Any, *, reason: str | None 
     bool
         False when somebody else moved it first (nothing is written then).
     """
-    to = target(verb, StepState(row.state), f"{row.id} ({row.kind} {row.dataset})")
-    fence = (step.c.id == row.id, step.c.state == row.state, step.c.attempt == row.attempt)
-    hit = c.execute(sa.update(step).where(*fence).values(state=to.value, rev=step.c.rev + 1, **values)).rowcount
-    if hit:
-        if to.value != row.state:
-            count(c, {(row.workflow_id, row.kind, row.state): -1, (row.workflow_id, row.kind, to.value): 1})
-        journal.write(
-            c, ops.clock, f"step.{verb}", f"step {row.id}", actor=actor or ops.operator.name, reason=reason,
-            kind=row.kind, dataset=row.dataset, before=row.state, after=to.value, attempt=row.attempt,
-        )  # fmt: skip
-    return bool(hit)
+    moves = Moves(ops)
+    moved = moves.make(c, verb, row, reason=reason, actor=actor, **values)
+    moves.write(c)
+    return moved
 
 
 def touch(c: sa.Connection, ops: Ops, what: str, row: Any, *, reason: str, **values: Any) -> None:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 ENGINE = Person("engine", Role.OPERATOR)
 _TAIL = 4000
+Found = Ending | tuple[Diagnosis, str, Ending]
+"""How an attempt ended: well, or why not, with its fingerprint."""
 
 
 def folder_of(ops: Ops, item: Claim) -> Path:
@@ -50,22 +52,32 @@ def log_of(ops: Ops, item: Claim) -> Path:
 
 
 def attempt_main(site: str, item: Claim) -> None:
-    """Run an attempt; the entry of a forked worker process. Exits 0 when the ending was written."""
+    """Run one attempt; the entry of a process that has only this to do. Exits 0 when the ending was written."""
+    ops = enter(site, item.timeout_seconds or 0)
+    log_to(log_of(ops, item))
+    run_attempt(ops, item)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def enter(site: str, seconds: float) -> Ops:
+    """Make a process one that runs steps: it dies with its engine, and goes first when memory is short."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _offer_to_the_oom_killer()
     connect = importlib.import_module("dmsops.ops").connect
-    ops = db.patiently(lambda: connect(site, operator=ENGINE), seconds=item.timeout_seconds or 0)
+    ops: Ops = db.patiently(lambda: connect(site, operator=ENGINE), seconds=seconds)
     enter_runtime(ops.settings)
-    log = log_of(ops, item)
+    return ops
+
+
+def log_to(log: Path) -> None:
+    """Send all that this process says to a file, at its end."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab", buffering=0) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s - %(name)s - %(levelname)s - %(message)s", force=True)
-    run_attempt(ops, item)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
 
 
 def _offer_to_the_oom_killer() -> None:
@@ -82,29 +94,42 @@ def _die_with_parent() -> None:
 
 
 def run_attempt(ops: Ops, item: Claim) -> None:
-    """Run the step and write its ending (good or bad) down."""
-    home = folder_of(ops, item)
-    folder = home / str(item.attempt)
+    """Run the step in a folder of its own and write its ending (good or bad) down."""
+    folder = folder_of(ops, item) / str(item.attempt)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    found = attempt(ops, item, folder, log_of(ops, item))
+    _write(_good_file(ops, item) if found["ok"] else _bad_file(ops, item), found)
+
+
+def attempt(ops: Ops, item: Claim, folder: Path, log: Path) -> dict[str, Any]:
+    """Run the step in an empty folder and give its ending, as it is written down; ``log`` is where its process speaks."""
+    before = _cpu_seconds()
     try:
         outcome = kind_named(item.kind).function(ops, _stage(ops, item, folder))
         products = _keep(ops, item, folder, outcome)
     except Exception as error:  # noqa: BLE001 - every way to fail becomes an ending that a person can read
         traceback.print_exc()
         sys.stderr.flush()
-        _write(home / f"ending-{item.attempt}.json", {"ok": False, **_bad_ending(ops, item, error), **_usage()})
-        return
-    good = {
-        "ok": True,
-        "products": products,
-        "metrics": outcome.metrics,
-        "spawn": [dataclasses.asdict(s) for s in outcome.spawn],
-        "uses": outcome.uses,
-        **_usage(),
-    }
-    _write(home / "done.json", good)
-    _write(home / f"ending-{item.attempt}.json", good)
+        found = {"ok": False, **_bad_ending(item, error, log)}
+    else:
+        spawn = [dataclasses.asdict(s) for s in outcome.spawn]
+        found = {"ok": True, "products": products, "metrics": outcome.metrics, "spawn": spawn, "uses": outcome.uses}
+    used = {"cpu_seconds": _cpu_seconds() - before, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return {"step": item.step_id, "attempt": item.attempt, "key": item.content_key, **found, **used}
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def _good_file(ops: Ops, item: Claim) -> Path:
+    return folder_of(ops, item) / "done.json"
+
+
+def _bad_file(ops: Ops, item: Claim) -> Path:
+    return folder_of(ops, item) / f"ending-{item.attempt}.json"
 
 
 def _stage(ops: Ops, item: Claim, folder: Path) -> Job:
@@ -144,16 +169,10 @@ def _keep(ops: Ops, item: Claim, folder: Path, outcome: Outcome) -> list[tuple[s
     return kept
 
 
-def _bad_ending(ops: Ops, item: Claim, error: Exception) -> dict[str, Any]:
-    log = log_of(ops, item)
+def _bad_ending(item: Claim, error: Exception, log: Path) -> dict[str, Any]:
     tail = log.read_bytes()[-_TAIL:].decode(errors="replace") if log.exists() else ""
     why = diagnose(error, tail)
     return {"why": dataclasses.asdict(why), "fingerprint": fingerprint(item.kind, error)}
-
-
-def _usage() -> dict[str, float]:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return {"cpu_seconds": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss / 1024}
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
@@ -165,26 +184,42 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     partial.replace(path)
 
 
-def read_ending(ops: Ops, item: Claim) -> Ending | tuple[Diagnosis, str, Ending] | None:
-    """Read how an attempt ended: good, bad (with the words and the fingerprint), or None when it never wrote it."""
-    path = folder_of(ops, item) / f"ending-{item.attempt}.json"
-    if not path.exists():
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
         return None
-    found = json.loads(path.read_text(encoding="utf-8"))
-    end = _ending(found)
+    return found
+
+
+def read_ending(ops: Ops, item: Claim) -> Found | None:
+    """Read how an attempt ended: good, bad (with the words and the fingerprint), or None when it never wrote it."""
+    found = _read(_good_file(ops, item))
+    if found is None or (found["step"], found["attempt"]) != (item.step_id, item.attempt):
+        found = _read(_bad_file(ops, item))
+    return None if found is None else ending_of(found)
+
+
+def ending_of(found: dict[str, Any]) -> Found:
+    """Read an ending as `attempt` gives it."""
+    end = good_ending(found)
     return end if found["ok"] else (Diagnosis(**found["why"]), found["fingerprint"], end)
 
 
-def finished_before(ops: Ops, item: Claim) -> Ending | None:
-    """Find the ending of the same work done before (same inputs, parameters, software) whose products are all still stored."""
-    path = folder_of(ops, item) / "done.json"
-    if item.fresh or not path.exists():
+def finished_before(ops: Ops, item: Claim, left: dict[str, Any] | None = None) -> Ending | None:
+    """Find the ending of the same work done before (same inputs, parameters, software) whose products are all still stored.
+
+    ``left`` is what a warm process has left of it, if anything.
+    """
+    found = None if item.fresh else left or _read(_good_file(ops, item))
+    if found is None:
         return None
-    end = _ending(json.loads(path.read_text(encoding="utf-8")), reused=True)
+    end = good_ending(found, reused=True)
     return end if all(ops.store.has(sha256) for _, sha256, _ in end.products) else None
 
 
-def _ending(found: dict[str, Any], *, reused: bool = False) -> Ending:
+def good_ending(found: dict[str, Any], *, reused: bool = False) -> Ending:
+    """Read what a good ending says of products, planned steps and use."""
     tuples = ("needs", "makes", "after")
     specs: list[dict[str, Any]] = [{k: tuple(v) if k in tuples else v for k, v in s.items()} for s in found.get("spawn", ())]
     spawn = tuple(StepSpec(**s) for s in specs)

@@ -8,20 +8,27 @@ from __future__ import annotations
 import hashlib
 import json
 import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from dmsops.workflow import blackboard, fleet, pick
+from dmsops.workflow.moves import Moves
 from dmsops.workflow.states import StepState
 from dmsops.workflow.steps import Diagnosis, StepKind, StepSpec, kind_named
 from dmsops.workflow.tables import attempt, make, need, product, step, use, workflow
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
+
+
+Held = Mapping[tuple[int, int], Any]
+"""Rows of steps by step and attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +66,38 @@ class Ending:
     reused: bool = False
 
 
+_IDS: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_HELD = sa.select(step).where(step.c.owner == sa.bindparam("owner"), step.c.state == StepState.RUNNING.value)
+_INPUTS = (
+    sa.select(need.c.step_id, product.c.name, product.c.sha256)
+    .select_from(need.join(product, sa.and_(product.c.name == need.c.product, product.c.current)))
+    .where(need.c.step_id.in_(_IDS))
+    .order_by(need.c.step_id, product.c.name)
+)
+_MAKES = sa.select(make.c.step_id, make.c.product).where(make.c.step_id.in_(_IDS)).order_by(make.c.step_id, make.c.product)
+_TRY = sa.insert(attempt)
+_END = sa.update(attempt).where(attempt.c.step_id == sa.bindparam("the_step"), attempt.c.n == sa.bindparam("the_n"))
+_FORGET_USES = sa.delete(use).where(use.c.step_id.in_(_IDS))
+_LET_GO: dict[str, Any] = {"owner": None, "lease_until": None}
+_CLEARED: dict[str, Any] = {"fault_class": None, "fault": None, "remedy": None, "fingerprint": None, "fresh": False}
+
+
+@cache
 def build() -> str:
     """Name the software that does the work: part of what makes two attempts the same."""
     return f"dmsops {metadata.version('dmsops')} jwst {metadata.version('jwst')}"
 
 
-def claim(c: sa.Connection, ops: Ops, owner: str, count: int, log_of: Any, *, others: int | None = None) -> list[Claim]:
-    """Take up to ``count`` ready steps that are not paused, most urgent first; at most ``others`` that are no wavefront work."""
-    taken = [_take(c, ops, owner, row, log_of) for row in pick.ready(c, ops, count, others)]
-    return [item for item in taken if item is not None]
+@cache
+def _host() -> str:
+    return socket.gethostname()
+
+
+def claim(
+    c: sa.Connection, ops: Ops, owner: str, count: int, log_of: Any, *, others: int | None = None, kinds: tuple[str, ...] = ()
+) -> list[Claim]:
+    """Take up to ``count`` ready steps that are not paused (of these kinds), most urgent first; at most ``others`` no wavefront work."""
+    return _take(c, ops, owner, pick.ready(c, ops, count, others, kinds), log_of)
 
 
 def claim_step(c: sa.Connection, ops: Ops, owner: str, step_id: int, log_of: Any) -> Claim | None:
@@ -75,36 +105,58 @@ def claim_step(c: sa.Connection, ops: Ops, owner: str, step_id: int, log_of: Any
     free = step.c.state.in_([StepState.READY.value, StepState.LEASED.value])
     query = sa.select(step, workflow.c.cls).join(workflow, workflow.c.id == step.c.workflow_id)
     row = c.execute(query.where(step.c.id == step_id, free)).one_or_none()
-    return None if row is None else _take(c, ops, owner, row, log_of)
+    return next(iter(_take(c, ops, owner, [] if row is None else [row], log_of)), None)
 
 
-def _take(c: sa.Connection, ops: Ops, owner: str, row: Any, log_of: Any) -> Claim | None:
+def _take(c: sa.Connection, ops: Ops, owner: str, rows: Sequence[Any], log_of: Any) -> list[Claim]:
+    """Take steps as one group: one look at their needs, one insertion of their attempts, one of their lines."""
+    if not rows:
+        return []
     now = ops.clock.now()
-    lease = now + timedelta(seconds=ops.settings.lease_seconds)
-    n = row.attempt + 1
-    if not blackboard.move(c, ops, "claim", row, actor=owner, owner=owner, lease_until=lease, started_at=now, ended_at=None, attempt=n):
-        return None
-    item = _claim_of(c, ops, row, n)
-    c.execute(
-        sa.insert(attempt).values(
-            step_id=row.id, n=n, owner=owner, host=socket.gethostname(), build=build(), crds_context=ops.settings.crds_context,
-            content_key=item.content_key, inputs=item.inputs, log=str(log_of(item)), started_at=now, outcome="running",
-            kind=item.kind, params=item.params, memory_mb=item.memory_mb,
-        )
-    )  # fmt: skip
-    return item
+    values: dict[str, Any] = {
+        "owner": owner,
+        "lease_until": now + timedelta(seconds=ops.settings.lease_seconds),
+        "started_at": now,
+        "ended_at": None,
+    }
+    moves = Moves(ops)
+    ours = [row for row in rows if moves.make(c, "claim", row, actor=owner, **values, attempt=row.attempt + 1)]
+    moves.write(c)
+    inputs, makes = _inputs(c, ours), _makes(c, ours)
+    items = [_claim_of(ops, row, inputs[row.id], tuple(makes[row.id])) for row in ours]
+    same = {"owner": owner, "host": _host(), "build": build(), "crds_context": ops.settings.crds_context, "started_at": now}
+    attempts = [
+        {
+            **same, "step_id": item.step_id, "n": item.attempt, "content_key": item.content_key, "inputs": item.inputs,
+            "log": str(log_of(item)), "outcome": "running", "kind": item.kind, "params": item.params, "memory_mb": item.memory_mb,
+        }
+        for item in items
+    ]  # fmt: skip
+    if attempts:
+        c.execute(_TRY, attempts)
+    return items
 
 
-def _claim_of(c: sa.Connection, ops: Ops, row: Any, n: int) -> Claim:
-    joined = need.join(product, sa.and_(product.c.name == need.c.product, product.c.current))
-    query = sa.select(product.c.name, product.c.sha256).select_from(joined).where(need.c.step_id == row.id).order_by(product.c.name)
-    inputs = {r.name: r.sha256 for r in c.execute(query)}
-    makes = tuple(c.execute(sa.select(make.c.product).where(make.c.step_id == row.id).order_by(make.c.product)).scalars())
+def _inputs(c: sa.Connection, rows: Sequence[Any]) -> dict[int, dict[str, str]]:
+    found: dict[int, dict[str, str]] = {row.id: {} for row in rows}
+    for r in c.execute(_INPUTS, {"ids": list(found)}):
+        found[r.step_id][r.name] = r.sha256
+    return found
+
+
+def _makes(c: sa.Connection, rows: Sequence[Any]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {row.id: [] for row in rows}
+    for r in c.execute(_MAKES, {"ids": list(found)}):
+        found[r.step_id].append(r.product)
+    return found
+
+
+def _claim_of(ops: Ops, row: Any, inputs: dict[str, str], makes: tuple[str, ...]) -> Claim:
     kind, params = kind_named(row.kind), {**row.params, **(row.changes or {})}
     identity = [row.kind, kind.version, row.dataset, params, inputs, makes, ops.settings.crds_context, build()]
     content_key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     return Claim(
-        step_id=row.id, attempt=n, kind=row.kind, dataset=row.dataset, params=params, inputs=inputs, makes=makes,
+        step_id=row.id, attempt=row.attempt + 1, kind=row.kind, dataset=row.dataset, params=params, inputs=inputs, makes=makes,
         content_key=content_key, fresh=row.fresh, cls=row.cls, memory_mb=memory_limit(ops, kind, row.memory_mb),
         timeout_seconds=kind.timeout_seconds or ops.settings.step_timeout_seconds,
     )  # fmt: skip
@@ -117,7 +169,7 @@ def memory_limit(ops: Ops, kind: StepKind, raised: int | None) -> int:
 
 def reuse(c: sa.Connection, ops: Ops, owner: str, item: Claim) -> bool:
     """End a step at once when an earlier attempt of it did the same work and all that it made is still in the store."""
-    if item.fresh:
+    if item.fresh or item.attempt == 1:
         return False
     same = (attempt.c.step_id == item.step_id, attempt.c.content_key == item.content_key, attempt.c.outcome.in_(("done", "reused")))
     query = sa.select(attempt.c.products).where(*same, attempt.c.n < item.attempt).order_by(attempt.c.n.desc()).limit(1)
@@ -136,35 +188,58 @@ def heartbeat(c: sa.Connection, ops: Ops, owner: str, running: list[int]) -> Non
         c.execute(sa.update(step).where(step.c.id.in_(running), step.c.owner == owner).values(lease_until=lease))
 
 
-def _held(c: sa.Connection, item: Claim, owner: str) -> Any:
-    fence = (step.c.id == item.step_id, step.c.owner == owner, step.c.attempt == item.attempt, step.c.state == StepState.RUNNING.value)
-    return c.execute(sa.select(step).where(*fence)).one_or_none()
+def held(c: sa.Connection, owner: str, step_id: int | None = None) -> Held:
+    """Give the rows of the steps that an engine has (or of one of them), by step and attempt."""
+    query = _HELD if step_id is None else _HELD.where(step.c.id == step_id)
+    return {(r.id, r.attempt): r for r in c.execute(query, {"owner": owner})}
 
 
 def finish(c: sa.Connection, ops: Ops, owner: str, item: Claim, end: Ending) -> bool:
     """Publish what an attempt made and end its step well; False when the step is no longer ours (nothing is published)."""
-    row = _held(c, item, owner)
+    return bool(finish_all(c, ops, owner, [(item, end)], held(c, owner, item.step_id)))
+
+
+def finish_all(
+    c: sa.Connection, ops: Ops, owner: str, ended: Sequence[tuple[Claim, Ending]], mine: Mapping[tuple[int, int], Any]
+) -> set[int]:
+    """End several attempts well as one group, as `finish` does each.
+
+    Parameters
+    ----------
+    mine : dict
+        What the engine has, as `held` gives it in the same transaction.
+
+    Returns
+    -------
+    set of int
+        The steps that were ours.
+    """
     now = ops.clock.now()
-    verb = "reuse" if end.reused else "finish"
-    cleared: dict[str, Any] = {"fault_class": None, "fault": None, "remedy": None, "fingerprint": None, "fresh": False}
-    if row is None or not blackboard.move(c, ops, verb, row, actor=owner, ended_at=now, lease_until=None, owner=None, **cleared):
-        return False
-    for name, sha256, size in end.products:
-        blackboard.publish(c, ops, name, sha256, size, origin=item.kind, step_id=item.step_id)
-    _end_attempt(c, item, now, "reused" if end.reused else "done", end)
-    if end.uses is not None:
-        _note_uses(c, item.step_id, end.uses)
-    blackboard.after_end(c, ops, item.step_id)
-    if end.spawn:
+    moves, ours = Moves(ops), []
+    for item, end in ended:
+        row = mine.get((item.step_id, item.attempt))
+        verb = "reuse" if end.reused else "finish"
+        if row is not None and moves.make(c, verb, row, actor=owner, ended_at=now, **_LET_GO, **_CLEARED):
+            ours.append((item, end, row))
+    for item, end, _ in ours:
+        for name, sha256, size in end.products:
+            blackboard.publish(c, ops, name, sha256, size, origin=item.kind, step_id=item.step_id)
+        _end_attempt(c, item, now, "reused" if end.reused else "done", end)
+    _note_uses(c, {item.step_id: end.uses for item, end, _ in ours if end.uses is not None})
+    blackboard.after_end(c, ops, *(item.step_id for item, _, _ in ours), changes=moves.counts)
+    moves.write(c)
+    for _, end, row in [o for o in ours if o[1].spawn]:
         flow = c.execute(sa.select(workflow).where(workflow.c.id == row.workflow_id)).one()
         blackboard.submit(c, ops, flow.name, flow.dataset, end.spawn)
-    return True
+    return {item.step_id for item, _, _ in ours}
 
 
-def _note_uses(c: sa.Connection, step_id: int, names: tuple[str, ...]) -> None:
-    c.execute(sa.delete(use).where(use.c.step_id == step_id))
-    if names:
-        c.execute(sa.insert(use), [{"step_id": step_id, "name": name} for name in sorted(set(names))])
+def _note_uses(c: sa.Connection, used: Mapping[int, tuple[str, ...]]) -> None:
+    if used:
+        c.execute(_FORGET_USES, {"ids": list(used)})
+    rows = [{"step_id": step_id, "name": name} for step_id, names in used.items() for name in sorted(set(names))]
+    if rows:
+        c.execute(sa.insert(use), rows)
 
 
 def fail(c: sa.Connection, ops: Ops, owner: str, item: Claim, why: Diagnosis, fingerprint: str, end: Ending | None = None) -> bool:
@@ -172,7 +247,7 @@ def fail(c: sa.Connection, ops: Ops, owner: str, item: Claim, why: Diagnosis, fi
 
     The step fails; what failed for a passing reason is made ready again so often as the site's settings say.
     """
-    row = _held(c, item, owner)
+    row = held(c, owner, item.step_id).get((item.step_id, item.attempt))
     if row is None:
         return False
     now = ops.clock.now()
@@ -181,7 +256,7 @@ def fail(c: sa.Connection, ops: Ops, owner: str, item: Claim, why: Diagnosis, fi
     if again:
         values["retries"] = row.retries + 1
     verb = "retry" if again else "fail"
-    if not blackboard.move(c, ops, verb, row, reason=why.sentence, actor=owner, ended_at=now, lease_until=None, owner=None, **values):
+    if not blackboard.move(c, ops, verb, row, reason=why.sentence, actor=owner, ended_at=now, **_LET_GO, **values):
         return False
     _end_attempt(c, item, now, "failed", end or Ending(), fault=why.sentence, fault_class=why.fault_class, fingerprint=fingerprint[:160])
     return True
@@ -189,6 +264,8 @@ def fail(c: sa.Connection, ops: Ops, owner: str, item: Claim, why: Diagnosis, fi
 
 def _end_attempt(c: sa.Connection, item: Claim, now: Any, outcome: str, end: Ending, **fault: str) -> None:
     values = {
+        "the_step": item.step_id,
+        "the_n": item.attempt,
         "ended_at": now,
         "outcome": outcome,
         "cpu_seconds": end.cpu_seconds,
@@ -197,4 +274,4 @@ def _end_attempt(c: sa.Connection, item: Claim, now: Any, outcome: str, end: End
         "products": [list(p) for p in end.products],
         **fault,
     }
-    c.execute(sa.update(attempt).where(attempt.c.step_id == item.step_id, attempt.c.n == item.attempt).values(values))
+    c.execute(_END, values)

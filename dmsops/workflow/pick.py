@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 URGENT = "wfsc"
 """The class that the kept slots are for."""
+Paused = tuple[tuple[int, ...], tuple[str, ...]]
+"""Workflows and kinds that start nothing new."""
+_PAUSES = sa.select(pause).where(sa.or_(pause.c.until.is_(None), pause.c.until > sa.bindparam("now", type_=pause.c.until.type)))
 
 
 def kept(ops: Ops) -> int:
@@ -21,7 +25,7 @@ def kept(ops: Ops) -> int:
     return min(ops.settings.kept_slots, ops.settings.workers - 1)
 
 
-def ready(c: sa.Connection, ops: Ops, count: int, others: int | None = None) -> list[Any]:
+def ready(c: sa.Connection, ops: Ops, count: int, others: int | None = None, kinds: tuple[str, ...] = ()) -> list[Any]:
     """Give the step rows to take, with their class as ``cls``.
 
     Parameters
@@ -30,34 +34,54 @@ def ready(c: sa.Connection, ops: Ops, count: int, others: int | None = None) -> 
         How many at most.
     others : int, optional
         How many of them at most may be of another class than wavefront work; None: all.
+    kinds : tuple of str, optional
+        Only steps of these kinds.
     """
-    urgent = _rows(c, ops, workflow.c.cls == URGENT, count)
-    room = count - len(urgent) if others is None else min(count - len(urgent), others)
-    return sorted(urgent + _rows(c, ops, workflow.c.cls != URGENT, room), key=lambda r: r.rank)
-
-
-def _rows(c: sa.Connection, ops: Ops, of_class: Any, count: int) -> list[Any]:
-    if count <= 0:
+    paused = _paused(c, ops)
+    if paused is None:
         return []
+    urgent = _rows(c, count, _ready(paused, kinds, urgent=True))
+    room = count - len(urgent) if others is None else min(count - len(urgent), others)
+    return sorted(urgent + _rows(c, room, _ready(paused, kinds, urgent=False)), key=lambda r: r.rank)
+
+
+def _rows(c: sa.Connection, count: int, query: sa.Select[Any]) -> list[Any]:
+    return list(c.execute(query, {"count": count})) if count > 0 else []
+
+
+@lru_cache(maxsize=32)
+def _ready(paused: Paused, kinds: tuple[str, ...], *, urgent: bool) -> sa.Select[Any]:
     query = sa.select(step, workflow.c.cls).join(workflow, workflow.c.id == step.c.workflow_id)
-    query = query.where(step.c.state == StepState.READY.value, of_class, *_allowed(c, ops))
+    of_class = workflow.c.cls == URGENT if urgent else workflow.c.cls != URGENT
+    query = query.where(step.c.state == StepState.READY.value, of_class, *_allowed(paused))
+    if kinds:
+        query = query.where(step.c.kind.in_(kinds))
     order = (step.c.rank, step.c.due.is_(None), step.c.due, step.c.id)
-    return list(c.execute(query.order_by(*order).limit(count)))
+    return query.order_by(*order).limit(sa.bindparam("count", type_=sa.Integer))
 
 
 def pauses(c: sa.Connection, ops: Ops) -> list[Any]:
     """Give the pauses in force; one whose time has passed is none."""
-    return list(c.execute(sa.select(pause).where(sa.or_(pause.c.until.is_(None), pause.c.until > ops.clock.now()))))
+    return list(c.execute(_PAUSES, {"now": ops.clock.now()}))
 
 
-def _allowed(c: sa.Connection, ops: Ops) -> list[Any]:
+def _paused(c: sa.Connection, ops: Ops) -> Paused | None:
+    """Give the paused workflows and kinds; None when the whole engine is paused."""
     found = pauses(c, ops)
     if any(p.scope == "engine" for p in found):
-        return [sa.false()]
-    flows = [int(p.target) for p in found if p.scope == "workflow"]
-    return [step.c.workflow_id.not_in(flows), step.c.kind.not_in([p.target for p in found if p.scope == "kind"])]
+        return None
+    flows = tuple(sorted(int(p.target) for p in found if p.scope == "workflow"))
+    return flows, tuple(sorted(p.target for p in found if p.scope == "kind"))
+
+
+def _allowed(paused: Paused) -> list[Any]:
+    flows, kinds = paused
+    return [step.c.workflow_id.not_in(flows), step.c.kind.not_in(kinds)]
 
 
 def anything(c: sa.Connection, ops: Ops) -> bool:
     """Tell whether some step is ready and not paused."""
-    return c.execute(sa.select(step.c.id).where(step.c.state == StepState.READY.value, *_allowed(c, ops)).limit(1)).scalar() is not None
+    paused = _paused(c, ops)
+    if paused is None:
+        return False
+    return c.execute(sa.select(step.c.id).where(step.c.state == StepState.READY.value, *_allowed(paused)).limit(1)).scalar() is not None

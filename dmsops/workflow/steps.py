@@ -112,6 +112,7 @@ class StepKind:
     external: bool
     timeout_seconds: float | None = None
     foresees: Foresight | None = None
+    light: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +163,7 @@ def step(
     external: bool = False,
     timeout_seconds: float | None = None,
     foresees: Foresight | None = None,
+    light: bool = False,
 ) -> Callable[[StepFunction], StepFunction]:
     """Register a step function.
 
@@ -177,6 +179,9 @@ def step(
         Longest time that it may run; else the site's ``step_timeout_seconds``.
     foresees : callable, optional
         Of a step that plans others: which, told from its parameters, so that a forecast can count them before it has run.
+    light : bool
+        True when it takes moments and little memory and leaves nothing behind in its process (no changed module,
+        folder, environment or thread): the embedded engine then runs it in a warm process, one such step after another.
     """
 
     def register(function: StepFunction) -> StepFunction:
@@ -190,6 +195,7 @@ def step(
             external=external,
             timeout_seconds=timeout_seconds,
             foresees=foresees,
+            light=light,
         )
         return function
 

@@ -5,26 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from dmsops.core import db
-from dmsops.workflow import acting, execute, fleet, lease, pick
+from dmsops.workflow import acting, execute, fleet, lease, pick, warm
 from dmsops.workflow.acting import Post
 from dmsops.workflow.chores import Chores
-from dmsops.workflow.engines import process
 from dmsops.workflow.engines.process import Running
+from dmsops.workflow.engines.workers import AHEAD, Workers
+from dmsops.workflow.execute import Found
 from dmsops.workflow.lease import Claim, Ending
-from dmsops.workflow.states import StepState
-from dmsops.workflow.tables import step
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 _LOOK_SECONDS = 0.5
 """How often a running process is looked at; its end is noticed at once."""
+
+_NEVER_STARTED = "it was taken and never started"
+_STOPPED = "the engine was stopped"
 
 
 @dataclass(slots=True)
@@ -41,6 +44,22 @@ class Tally:
     seconds: float = 0.0
 
 
+Over = tuple[Running, Found]
+"""A step that is over, and how."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What one transaction of the dispatcher has written: what was lost to others, ended well, taken, found done before."""
+
+    gone: list[Running]
+    done: list[Claim]
+    failed: int
+    taken: list[Claim]
+    reused: list[Claim]
+    ends: list[Ending]
+
+
 Progress = Callable[["Ops", Tally, list[Claim]], None]
 
 
@@ -51,35 +70,39 @@ class Dispatcher:
     ops: Ops
     post: Post
     progress: Progress | None = None
-    running: list[Running] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
+    workers: Workers = field(init=False)
     _beat: float = 0.0
     _chores: Chores = field(init=False)
     _gone: bool = False
     _silent: bool = False
+    _looked: float = 0.0
+    _moved: bool = False
 
     def __post_init__(self) -> None:
+        self.workers = Workers(self.ops)
         self._chores = Chores(self.ops, self._write)
 
     def begin(self) -> None:
-        """Give back what dead engines had."""
+        """Give back what dead engines had, and find what their processes did."""
         self.tally.lost_before = len(self._write(lambda c: fleet.reclaim(c, self.ops, self.post.owner)))
+        self.workers.left = warm.left_over(self.ops)
 
     def turn(self) -> bool:
         """Do one round; False when there is nothing left to do or to wait for."""
         self._keep()
         self._chores.turn()
-        self._notice()
-        self._take()
-        if not self.running:
+        over = self.workers.over()
+        self._follow(self._write(lambda c: self._round(c, over)))
+        if not self.workers.running():
             return self._write(lambda c: pick.anything(c, self.ops))
-        wait([r.process.sentinel for r in self.running], timeout=_LOOK_SECONDS)
-        self._collect()
+        wait(self.workers.signs(), timeout=_LOOK_SECONDS)
+        self._look()
         return True
 
     def rest(self) -> None:
-        """Pause when nothing runs."""
-        if not self.running:
+        """Pause when nothing runs and nothing has changed."""
+        if not self._moved and not self.workers.running():
             time.sleep(0.2)
 
     def _write[T](self, work: Callable[[sa.Connection], T]) -> T:
@@ -102,7 +125,7 @@ class Dispatcher:
         """Give signs of life, and see which engines no longer do."""
         if time.monotonic() - self._beat < self.ops.settings.lease_seconds / fleet.BEATS:
             return
-        alive = [r.item.step_id for r in self.running if r.process.is_alive()]
+        alive = [r.item.step_id for r in self.workers.running() if r.process.is_alive()]
         self._write(lambda c: self._keep_all(c, alive))
         self._beat = time.monotonic()
 
@@ -111,103 +134,91 @@ class Dispatcher:
         lease.heartbeat(c, self.ops, self.post.owner, alive)
         fleet.reclaim(c, self.ops, self.post.owner)
 
-    def _notice(self) -> None:
-        """Kill what is no longer ours; give back what is ours by a lost answer of the database and has no process."""
-        ours = self._write(self._ours)
-        for one in [r for r in self.running if (r.item.step_id, r.item.attempt) not in ours]:
-            self._drop(one)
-        strays = ours - {(r.item.step_id, r.item.attempt) for r in self.running}
-        if strays:
-            self._write(lambda c: self._give_back(c, [step_id for step_id, _ in strays], "it was taken and never started"))
+    def _round(self, c: sa.Connection, over: list[Over]) -> Round:
+        """Write down what ended and take what comes next, all in one transaction; it may be done twice, so it changes only the database."""
+        owner, mine, running = self.post.owner, lease.held(c, self.post.owner), self.workers.running()
+        for key in mine.keys() - {one.key for one in running} - {one.key for one, _ in over}:
+            fleet.give_back(c, self.ops, mine[key], _NEVER_STARTED, "lost", _NEVER_STARTED)
+        gone = [one for one in (*running, *(one for one, _ in over)) if one.key not in mine]
+        for one in gone:
+            fleet.close(c, self.ops, *one.key, "stopped", "it was stopped while it ran")
+        good = [(one.item, end) for one, end in over if isinstance(end, Ending)]
+        done = lease.finish_all(c, self.ops, owner, good, mine)
+        bad = [(one.item, *end) for one, end in over if not isinstance(end, Ending)]
+        failed = sum(lease.fail(c, self.ops, owner, *words) for words in bad)
+        taken, reused = self._claim(c, running)
+        ends = [end if isinstance(end, Ending) else end[2] for _, end in over]
+        return Round(
+            gone=gone, done=[item for item, _ in good if item.step_id in done], failed=failed, taken=taken, reused=reused, ends=ends
+        )
 
-    def _drop(self, one: Running) -> None:
-        one.kill()
-        self.running.remove(one)
-        self.tally.stopped += 1
-        self._write(lambda c: fleet.close(c, self.ops, one.item.step_id, one.item.attempt, "stopped", "it was stopped while it ran"))
-        self._tell()
+    def _claim(self, c: sa.Connection, running: list[Running]) -> tuple[list[Claim], list[Claim]]:
+        """Take steps for free processes, and light ones to be handed ahead.
 
-    def _ours(self, c: sa.Connection) -> set[tuple[int, int]]:
-        query = sa.select(step.c.id, step.c.attempt).where(step.c.owner == self.post.owner, step.c.state == StepState.RUNNING.value)
-        return {(r.id, r.attempt) for r in c.execute(query)}
+        Gives those to start, and those whose work an earlier attempt has done.
+        """
+        workers, free = self.ops.settings.workers, self.workers.free()
+        busy = {one.process.pid for one in running if one.item.cls != pick.URGENT}
+        items = self._take(c, free, max(workers - pick.kept(self.ops) - len(busy), 0)) if free > 0 else []
+        begun = sum(item.kind in self.workers.light for item in items)
+        ahead = self.workers.room_ahead() + begun * (AHEAD - 1)
+        if ahead > 0:
+            items += self._take(c, ahead, ahead, tuple(self.workers.light))
+        reused = [item for item in items if self._was_done(c, item)]
+        return [item for item in items if item not in reused], reused
 
-    def _give_back(self, c: sa.Connection, ids: list[int], reason: str) -> None:
-        query = sa.select(step).where(step.c.id.in_(ids), step.c.owner == self.post.owner, step.c.state == StepState.RUNNING.value)
-        for row in c.execute(query).all():
-            fleet.give_back(c, self.ops, row, reason, "lost", reason)
+    def _take(self, c: sa.Connection, count: int, others: int, kinds: tuple[str, ...] = ()) -> list[Claim]:
+        log_of = partial(execute.log_of, self.ops)
+        return lease.claim(c, self.ops, self.post.owner, count, log_of, others=others, kinds=kinds)
 
-    def _take(self) -> None:
-        free = self.ops.settings.workers - len(self.running)
-        if free <= 0:
-            return
-        items = self._write(lambda c: self._claim(c, free))
-        for item in items:
-            earlier = execute.finished_before(self.ops, item)
-            if earlier is not None:
-                self._end_well(item, earlier)
-            else:
-                self.running.append(process.start(self.ops, item))
-        if items:
+    def _was_done(self, c: sa.Connection, item: Claim) -> bool:
+        if lease.reuse(c, self.ops, self.post.owner, item):
+            return True
+        earlier = execute.finished_before(self.ops, item, self.workers.left.get(item.content_key))
+        return earlier is not None and lease.finish(c, self.ops, self.post.owner, item, earlier)
+
+    def _follow(self, done: Round) -> None:
+        """Do what a round has written: kill what is no longer ours, start what was taken."""
+        for one in done.gone:
+            self.workers.stop(one)
+        for item in done.taken:
+            self.workers.start(item)
+        for item in done.reused + done.done:
+            execute.tidy(self.ops, item)
+        self.workers.sweep()
+        for end in done.ends:
+            self.tally.peak_mb = max(self.tally.peak_mb, end.peak_mb or 0.0)
+            self.tally.cpu_seconds += end.cpu_seconds or 0.0
+        self.tally.done += len(done.done)
+        self.tally.failed += done.failed
+        self.tally.reused += len(done.reused)
+        self.tally.stopped += len(done.gone)
+        self._moved = bool(done.gone or done.ends or done.taken or done.reused)
+        if self._moved:
             self._tell()
 
-    def _claim(self, c: sa.Connection, free: int) -> list[Claim]:
-        """Take steps; those whose work an earlier attempt has done are over at once."""
-        others = sum(r.item.cls != pick.URGENT for r in self.running)
-        room = self.ops.settings.workers - pick.kept(self.ops) - others
-        items = lease.claim(c, self.ops, self.post.owner, free, lambda item: execute.log_of(self.ops, item), others=max(room, 0))
-        left = [item for item in items if not lease.reuse(c, self.ops, self.post.owner, item)]
-        self.tally.reused += len(items) - len(left)
-        return left
-
-    def _collect(self) -> None:
-        for one in list(self.running):
-            one.watch()
-            if not one.process.is_alive():
-                one.process.join()
-                self._end(one)
-                self.running.remove(one)
-                self._tell()
-
-    def _end(self, one: Running) -> None:
-        found = one.ending(self.ops)
-        if isinstance(found, Ending):
-            self._end_well(one.item, found)
+    def _look(self) -> None:
+        """Look at the time and memory of what runs, every so often."""
+        if time.monotonic() - self._looked < _LOOK_SECONDS:
             return
-        why, fingerprint, end = found
-        failed = self._write(lambda c: lease.fail(c, self.ops, self.post.owner, one.item, why, fingerprint, end))
-        self.tally.failed += failed
-        self._count(end)
-
-    def _end_well(self, item: Claim, end: Ending) -> None:
-        if self._write(lambda c: lease.finish(c, self.ops, self.post.owner, item, end)):
-            execute.tidy(self.ops, item)
-            self.tally.reused += end.reused
-            self.tally.done += not end.reused
-        self._count(end)
-
-    def _count(self, end: Ending) -> None:
-        self.tally.peak_mb = max(self.tally.peak_mb, end.peak_mb or 0.0)
-        self.tally.cpu_seconds += end.cpu_seconds or 0.0
+        self.workers.watch()
+        self._looked = time.monotonic()
 
     def _tell(self) -> None:
         if self.progress is not None:
-            self.progress(self.ops, self.tally, [r.item for r in self.running])
+            self.progress(self.ops, self.tally, [one.item for one in self.workers.running()])
 
     def abandon(self) -> None:
         """Kill what runs and write nothing: another engine has the post now."""
         self._gone = True
-        for one in self.running:
-            one.kill()
-        self.running.clear()
+        self.workers.kill_all()
 
     def stop(self) -> None:
         """Stop what runs, make its steps ready again, and let the post go."""
         if self._gone:
             return
-        for one in self.running:
-            one.kill()
-        ids = [r.item.step_id for r in self.running]
-        self.running.clear()
+        self.workers.kill_all()
         with acting.writing(self.ops, self.post) as c:
-            self._give_back(c, ids, "the engine was stopped")
+            for row in lease.held(c, self.post.owner).values():
+                fleet.give_back(c, self.ops, row, _STOPPED, "lost", _STOPPED)
             acting.leave(c, self.ops)

@@ -1,4 +1,4 @@
-"""The embedded engine: one dispatcher, one process per step, forked from a server that has `jwst` loaded and frozen.
+"""The embedded engine: one dispatcher, processes forked from a server that has `jwst` loaded: one a step, or warm for light steps.
 
 One engine acts on a site at a time (`dmsops.workflow.acting` says which). It alone writes; workers only leave endings.
 """
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 __all__ = ["Dispatcher", "Progress", "Tally", "run"]
+PRELOADED = "dmsops.workflow.engines.preloaded"
 
 
 def run(ops: Ops, *, forever: bool = False, progress: Progress | None = None) -> Tally:
@@ -53,7 +54,7 @@ def _act(ops: Ops, post: Post, forever: bool, progress: Progress | None) -> Tall
     """Act until there is nothing to do, or (``forever``) until another engine has taken over."""
     enter_runtime(ops.settings)
     load_kinds()
-    multiprocessing.get_context("forkserver").set_forkserver_preload([ops.settings.preload])
+    multiprocessing.get_context("forkserver").set_forkserver_preload([ops.settings.preload, PRELOADED])
     begun = time.monotonic()
     dispatcher = Dispatcher(ops, post, progress)
     try:

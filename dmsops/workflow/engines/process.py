@@ -1,9 +1,10 @@
-"""One process per step: started from the fork server, watched for time and memory, and what its silence means."""
+"""A step's process: forked from the server, watched for time and memory, and what its silence means."""
 
 from __future__ import annotations
 
 import multiprocessing
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from dmsops.workflow import execute
+from dmsops.workflow.execute import Found
 from dmsops.workflow.lease import Claim, Ending
 from dmsops.workflow.steps import Diagnosis
 
@@ -39,13 +41,18 @@ _BIG = Diagnosis(
 
 @dataclass(slots=True)
 class Running:
-    """A step that has a process now; ``stopped`` says why its engine killed it."""
+    """A step that has a process; ``stopped`` says why its engine killed it."""
 
     item: Claim
     process: ForkServerProcess
     deadline: float
     peak_mb: float = 0.0
     stopped: Diagnosis | None = None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Step and attempt."""
+        return self.item.step_id, self.item.attempt
 
     def watch(self) -> None:
         """Stop the process when it takes longer or more than it may."""
@@ -67,11 +74,12 @@ class Running:
         self.process.kill()
         self.process.join()
 
-    def ending(self, ops: Ops) -> Ending | tuple[Diagnosis, str, Ending]:
+    def ending(self, ops: Ops) -> Found:
         """Say how the process ended: as it wrote down, else as can be seen from outside."""
-        found = execute.read_ending(ops, self.item)
-        if found is not None:
-            return found
+        return execute.read_ending(ops, self.item) or self.silent()
+
+    def silent(self) -> Found:
+        """Say what can be seen from outside of a process that ended without a word."""
         return self._why_silent(), f"{self.item.kind} | process ended", Ending(peak_mb=self.peak_mb or None)
 
     def _why_silent(self) -> Diagnosis:
@@ -83,13 +91,16 @@ def _filled(why: Diagnosis, **facts: float | None) -> Diagnosis:
     return Diagnosis(fault_class=why.fault_class, sentence=why.sentence.format(**facts), remedy=why.remedy)
 
 
-def start(ops: Ops, item: Claim) -> Running:
-    """Fork a process for a step."""
-    context = multiprocessing.get_context("forkserver")
-    process = context.Process(target=execute.attempt_main, args=(str(ops.settings.site), item), daemon=True)
+def fork(target: Callable[..., None], *arguments: object) -> ForkServerProcess:
+    """Fork a process from the server; it dies with this one."""
+    process = multiprocessing.get_context("forkserver").Process(target=target, args=arguments, daemon=True)
     process.start()
-    limit = item.timeout_seconds or ops.settings.step_timeout_seconds
-    return Running(item, process, time.monotonic() + limit)
+    return process
+
+
+def deadline(ops: Ops, item: Claim) -> float:
+    """Give the moment, on the monotonic clock, at which a step that starts now is stopped."""
+    return time.monotonic() + (item.timeout_seconds or ops.settings.step_timeout_seconds)
 
 
 def resident_mb(pid: int | None) -> float:
