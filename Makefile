@@ -114,6 +114,15 @@ docs: $(STAMP) ## Build the documentation into docs/_build/html; a warning is an
 bench: $(STAMP) ## Measure speed and size; writes bench.json
 	@$(BIN)/python -m tests.bench
 
+.PHONY: peers
+peers: .venv-peers/.installed ## Install the workflow engines that `make bench` compares with into .venv-peers
+
+.venv-peers/.installed: tests/bench/peers/requirements.txt
+	@$(find_python)
+	"$$found" -m venv --clear .venv-peers
+	.venv-peers/bin/python -m pip install -qq -r $<
+	touch $@
+
 .PHONY: requirements
 requirements: $(STAMP) ## Pin every package again from pyproject.toml (UPGRADE=1: the newest)
 	@$(BIN)/uv pip compile pyproject.toml --extra desk --extra dev --extra docs --extra htcondor --extra postgresql --universal --python-version 3.12 \

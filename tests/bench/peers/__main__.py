@@ -1,4 +1,4 @@
-"""``make peers``: the comparison with the peers; writes ``bench-peers.json``."""
+"""``python -m tests.bench.peers``: the comparison with the peers alone; writes ``bench-peers.json``."""
 
 import tempfile
 from pathlib import Path

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tests.bench.peers import dagman, measure
 from tests.bench.peers.measure import DidNotRun, Engine, Killed, Speed
+from tests.bench.row import Row
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
@@ -32,33 +34,6 @@ PEERS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class PeerRow:
-    """One line of the comparison; ``against`` and ``met`` are None where the peer could not be measured, and ``why`` says why."""
-
-    row: str
-    ours: float | None
-    against: float | None
-    ratio: float | None
-    goal: str
-    met: bool | None
-    why: str = ""
-
-    def plain(self) -> dict[str, Any]:
-        """Give the row as data."""
-        return asdict(self)
-
-    def line(self) -> str:
-        """Write the row for eyes."""
-        if self.ours is None or self.against is None:
-            return f"{self.row}: not measured: {self.why}"
-        ratio = "" if self.ratio is None else f"ratio {self.ratio:.2f}, "
-        verdict = {True: "met", False: "NOT MET", None: "no goal"}[self.met]
-        return f"{self.row}: {self.ours:.4g} against {self.against:.4g}: {ratio}goal {self.goal}: {verdict}" + (
-            f"; {self.why}" if self.why else ""
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Result:
     """What was measured of one engine."""
 
@@ -68,17 +43,21 @@ class Result:
     why: str = ""
 
     @property
-    def again(self) -> int | None:
-        return max((k.again for k in self.kills), default=None)
+    def cost(self) -> float | None:
+        """Steps run again or lost, a kill."""
+        return sum(k.again + k.lost for k in self.kills) / len(self.kills) if self.kills else None
 
     def line(self) -> str:
         """Write the engine's line of the table."""
-        parts = [f"{self.engine.name:<46}"]
-        if self.speed is not None:
-            s = self.speed
-            parts.append(f"{s.between:8.1f} steps/s first to last {s.wall:8.1f} wall  load {s.load:4.1f}")
-        parts += [f"  kill -9: {k.done} done -> {k.again} run again, {k.lost} lost" for k in self.kills]
-        return "".join(parts) + (f"  {self.why}" if self.why else "")
+        if self.speed is None and not self.kills:
+            return f"{self.engine.name:<46}{self.why}"
+        speed = self.speed.line() if self.speed else " " * len(_HEAD)
+        return f"{self.engine.name:<46}{speed}  {'; '.join(k.line() for k in self.kills)}" + (f"  {self.why}" if self.why else "")
+
+
+_HEAD = f"{'steps/s':>9}{'whole run':>11}{'load':>6}"
+HEAD = f"{'2,000 steps in chains of 5':<46}{_HEAD}  after kill -9: done before / of those run again / lost / first step after (s)"
+"""Above the table: steps/s from the first start to the last end, over the whole run, and the machine's load meanwhile."""
 
 
 def measured(engine: Engine, place: Path, kills: int) -> Result:
@@ -97,52 +76,55 @@ def measured(engine: Engine, place: Path, kills: int) -> Result:
     return Result(engine=engine, **reached)
 
 
-def rows(place: Path, only: list[str] | None = None, kills: int = 2) -> Iterator[PeerRow]:
-    """Measure ours, then every peer, and give the rows."""
-    ours = measured(OURS, place / "ours", kills)
-    print(ours.line(), flush=True)
+def rows(place: Path, only: list[str] | None = None, kills: int = 2) -> Iterator[Row]:
+    """Measure every peer and, just before it, ours; print the table's lines, and give the rows."""
+    print(HEAD, flush=True)
+    killed = measured(OURS, place / "ours", kills)
+    print(killed.line(), flush=True)
     for name in only or PEERS:
         peer = measured(PEERS[name], place / name, kills)
         print(peer.line(), flush=True)
+        if peer.speed is None:
+            yield from _rows_of(killed, peer)
+            continue
+        ours = replace(measured(OURS, place / "ours", 0), kills=killed.kills)
+        print(f"{'  ours beside it':<46}{ours.speed.line() if ours.speed else ours.why}", flush=True)
         yield from _rows_of(ours, peer)
 
 
-def _rows_of(ours: Result, peer: Result) -> Iterator[PeerRow]:
-    title, durable = peer.engine.name, peer.engine.durable
-    goal = "> 1" if durable else "none: it keeps nothing"
-    why = "; ".join(w for w in (f"ours: {ours.why}" if ours.why else "", peer.why) if w)
-    if ours.speed is None or peer.speed is None:
-        mine = ours.speed.between if ours.speed else None
-        yield PeerRow(row=f"workflow overhead, steps/s: {title}", ours=mine, against=None, ratio=None, goal=goal, met=None, why=why)
-        return
+def _rows_of(ours: Result, peer: Result) -> Iterator[Row]:
+    durable, why = peer.engine.durable, "; ".join(w for w in (f"ours: {ours.why}" if ours.why else "", peer.why) if w)
     for what, mine, theirs in (
-        ("first start to last end", ours.speed.between, peer.speed.between),
-        ("whole run", ours.speed.wall, peer.speed.wall),
+        ("first start to last end", ours.speed and ours.speed.between, peer.speed and peer.speed.between),
+        ("whole run", ours.speed and ours.speed.wall, peer.speed and peer.speed.wall),
     ):
-        yield PeerRow(
-            row=f"workflow overhead, steps/s, {what}: {title}",
-            ours=mine, against=theirs, ratio=mine / theirs, goal=goal, met=mine > theirs if durable else None,
-            why=f"load {ours.speed.load:.1f} and {peer.speed.load:.1f}",
-        )  # fmt: skip
-    if ours.again is not None:
-        yield PeerRow(
-            row=f"done steps run again after kill -9 in the middle: {title}",
-            ours=ours.again, against=peer.again, ratio=None, goal="at most as many",
-            met=None if peer.again is None else ours.again <= peer.again, why=why,
-        )  # fmt: skip
+        ratio = mine / theirs if mine and theirs else None
+        yield Row(
+            row=f"no-op steps in chains of 5, {what}",
+            ours=mine,
+            against=theirs,
+            against_what=peer.engine.name,
+            ratio=ratio,
+            unit="steps/s",
+            goal="> 1" if durable else "none: it keeps nothing",
+            met=ratio > 1 if durable and ratio else None,
+            why=why,
+        )
+    mine, theirs = ours.cost, peer.cost
+    yield Row(
+        row="of the steps done before a kill -9, run again or lost, a kill", ours=mine, against=theirs, against_what=peer.engine.name,
+        ratio=None, unit="steps", goal="at most as many", met=None if mine is None or theirs is None else mine <= theirs, why=why,
+    )  # fmt: skip
 
 
 def main(place: Path, out: Path) -> None:
-    """Compare, print the table and write the rows."""
-    import json
-
-    parser = argparse.ArgumentParser(prog="make peers", description=__doc__)
+    """Compare, print the table and the rows, and write the rows."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.peers", description=__doc__)
     parser.add_argument("--only", choices=sorted(PEERS), action="append", help="only these peers")
     parser.add_argument("--kills", type=int, default=2, help="how often each is killed")
     given = parser.parse_args()
-    found = []
-    for row in rows(place, given.only, given.kills):
-        found.append(row)
-        print("  " + row.line(), flush=True)
+    found = list(rows(place, given.only, given.kills))
+    for row in found:
+        print(row.line(), flush=True)
     out.write_text(json.dumps([r.plain() for r in found], indent=2) + "\n")
     print(f"written to {out}")

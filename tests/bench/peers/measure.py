@@ -38,14 +38,23 @@ class Speed:
     wall: float
     load: float
 
+    def line(self) -> str:
+        """Write the figures for eyes."""
+        return f"{self.between:9.1f}{self.wall:11.1f}{self.load:6.1f}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Killed:
-    """What a kill cost: steps done before it, of those run again, and steps that never ended."""
+    """What a kill cost: steps done before it, of those run again, steps that never ended, and seconds to the first step after it."""
 
     done: int
     again: int
     lost: int
+    first: float
+
+    def line(self) -> str:
+        """Write the figures for eyes."""
+        return f"{self.done} / {self.again} / {self.lost} / {self.first:.1f}"
 
 
 class DidNotRun(RuntimeError):
@@ -80,11 +89,13 @@ def kill(engine: Engine, place: Path) -> Killed:
     _kill_all(process)
     before = _read(ledger)
     done = {name for what, name, _ in before if what == "end"}
+    begun = time.time()
     _wait(_start(engine, folder, ledger), folder)
     after = _read(ledger)[len(before) :]
     again = {name for what, name, _ in after if what == "start"} & done
     ended = done | {name for what, name, _ in after if what == "end"}
-    return Killed(done=len(done), again=len(again), lost=engine.steps - len(ended))
+    first = min((at for what, _, at in after if what == "start"), default=begun) - begun
+    return Killed(done=len(done), again=len(again), lost=engine.steps - len(ended), first=first)
 
 
 def _empty(place: Path) -> tuple[Path, Path]:

@@ -36,6 +36,10 @@ def _flow(kind: str, run: str, parents: list[tuple[int, ...]], ledger: Path) -> 
     ]  # fmt: skip
 
 
+def _started(ledger: Path) -> list[str]:
+    return [line.split()[0] for line in ledger.read_text().splitlines()]
+
+
 def _again(ops: Ops, kind: str, tmp_path: Path, graph: tuple[list[tuple[int, ...]], set[int]]) -> tuple[set[str], set[str], set[str]]:
     """Run a graph, make the chosen steps again; give what was chosen, what the preview said, and what ran."""
     parents, chosen = graph
@@ -43,14 +47,14 @@ def _again(ops: Ops, kind: str, tmp_path: Path, graph: tuple[list[tuple[int, ...
     ledger = tmp_path / f"{run}.ledger"
     ids = plan(ops, _flow(kind, run, parents, ledger), dataset=run)
     local.run(ops)
-    first = ledger.read_text().splitlines()
+    first = _started(ledger)
     assert len(first) == len(parents)
     steps = [ids[i] for i in chosen]
     planned = rescue.plan(ops, steps, remake=True)
     rescue.rescue(ops, steps=steps, remake=True, reason="test", ticket=planned.hash)
     local.run(ops)
     assert {r["state"] for r in queries.steps(ops, workflow_dataset=run)} <= {"done", "reused"}
-    ran = ledger.read_text().splitlines()[len(first) :]
+    ran = _started(ledger)[len(first) :]
     assert len(ran) == len(set(ran))
     return {f"{NAMES[i]}-{run}" for i in chosen}, {t.dataset for t in planned.again}, set(ran)
 
@@ -58,7 +62,7 @@ def _again(ops: Ops, kind: str, tmp_path: Path, graph: tuple[list[tuple[int, ...
 @FEW
 @given(graph=graphs())
 def test_the_engine_runs_again_what_the_preview_says(ops: Ops, tmp_path: Path, graph: tuple[list[tuple[int, ...]], set[int]]) -> None:
-    _, said, ran = _again(ops, "toy.new", tmp_path, graph)
+    _, said, ran = _again(ops, "toy.unique", tmp_path, graph)
     assert ran == said
 
 
