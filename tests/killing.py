@@ -45,6 +45,7 @@ class Killing:
     ledger: Path
     chance: random.Random
     seconds: float = 0.03
+    kind: str = "toy.unique"
     kills: Counter[str] = field(default_factory=Counter)
     acknowledged: dict[str, str] = field(default_factory=dict)
     engine: subprocess.Popen[bytes] | None = None
@@ -55,7 +56,7 @@ class Killing:
         specs = []
         for n in range(steps):
             needs = (f"{n - 1}.txt",) if n % _CHAIN else ()
-            specs.append(StepSpec(kind="toy.unique", dataset=str(n), needs=needs, makes=(f"{n}.txt",), params=params))
+            specs.append(StepSpec(kind=self.kind, dataset=str(n), needs=needs, makes=(f"{n}.txt",), params=params))
         with self.ops.db.begin() as c:
             blackboard.submit(c, self.ops, "SCIENCE", "v", specs)
 

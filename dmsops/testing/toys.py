@@ -45,6 +45,15 @@ def unique(ops: Ops, job: Job) -> Outcome:
     return Outcome(products=job.makes)
 
 
+@step("toy.brief", title="Write products in a warm process", memory_mb=50, light=True)
+def brief(ops: Ops, job: Job) -> Outcome:
+    """Do as ``params["as"]`` says: die or fail; else write bytes that differ at every run."""
+    does = job.params.get("as", "unique")
+    if does != "unique":
+        sign(job)
+    return {"unique": unique, "die": die, "fail": fail, "silent": silent}[does](ops, job)
+
+
 @step("toy.use", title="Say what it used", memory_mb=50)
 def use(ops: Ops, job: Job) -> Outcome:
     """Use what ``params`` names."""

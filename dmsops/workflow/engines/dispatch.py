@@ -222,3 +222,4 @@ class Dispatcher:
             for row in lease.held(c, self.post.owner).values():
                 fleet.give_back(c, self.ops, row, _STOPPED, "lost", _STOPPED)
             acting.leave(c, self.ops)
+        self.workers.sweep()

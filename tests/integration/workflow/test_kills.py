@@ -25,15 +25,19 @@ def killing(ops: Ops, tmp_path: Path) -> Iterator[Killing]:
     made.close()
 
 
-def test_kills_lose_nothing_and_publish_nothing_twice(killing: Killing) -> None:
+@pytest.mark.parametrize("kind", ["toy.unique", "toy.brief"])
+def test_kills_lose_nothing_and_publish_nothing_twice(killing: Killing, kind: str) -> None:
+    killing.kind = kind
     killing.run(KILLS)
     assert killing.kills.total() == KILLS
 
 
 def test_workers_end_with_their_engine(killing: Killing) -> None:
     killing.seconds = 600
-    killing.plan(2)
-    killing.kill("dispatcher")
+    killing.plan(1)
+    killing._await_starts(1)
+    killing.engine.kill()
+    killing.engine.wait()
     group = ["pgrep", "-g", str(killing.engine.pid)]
     for _ in range(200):
         if not subprocess.run(group, capture_output=True, check=False).stdout:
