@@ -219,7 +219,9 @@ class Dispatcher:
             return
         self.workers.kill_all()
         with acting.writing(self.ops, self.post) as c:
-            for row in lease.held(c, self.post.owner).values():
+            left = lease.held(c, self.post.owner)
+            for row in left.values():
                 fleet.give_back(c, self.ops, row, _STOPPED, "lost", _STOPPED)
             acting.leave(c, self.ops)
-        self.workers.sweep()
+        if not left:  # else an ending may not be in the database yet: the next engine finds its line
+            self.workers.sweep()

@@ -1,4 +1,4 @@
-"""The step of the benchmark, as our engine knows it."""
+"""The step of the benchmark, as our engine knows it: light, so that it runs in a warm process."""
 
 from __future__ import annotations
 
