@@ -6,23 +6,20 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dmsops.core.errors import Failed
-from dmsops.ops import Ops, connect, create_site
+from dmsops.ops import Ops
 from dmsops.testing.engine import EngineContract, Run, again, plan, rows, states, toy
 from dmsops.workflow import queries
-from dmsops.workflow.engines.htcondor import dag, engine, folder
-from dmsops.workflow.engines.htcondor.dag import Node
-from dmsops.workflow.engines.htcondor.pool import Pool as PoolClient
+from dmsops.workflow.engines.htcondor import engine, folder
 from dmsops.workflow.engines.htcondor.supervise import Supervisor
 from dmsops.workflow.tables import attempt, condor_batch, condor_node, step
 from tests.condor.pool import Pool
 from tests.integration.workflow.conftest import MakeOps
+from tests.waiting import until
 
 RUN = "import sys; from dmsops.ops import connect; from dmsops.workflow import engines; engines.run(connect(sys.argv[1]))"
 pytestmark = pytest.mark.usefixtures("condor_pool")
@@ -51,13 +48,6 @@ def chains(ops: Ops, tmp_path: Path, count: int = 3, length: int = 3, seconds: f
         names = [f"{chain}-{i}" for i in range(length)]
         plan(ops, *(toy("unique", n, *names[i - 1 : i] if i else (), ledger=str(ledger), seconds=seconds) for i, n in enumerate(names)))
     return ledger
-
-
-def until(found: Callable[[], object], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.1)
 
 
 def run_beside(ops: Ops) -> subprocess.Popen[bytes]:
@@ -219,22 +209,3 @@ def test_a_pool_that_does_not_answer_is_told_in_words(ops: Ops, monkeypatch: pyt
     assert "P07" in caught.value.remedy
     monkeypatch.undo()
     htcondor2.reload_config()
-
-
-def test_dagman_runs_again_what_our_rescue_file_leaves_out(condor_pool: Pool, tmp_path: Path) -> None:
-    before = {1: [], 2: [1], 3: [1], 4: [2, 3], 5: [4], 6: []}
-    nodes = [
-        Node(step_id=i, kind=kind, rank=0, before=frozenset(before[i])) for i, kind in enumerate(["D", "ON", "NED", "EO", "DONE", "x"], 1)
-    ]
-    for name, text in {
-        dag.DAG: dag.dag_text(nodes),
-        dag.SUBMIT: dag.submit_text(argv=["/bin/sh", "-c", f"echo $(step) >> {tmp_path}/ran"], environment={}, attributes={}),
-        dag.CONFIG: dag.config_text(),
-        dag.RESCUE: dag.rescue_text([n.name for n in nodes if n.step_id not in {3, 4, 5}]),
-    }.items():
-        (tmp_path / name).write_text(text)
-    create_site(tmp_path / "site", step_modules=["dmsops.testing.toys"])
-    pool = PoolClient(connect(tmp_path / "site"))
-    pool.submit(tmp_path, 1)
-    until(lambda: not pool.jobs())
-    assert (tmp_path / "ran").read_text().split() == ["3", "4", "5"]

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -21,6 +19,7 @@ from dmsops.workflow import acting, blackboard, fleet, pulse, queries
 from dmsops.workflow.engines import local
 from dmsops.workflow.tables import attempt, step
 from tests.killing import Killing, engine_process
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -28,17 +27,6 @@ def killing(ops: Ops, tmp_path: Path) -> Iterator[Killing]:
     made = Killing(ops, tmp_path / "ledger", random.Random(7))
     yield made
     made.close()
-
-
-def until(true: Callable[[], Any], seconds: float = 90.0) -> Any:
-    """Wait until something is true, and give it."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = true()
-        if found:
-            return found
-        time.sleep(0.05)
-    pytest.fail("it never came true")
 
 
 def test_the_working_folder_of_a_step_that_ended_well_is_gone(ops: Ops) -> None:
