@@ -231,6 +231,7 @@ condor_batch = sa.Table(
     sa.Column("ended_at", UtcTime),
     sa.Column("outcome", sa.String(32)),
     sa.Column("cursor", sa.Integer, nullable=False, doc="Bytes of the job-state log that have been read."),
+    sa.Column("event_cursor", sa.Integer, nullable=False, server_default="0", doc="Bytes of the jobs' event log that have been read."),
 )
 
 condor_node = sa.Table(

@@ -30,7 +30,7 @@ _WHY_RETURNED = {"futile": "a step before it did not end well", "returned": "its
 
 def record(c: sa.Connection, ops: Ops, engine_id: str, home: Path, nodes: Iterable[Node]) -> int:
     """Write a batch down and lease its steps to it; the pool hears of it only after that."""
-    values = {"engine_id": engine_id, "folder": "", "submitted_at": ops.clock.now(), "cursor": 0}
+    values = {"engine_id": engine_id, "folder": "", "submitted_at": ops.clock.now(), "cursor": 0, "event_cursor": 0}
     batch = int(c.execute(sa.insert(condor_batch).values(values)).inserted_primary_key[0])  # type: ignore[index]
     c.execute(sa.update(condor_batch).where(condor_batch.c.id == batch).values(folder=str(home / f"{batch:06d}")))
     for node in nodes:
@@ -163,12 +163,7 @@ def submitted(c: sa.Connection, batch: int, cluster: int) -> None:
 
 def begin_again(c: sa.Connection, ops: Ops, batch: int, folder: Path) -> None:
     """Write down that a batch is submitted again from another folder."""
-    values = {"folder": str(folder), "cluster": None, "cursor": 0}
+    values = {"folder": str(folder), "cluster": None, "cursor": 0, "event_cursor": 0}
     c.execute(sa.update(condor_batch).where(condor_batch.c.id == batch).values(**values))
     c.execute(sa.update(condor_node).where(*_open(batch)).values(status="planned", cluster=None))
     journal.write(c, ops.clock, "engine.batch-again", f"batch {batch}", actor="engine", reason="its DAGMan left the queue without an end")
-
-
-def move_cursor(c: sa.Connection, batch: int, by: int) -> None:
-    """Write down how far the job-state log has been read."""
-    c.execute(sa.update(condor_batch).where(condor_batch.c.id == batch).values(cursor=condor_batch.c.cursor + by))

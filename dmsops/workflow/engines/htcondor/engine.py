@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -20,7 +19,7 @@ from dmsops.workflow import acting, fleet, pick
 from dmsops.workflow.acting import Post
 from dmsops.workflow.chores import Chores
 from dmsops.workflow.engines.dispatch import Progress, Tally
-from dmsops.workflow.engines.htcondor import batches, closure, dag, folder, logs, reconcile, tallies
+from dmsops.workflow.engines.htcondor import batches, closure, folder, intake, reconcile, tallies
 from dmsops.workflow.engines.htcondor.dag import Node
 from dmsops.workflow.engines.htcondor.pool import Pool
 from dmsops.workflow.engines.htcondor.supervise import Supervisor
@@ -108,16 +107,11 @@ class Dispatcher:
         row = self._read(lambda c: c.execute(sa.select(condor_batch).where(condor_batch.c.id == batch.id)).one())
         if row.ended_at is not None:
             return True
-        events, size = logs.read_jobstate(_tail(Path(row.folder) / dag.JOBSTATE, row.cursor))
-        status = Path(row.folder) / dag.STATUS
-        statuses = logs.read_status(status.read_text(encoding="utf-8")) if status.exists() else {}
-        final = any(words[0] in logs.FINAL for words in statuses.values())
-        return bool((size or final) and self.write(lambda c: self._take_in(c, row.id, events, size, statuses)))
+        news = intake.look(row)
+        return bool(news) and self.write(lambda c: self._take_in(c, row.id, news))
 
-    def _take_in(self, c: sa.Connection, batch: int, events: list[logs.Event], size: int, statuses: dict[str, tuple[str, str]]) -> bool:
-        code = batches.follow(c, self.ops, batch, events)
-        batches.compare(c, self.ops, batch, statuses)
-        batches.move_cursor(c, batch, size)
+    def _take_in(self, c: sa.Connection, batch: int, news: intake.News) -> bool:
+        code = intake.take_in(c, self.ops, batch, news)
         if code is None or code == _DAGMAN_RESTARTS:
             return False
         batches.end(c, self.ops, batch, _OUTCOMES.get(code, f"exit {code}"))
@@ -161,14 +155,6 @@ class Dispatcher:
         """Let the post go; the pool goes on with what it has, and the next engine takes it up."""
         with acting.writing(self.ops, self.post) as c:
             acting.leave(c, self.ops)
-
-
-def _tail(path: Path, cursor: int) -> bytes:
-    if not path.exists():
-        return b""
-    with path.open("rb") as file:
-        file.seek(cursor)
-        return file.read()
 
 
 def run(ops: Ops, *, forever: bool = False, progress: Progress | None = None) -> Tally:

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from dmsops.workflow.engines.htcondor import batches, dag, folder
 from dmsops.workflow.engines.htcondor.pool import Pool, PoolJob
-from dmsops.workflow.tables import condor_batch, condor_node
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -86,11 +85,3 @@ def take_back(ops: Ops, pool: Pool, write: Write, batch: Any, withdrawn: Iterabl
         words = f"the step is {node.state} on the site; its job is removed from the pool"
         pool.act("Remove", [node.cluster], words)
         write(partial(batches.leaving, batch=batch.id, step_id=node.step_id, words=words))
-
-
-def disagreements(c: sa.Connection) -> list[dict[str, Any]]:
-    """Give what the pool and the site did not agree on, newest batch first."""
-    joined = condor_node.join(condor_batch, condor_batch.c.id == condor_node.c.batch_id)
-    columns = (condor_node.c.batch_id, condor_node.c.step_id, condor_node.c.node, condor_node.c.status, condor_node.c.detail)
-    query = sa.select(*columns).select_from(joined).where(condor_node.c.detail.is_not(None), condor_batch.c.ended_at.is_(None))
-    return [dict(row._mapping) for row in c.execute(query.order_by(condor_node.c.batch_id.desc(), condor_node.c.step_id))]  # noqa: SLF001 - SQLAlchemy's documented way
