@@ -48,11 +48,26 @@ def _silent(snapshot: Snapshot) -> str:
 
 
 def draw(snapshot: Snapshot, *, acts: bool) -> str:
-    """Write the engines and the pauses, with what can be done about them."""
+    """Write the engines, what a pool has and where it disagrees with the site, and the pauses, with what can be done about them."""
     engines = "".join(_row(e, snapshot.now) for e in snapshot.engines)
     titles = "<tr><th>engine</th><th>kind</th><th>workers</th><th>role</th><th>is</th><th>began</th><th>last sign of life</th></tr>"
     table = f'<div class="scroll"><table class="grid"><thead>{titles}</thead>{engines}</table></div>' if engines else line(snapshot)
-    return f"{table}<h3>Paused</h3>{_pauses(snapshot, acts=acts)}"
+    return f"{table}{_pool(snapshot)}<h3>Paused</h3>{_pauses(snapshot, acts=acts)}"
+
+
+def _pool(snapshot: Snapshot) -> str:
+    batches = "".join(_batch(b, snapshot.now) for b in snapshot.batches)
+    differ = "".join(
+        f"<li>{escape(d['target'])}: {escape(d['words'])}, {theme.age(d['at'], snapshot.now)}</li>" for d in snapshot.disagreements
+    )
+    listed = f"<h3>In the HTCondor pool</h3><ul>{batches}</ul>" if batches else ""
+    return listed + (f"<h3>Pool and site disagreed (last day; the site's word counts)</h3><ul>{differ}</ul>" if differ else "")
+
+
+def _batch(b: Row, now: datetime) -> str:
+    nodes = ", ".join(f"{n} {status}" for status, n in sorted(b["nodes"].items()))
+    job = f"DAGMan is job {b['cluster']}" if b["cluster"] else "not submitted yet"
+    return f"<li>Batch {b['id']}, {job}: {nodes}; since {theme.age(b['submitted_at'], now)}</li>"
 
 
 def _row(e: Row, now: datetime) -> str:

@@ -88,6 +88,8 @@ class Snapshot:
     failures: tuple[Row, ...] = ()
     workflows: tuple[Row, ...] = ()
     engines: tuple[Row, ...] = ()
+    batches: tuple[Row, ...] = ()
+    disagreements: tuple[Row, ...] = ()
     silent: tuple[Row, ...] = ()
     clocks: tuple[ClockReading, ...] = ()
     behind_seconds: float = 0.0
@@ -133,7 +135,7 @@ class Hub:
         seq = queries.last_change(ops)
         fresh = replace(
             last, now=now, seq=seq, engines=tuple(pulse.engines(ops)), silent=tuple(_silent(ops)), clocks=clock_bar.read(ops),
-            behind_seconds=0.0, fault="",
+            batches=tuple(pulse.batches(ops)), behind_seconds=0.0, fault="",
         )  # fmt: skip
         if seq == last.seq:
             return fresh
@@ -146,6 +148,7 @@ class Hub:
             pauses=tuple(pauses.standing(ops)),
             failures=tuple(queries.failures(ops)),
             workflows=tuple(queries.workflows(ops, limit=FLOWS)),
+            disagreements=tuple(pulse.disagreements(ops)),
         )
 
     def steps(self, wanted: Filter) -> list[Row]:

@@ -12,6 +12,14 @@ from dmsops.core.people import Role, require
 from dmsops.ops import Ops
 from dmsops.workflow import pulse, queries
 
+_ENGINE = {
+    "id": "Engine", "kind": "Kind", "role": "Role", "liveness": "Life", "workers": "Workers", "started_at": "Since",
+    "heartbeat_at": "Last sign of life",
+}  # fmt: skip
+_SILENT = {"id": "Step", "kind": "Kind", "liveness": "Life", "last_sign": "Last sign"}
+_BATCH = {"id": "Batch", "cluster": "DAGMan's job", "submitted_at": "Since", "nodes": "Nodes", "folder": "Folder"}
+_DIFFER = {"at": "When", "target": "What", "words": "In words"}
+
 
 @click.group()
 def commands() -> None:
@@ -43,14 +51,17 @@ def failure_lines(ops: Ops) -> list[Any]:
 
 
 def status(ops: Ops) -> Answer:
-    """Show the engines that are signed on (which one acts, which are silent), silent steps, and the steps by state."""
+    """Show the engines (which one acts, which are silent), silent steps, what an HTCondor pool has, and the steps by state."""
     engines, silent = pulse.engines(ops), [row for row in pulse.running(ops) if row["liveness"] != "alive"]
-    counts = queries.counts(ops)
-    columns = {"id": "Engine", "kind": "Kind", "role": "Role", "liveness": "Life", "workers": "Workers", "started_at": "Since"}
-    columns |= {"heartbeat_at": "Last sign of life"}
-    lines = [table(engines, columns) if engines else "No engine is running. Start one: dmsops engine run"]
-    lines += [table(silent, {"id": "Step", "kind": "Kind", "liveness": "Life", "last_sign": "Last sign"}, "Silent steps")] if silent else []
-    data = {"engines": engines, "silent": silent, "steps": counts}
+    batches, differ, counts = pulse.batches(ops), pulse.disagreements(ops), queries.counts(ops)
+    lines: list[Any] = [table(engines, _ENGINE) if engines else "No engine is running. Start one: dmsops engine run"]
+    lines += [table(silent, _SILENT, "Silent steps")] if silent else []
+    if batches:
+        shown = [{**b, "nodes": "  ".join(f"{k} {v}" for k, v in sorted(b["nodes"].items()))} for b in batches]
+        lines.append(table(shown, _BATCH, "In the pool"))
+    if differ:
+        lines.append(table(differ, _DIFFER, "Pool and site disagreed (last day; the site's word counts)"))
+    data = {"engines": engines, "silent": silent, "batches": batches, "disagreements": differ, "steps": counts}
     return Answer(data, [*lines, "  ".join(f"{k} {v}" for k, v in counts.items())])
 
 

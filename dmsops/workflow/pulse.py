@@ -1,4 +1,4 @@
-"""Signs of life, for eyes: which engine acts, which stand by, and which running steps have gone silent."""
+"""Signs of life, for eyes: which engine acts, which running steps are silent, what a pool has and where it disagrees."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.core.db import reading
+from dmsops.core.journal import journal
 from dmsops.workflow.fleet import BEATS
 from dmsops.workflow.states import StepState
-from dmsops.workflow.tables import dispatcher, engine, step
+from dmsops.workflow.tables import condor_batch, condor_node, dispatcher, engine, step
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -55,3 +56,25 @@ def engines(ops: Ops) -> list[Row]:
         row["role"] = "acting" if row["id"] == acting else "standing by"
         row["liveness"] = liveness(ops.clock.now(), row["heartbeat_at"], ops.settings.lease_seconds)
     return sorted(rows, key=lambda r: r["role"])
+
+
+def batches(ops: Ops) -> list[Row]:
+    """Give the batches that an HTCondor pool has now, with their ``nodes`` counted by where they stand."""
+    live = sa.select(condor_batch).where(condor_batch.c.ended_at.is_(None)).order_by(condor_batch.c.id)
+    nodes = sa.select(condor_node.c.batch_id, condor_node.c.status, sa.func.count().label("n")).join(condor_batch)
+    nodes = nodes.where(condor_batch.c.ended_at.is_(None)).group_by(condor_node.c.batch_id, condor_node.c.status)
+    with reading(ops.db) as c:
+        rows = [{**r, "nodes": {}} for r in c.execute(live).mappings()]
+        by_id = {row["id"]: row for row in rows}
+        for count in c.execute(nodes):
+            by_id[count.batch_id]["nodes"][count.status] = count.n
+    return rows
+
+
+def disagreements(ops: Ops, hours: float = 24.0, limit: int = 20) -> list[Row]:
+    """Give what a pool and the site did not agree on lately, newest first: ``at``, ``target`` (the step), ``words``."""
+    since = ops.clock.now() - timedelta(hours=hours)
+    query = sa.select(journal.c.seq, journal.c.at, journal.c.target, journal.c.reason.label("words"))
+    query = query.where(journal.c.event == "engine.disagreed", journal.c.at >= since).order_by(journal.c.seq.desc())
+    with reading(ops.db) as c:
+        return [dict(r) for r in c.execute(query.limit(limit)).mappings()]

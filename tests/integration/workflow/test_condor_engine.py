@@ -7,14 +7,17 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dmsops.core.errors import Failed
 from dmsops.ops import Ops
-from dmsops.testing.engine import again, plan, rows, states, toy
-from dmsops.workflow import queries
-from dmsops.workflow.engines.htcondor import engine, folder
+from dmsops.testing.engine import again, change, plan, rows, states, toy
+from dmsops.workflow import pulse, queries
+from dmsops.workflow.engines.htcondor import batches, dag, engine, folder, intake
+from dmsops.workflow.engines.htcondor.dag import Node
+from dmsops.workflow.engines.htcondor.pool import Pool as PoolClient
 from dmsops.workflow.engines.htcondor.supervise import Supervisor
 from dmsops.workflow.tables import attempt, condor_batch, condor_node, step
 from tests.condor.pool import Pool
@@ -203,3 +206,67 @@ def test_a_pool_that_does_not_answer_is_told_in_words(ops: Ops, monkeypatch: pyt
     assert "P07" in caught.value.remedy
     monkeypatch.undo()
     htcondor2.reload_config()
+
+
+def test_a_job_that_is_held_in_the_pool_is_shown_and_goes_on_when_it_is_released(ops: Ops, condor_pool: Pool, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    plan(ops, *(toy("write", n, *needs, ledger=str(ledger), seconds=1) for n, needs in {"a": "", "b": "a"}.items()))
+    process = run_beside(ops)
+    until(lambda: started(ledger))
+    cluster = rows(ops, condor_node)[0]["cluster"]
+    condor_pool.run("condor_hold", str(cluster))
+    (shown,) = until(lambda: pulse.disagreements(ops))
+    assert shown["target"] == "step 1"
+    assert shown["words"].startswith("held in the pool: via condor_hold")
+    condor_pool.run("condor_release", str(cluster))
+    assert process.wait(timeout=120) == 0
+    assert_all_is_done_once(ops)
+
+
+def test_a_job_that_is_removed_from_the_pool_runs_again_and_is_told(ops: Ops, condor_pool: Pool, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    plan(ops, *(toy("write", str(n), ledger=str(ledger), seconds=2) for n in range(5)))
+    process = run_beside(ops)
+    waits = until(lambda: [n for n in rows(ops, condor_node) if n["status"] == "running" and state_of(ops, n) == "leased"])
+    condor_pool.run("condor_rm", str(waits[0]["cluster"]))
+    assert process.wait(timeout=120) == 0
+    assert_all_is_done_once(ops)
+    assert "removed from the pool: via condor_rm" in " ".join(d["words"] for d in pulse.disagreements(ops))
+
+
+def state_of(ops: Ops, node: dict[str, Any]) -> str:
+    return next(r["state"] for r in rows(ops, step) if r["id"] == node["step_id"])
+
+
+def test_a_changed_priority_reaches_the_queue(ops: Ops, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    plan(ops, *(toy("write", str(n), ledger=str(ledger), seconds=3) for n in range(4)))
+    process = run_beside(ops)
+    until(lambda: len([n for n in rows(ops, condor_node) if n["cluster"]]) == 4)
+    change(ops, "3", rank=60)
+    cluster = rows(ops, condor_node)[3]["cluster"]
+    until(lambda: [j.priority for j in PoolClient(ops).jobs() if j.cluster == cluster] == [-60])
+    assert process.wait(timeout=120) == 0
+
+
+def test_an_end_that_dagman_did_not_write_down_is_found_in_the_event_log(ops: Ops) -> None:
+    """As when DAGMan and its folder's job-state log were lost, and the job's own log was not."""
+    plan(ops, toy("write", "a"))
+    (row,) = rows(ops, step)
+    with ops.db.begin() as c:
+        batch = batches.record(c, ops, "engine", folder.home(ops), [Node(step_id=row["id"], kind=row["kind"], rank=0)])
+    place = Path(rows(ops, condor_batch)[0]["folder"])
+    place.mkdir(parents=True)
+    name = rows(ops, condor_node)[0]["node"]
+    submitted = f"000 (007.000.000) 2026-11-22 10:00:00 Job submitted from host: <127.0.0.1:1>\n    DAG Node: {name}\n...\n"
+    ended = "005 (007.000.000) 2026-11-22 10:00:01 Job terminated.\n\t(1) Normal termination (return value 3)\n...\n"
+    for text in (submitted, ended):
+        with (place / dag.JOBS_LOG).open("a", encoding="utf-8") as file:
+            file.write(text)
+        news = intake.look(place, 0, rows(ops, condor_batch)[0]["event_cursor"])
+        with ops.db.begin() as c:
+            intake.take_in(c, ops, batch, news)
+    assert rows(ops, condor_batch)[0]["event_cursor"] == len(submitted + ended)
+    assert not intake.look(place, 0, rows(ops, condor_batch)[0]["event_cursor"])
+    assert [(n["status"], n["cluster"]) for n in rows(ops, condor_node)] == [("failed", 7)]
+    assert states(ops) == {"a": "ready"}

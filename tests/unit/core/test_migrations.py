@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
-from dmsops.core.db import check_revision, open_engine, upgrade
+from dmsops.core.db import MIGRATIONS, check_revision, expected_revision, open_engine, upgrade
 from dmsops.migrations.tables import whole_metadata
 
 
@@ -32,3 +33,7 @@ def test_upgrading_twice_changes_nothing(tmp_path) -> None:
     url = f"sqlite:///{tmp_path / 'new.db'}"
     upgrade(url)
     upgrade(url)
+
+
+def test_the_revision_that_is_expected_is_alembics_newest() -> None:
+    assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == expected_revision()

@@ -11,9 +11,39 @@ from hypothesis import strategies as st
 
 from dmsops.workflow.engines.htcondor import dag, logs
 from dmsops.workflow.engines.htcondor.dag import Node
+from dmsops.workflow.engines.htcondor.eventlog import read_events
 
 RECORDED = Path(__file__).resolve().parents[2] / "data" / "condor" / "failed"
 """A run on a real pool (23.9.6): six steps, `die_4` failed, `write_5` after it was futile."""
+EVENTS = """\
+000 (003.000.000) 2026-11-22 10:00:00 Job submitted from host: <127.0.0.1:33303>
+    DAG Node: write_1
+...
+000 (004.000.000) 2026-11-22 10:00:00 Job submitted from host: <127.0.0.1:33303>
+    [ DAGNodeName = "die_2"; DAGParentNodeNames = "" ]
+...
+001 (003.000.000) 2026-11-22 10:00:01 Job executing on host: <127.0.0.1:36961>
+...
+012 (003.000.000) 2026-11-22 10:00:02 Job was held.
+\tvia condor_hold (by user daemon)
+\tCode 1 Subcode 0
+...
+013 (003.000.000) 2026-11-22 10:00:03 Job was released.
+\tvia condor_release (by user daemon)
+...
+005 (003.000.000) 2026-11-22 10:00:04 Job terminated.
+\t(1) Normal termination (return value 0)
+\t\tUsr 0 00:00:00, Sys 0 00:00:00  -  Run Remote Usage
+...
+005 (004.000.000) 2026-11-22 10:00:04 Job terminated.
+\t(0) Abnormal termination (signal 9)
+\t(0) No core file
+...
+009 (005.000.000) 2026-11-22 10:00:05 Job was aborted.
+\tvia condor_rm (by user daemon)
+...
+"""
+"""Events as HTCondor 23.9 writes them; the second names its node as 25 does."""
 NODES = [
     Node(step_id=1, kind="processing.detector1", rank=0),
     Node(step_id=2, kind="processing.ON", rank=100),
@@ -127,3 +157,26 @@ def test_a_recorded_rescue_file_of_dagman_s_own_is_read_too() -> None:
 @pytest.mark.parametrize("text", ["", "[ Type = ", "\x00"])
 def test_a_status_file_that_is_being_written_tells_nothing(text: str) -> None:
     assert logs.read_status(text) == {}
+
+
+def test_a_recorded_event_log_tells_why_jobs_were_held_and_removed_and_how_they_ended() -> None:
+    content = EVENTS.encode()
+    events, size = read_events(content + b"000 (009.000.000) half an ev")
+    assert size == len(content)
+    assert [(e.cluster, e.what, e.node, e.words) for e in events] == [
+        (3, "submitted", "write_1", "DAG Node: write_1"),
+        (4, "submitted", "die_2", '[ DAGNodeName = "die_2"; DAGParentNodeNames = "" ]'),
+        (3, "held", "", "via condor_hold (by user daemon)"),
+        (3, "released", "", "via condor_release (by user daemon)"),
+        (3, "done", "", "exit 0"),
+        (4, "failed", "", "signal 9"),
+        (5, "removed", "", "via condor_rm (by user daemon)"),
+    ]
+
+
+@given(cut=st.integers(0, 2000))
+def test_an_event_log_read_in_two_pieces_tells_the_same(cut: int) -> None:
+    content = EVENTS.encode()
+    first, size = read_events(content[:cut])
+    second, _ = read_events(content[size:])
+    assert first + second == read_events(content)[0]

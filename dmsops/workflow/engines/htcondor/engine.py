@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -107,7 +108,7 @@ class Dispatcher:
         row = self._read(lambda c: c.execute(sa.select(condor_batch).where(condor_batch.c.id == batch.id)).one())
         if row.ended_at is not None:
             return True
-        news = intake.look(row)
+        news = intake.look(Path(row.folder), row.cursor, row.event_cursor)
         return bool(news) and self.write(lambda c: self._take_in(c, row.id, news))
 
     def _take_in(self, c: sa.Connection, batch: int, news: intake.News) -> bool:

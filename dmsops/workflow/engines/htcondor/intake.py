@@ -1,6 +1,6 @@
 """What a batch's folder tells, taken in: job-state log and event log from stored cursors on, and the node status file.
 
-Where they differ the job-state log comes first, then the event log, then the status file.
+How a node ended is taken from the job-state log, else from the event log, else from the status file.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from dmsops.workflow.tables import condor_batch, condor_node
 if TYPE_CHECKING:
     from dmsops.ops import Ops
 
+_SAID = {"held": "held in the pool", "removed": "removed from the pool"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
@@ -35,11 +37,10 @@ class News:
         return bool(self.states_size or self.events_size or any(status in FINAL for status, _ in self.statuses.values()))
 
 
-def look(row: Any) -> News:
-    """Read what is new in the folder of a batch, given its row."""
-    folder = Path(row.folder)
-    states, states_size = logs.read_jobstate(_tail(folder / dag.JOBSTATE, row.cursor))
-    events, events_size = read_events(_tail(folder / dag.JOBS_LOG, row.event_cursor))
+def look(folder: Path, cursor: int, event_cursor: int) -> News:
+    """Read what is new in the folder of a batch."""
+    states, states_size = logs.read_jobstate(_tail(folder / dag.JOBSTATE, cursor))
+    events, events_size = read_events(_tail(folder / dag.JOBS_LOG, event_cursor))
     statuses = logs.read_status(_tail(folder / dag.STATUS, 0).decode(errors="replace"))
     return News(states=tuple(states), states_size=states_size, events=tuple(events), events_size=events_size, statuses=statuses)
 
@@ -60,8 +61,9 @@ def take_in(c: sa.Connection, ops: Ops, batch: int, news: News) -> int | None:
     int or None
         DAGMan's exit code when the batch has ended.
     """
+    notice(c, ops, batch, [event for event in news.events if event.what not in FINAL])
     code = batches.follow(c, ops, batch, news.states)
-    notice(c, ops, batch, news.events)
+    notice(c, ops, batch, [event for event in news.events if event.what in FINAL])
     batches.compare(c, ops, batch, news.statuses)
     here = sa.update(condor_batch).where(condor_batch.c.id == batch)
     c.execute(here.values(cursor=condor_batch.c.cursor + news.states_size, event_cursor=condor_batch.c.event_cursor + news.events_size))
@@ -94,5 +96,5 @@ def _notice(c: sa.Connection, ops: Ops, batch: int, node: Any, event: JobEvent) 
         return  # by ourselves, and written down
     elif event.what == "released":
         c.execute(here.values(detail=None))
-    elif node.detail != (words := f"{event.what} in the pool: {event.words}"):
+    elif node.detail != (words := f"{_SAID[event.what]}: {event.words}"):
         batches.note(c, ops, batch, node.step_id, words)
