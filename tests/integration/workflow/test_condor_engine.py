@@ -197,14 +197,14 @@ def test_jobs_that_end_before_their_step_begins_fail_it_in_words_at_last(ops: Op
 
 def test_a_pool_that_does_not_answer_is_told_in_words(ops: Ops, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "nothing").write_text("LOCAL_CONFIG_FILE =\nSCHEDD_ADDRESS_FILE = /nothing\nCOLLECTOR_HOST = 127.0.0.1:9\n")
-    monkeypatch.setenv("CONDOR_CONFIG", str(tmp_path / "nothing"))
     import htcondor2
 
-    htcondor2.reload_config()
-    with pytest.raises(Failed, match="HTCondor does not answer") as caught:
-        engine.run(ops)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("CONDOR_CONFIG", str(tmp_path / "nothing"))
+        htcondor2.reload_config()
+        with pytest.raises(Failed, match="HTCondor does not answer") as caught:
+            engine.run(ops)
     assert "P07" in caught.value.remedy
-    monkeypatch.undo()
     htcondor2.reload_config()
 
 
@@ -223,11 +223,12 @@ def test_a_job_that_is_held_in_the_pool_is_shown_and_goes_on_when_it_is_released
     assert_all_is_done_once(ops)
 
 
-def test_a_job_that_is_removed_from_the_pool_runs_again_and_is_told(ops: Ops, condor_pool: Pool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("state", ["leased", "running"])
+def test_a_job_that_is_removed_from_the_pool_runs_again_and_is_told(ops: Ops, condor_pool: Pool, tmp_path: Path, state: str) -> None:
     ledger = tmp_path / "ledger"
-    plan(ops, *(toy("write", str(n), ledger=str(ledger), seconds=2) for n in range(5)))
+    plan(ops, *(toy("unique", str(n), ledger=str(ledger), seconds=2) for n in range(5)))
     process = run_beside(ops)
-    waits = until(lambda: [n for n in rows(ops, condor_node) if n["status"] == "running" and state_of(ops, n) == "leased"])
+    waits = until(lambda: [n for n in rows(ops, condor_node) if n["status"] == "running" and state_of(ops, n) == state])
     condor_pool.run("condor_rm", str(waits[0]["cluster"]))
     assert process.wait(timeout=120) == 0
     assert_all_is_done_once(ops)

@@ -102,7 +102,7 @@ def settle(c: sa.Connection, ops: Ops, batch: int, step_id: int, status: str, wo
             note(c, ops, batch, step_id, "the pool has it done, the site does not; it will run again")
     elif row.state == StepState.RUNNING.value and str(row.owner).startswith(f"{batch_owner(batch)}:"):
         request = Request(batch=batch, step=step_id, cluster=int(row.owner.rsplit(":", 1)[1]))
-        give_up(c, ops, request, f"its job ended in the pool {words}".strip())
+        give_up(c, ops, request, f"its job ended in the pool {words}".strip(), passing=status == "returned")
     elif row.state in _GOOD and status == "failed":
         note(c, ops, batch, step_id, f"the pool has it failed ({words}), the site has it {row.state}")
 

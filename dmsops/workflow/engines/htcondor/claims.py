@@ -72,8 +72,12 @@ def paused(c: sa.Connection, ops: Ops, row: Any) -> bool:
     return any((p.scope, p.target) in places for p in pick.pauses(c, ops))
 
 
-def give_up(c: sa.Connection, ops: Ops, request: Request, what: str) -> bool:
-    """Fail a running step whose job is gone without an ending; False when it is no longer this request's."""
+def give_up(c: sa.Connection, ops: Ops, request: Request, what: str, *, passing: bool = False) -> bool:
+    """Fail a running step whose job is gone without an ending; False when it is no longer this request's.
+
+    With ``passing`` the job was taken away (removed, or held for long): nothing is wrong with the step, so it runs again,
+    as often as the site tries what fails for a passing reason.
+    """
     row = _look(c, request.step)
     if row is None or row.owner != request.owner or row.state != StepState.RUNNING.value:
         return False
@@ -81,7 +85,7 @@ def give_up(c: sa.Connection, ops: Ops, request: Request, what: str) -> bool:
         step_id=row.id, attempt=row.attempt, kind=row.kind, dataset=row.dataset, params={}, inputs={}, makes=(), content_key="", fresh=False
     )
     why = Diagnosis(
-        fault_class="resource",
+        fault_class="transient" if passing else "resource",
         sentence=f"{what}: no ending was written",
         remedy="Look at the machine and at the pool (docs/howto/use-htcondor), then rescue the step as is with procedure P08.",
     )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 30.0
 """How long a node waits for a warm server before it runs its step itself."""
+_LIBRARY = Path(node.__file__).resolve().parents[4]
+"""Where this library is: a node that runs on its own must run the same."""
 _GIVEN = (dag.DAG, dag.SUBMIT, dag.CONFIG, dag.ADDRESS)
 
 
@@ -33,7 +35,7 @@ def write(ops: Ops, batch: int, folder: Path, nodes: Iterable[Node], attributes:
     python = sys.executable
     submit = dag.submit_text(
         argv=[python, "-IS", client.__file__, dag.ADDRESS, str(batch), "$(step)", "$(Cluster)"],
-        environment={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(Path.home())},
+        environment={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(Path.home()), "PYTHONPATH": str(_LIBRARY)},
         attributes={**attributes, "DmsStep": "$(step)"},
     )
     alone = [python, "-m", node.__name__, str(ops.settings.site)]

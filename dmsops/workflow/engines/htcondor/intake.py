@@ -98,3 +98,5 @@ def _notice(c: sa.Connection, ops: Ops, batch: int, node: Any, event: JobEvent) 
         c.execute(here.values(detail=None))
     elif node.detail != (words := f"{_SAID[event.what]}: {event.words}"):
         batches.note(c, ops, batch, node.step_id, words)
+        if event.what == "removed":  # nothing is wrong with the step
+            batches.settle(c, ops, batch, node.step_id, "returned", event.words)

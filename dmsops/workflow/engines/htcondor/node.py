@@ -129,9 +129,18 @@ def node_main(site: str, request: Request) -> None:
 
 def settle_main(site: str, request: Request) -> None:
     """Put into words that the process which carried a step out is gone; the entry of a process forked by the warm server."""
+    _give_up(site, request, "the process that watched the step was killed", passing=False)
+
+
+def abandon_main(site: str, request: Request) -> None:
+    """Send a step round again whose node went away and did not come back; the entry of a process forked by the warm server."""
+    _give_up(site, request, "its job was removed from the pool, or held there", passing=True)
+
+
+def _give_up(site: str, request: Request, what: str, *, passing: bool) -> None:
     ops = importlib.import_module("dmsops.ops").connect(site, operator=execute.ENGINE)
     with ops.db.begin() as c:
-        claims.give_up(c, ops, request, "the process that watched the step was killed")
+        claims.give_up(c, ops, request, what, passing=passing)
     os._exit(Code.BAD)
 
 

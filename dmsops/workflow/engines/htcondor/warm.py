@@ -27,7 +27,7 @@ from dmsops.core.config import enter_runtime
 from dmsops.core.db import reading
 from dmsops.workflow import execute
 from dmsops.workflow.engines.htcondor.claims import Request
-from dmsops.workflow.engines.htcondor.node import Code, node_main, settle_main
+from dmsops.workflow.engines.htcondor.node import Code, abandon_main, node_main, settle_main
 from dmsops.workflow.steps import load_kinds
 from dmsops.workflow.tables import step
 
@@ -143,7 +143,7 @@ class WarmServer:
         code = one.process.exitcode
         if not one.settling and code not in set(Code):  # killed, or broken before it could say anything
             one.settling = True
-            one.process = self._fork(settle_main, one.request)
+            one.process = self._fork(settle_main if one.alone_since is None else abandon_main, one.request)
             return
         for node in one.nodes:
             with suppress(OSError):
