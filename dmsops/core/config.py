@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     )
     database: str = Field("", description="SQLAlchemy address of the database; empty means SQLite in the site's folder.")
     store: str = Field("local", description="Storage backend, by its entry-point name.")
-    workers: int = Field(2, ge=1, le=256, description="Steps that may run at once on the local engine.")
+    workers: int = Field(2, ge=1, le=256, description="Steps that may run at once.")
     engine: str = Field("local", description="Engine that runs the steps: local, htcondor, or an entry point's name.")
     reconcile_seconds: float = Field(60.0, gt=0, description="How often the HTCondor engine compares the site with the pool's queue.")
     step_modules: tuple[str, ...] = Field(

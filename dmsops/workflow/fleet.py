@@ -85,6 +85,18 @@ def _is_lost(ops: Ops, dead: list[str]) -> Any:
     return sa.or_(step.c.owner.in_(dead), step.c.lease_until < now, never)
 
 
+def unqueue(c: sa.Connection, ops: Ops) -> int:
+    """Take back what an engine of another kind had queued in its pool; gives how many.
+
+    Its nodes find out when they ask for their step: one that is done or that another has is not run again.
+    """
+    rows = c.execute(sa.select(step).where(step.c.state == StepState.LEASED.value)).all()
+    for row in rows:
+        blackboard.move(c, ops, "return", row, actor="engine", reason="an engine without that pool acts now", owner=None)
+    blackboard.wake(c, ops, [row.id for row in rows])
+    return len(rows)
+
+
 def give_back(c: sa.Connection, ops: Ops, row: Any, reason: str, outcome: str, fault: str) -> None:
     """Make a taken step ready again, and close its attempt."""
     if blackboard.move(c, ops, "lose", row, actor="engine", reason=reason, owner=None, lease_until=None):

@@ -1,4 +1,7 @@
-"""Stress: kill -9 many times, audited from outside. ``python -m tests.bench.kills --times 1000 [--database postgresql]``."""
+"""Stress: kill -9 many times, audited from outside. ``python -m tests.bench.kills --times 1000 [--database postgresql]``.
+
+In rounds, each on a site of its own that is audited at its end; every line has the figures of all rounds so far.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import argparse
 import random
 import tempfile
 import time
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,10 +18,11 @@ from tests import postgres
 from tests.killing import Killing
 
 TOYS = {"step_modules": ["dmsops.testing.toys"], "preload": "dmsops.testing.toys", "workers": 2, "kept_slots": 0}
+ROUND = 50
 
 
-def measure(folder: Path, address: str, times: int, seed: int) -> dict[str, object]:
-    """Kill so many times on one database and give the figures; an audit that fails raises."""
+def one_round(folder: Path, address: str, times: int, seed: int) -> Counter[str]:
+    """Kill so many times on one site and give the figures; an audit that fails raises."""
     create_site(folder / "site", **TOYS, database=address)
     killing = Killing(connect(folder / "site"), folder / "ledger", random.Random(seed))
     begun = time.monotonic()
@@ -25,15 +30,26 @@ def measure(folder: Path, address: str, times: int, seed: int) -> dict[str, obje
         killing.run(times)
     finally:
         killing.close()
-    return {
-        "kills": dict(killing.kills),
-        "steps": len(killing.acknowledged),
-        "lost": 0,
-        "published twice": 0,
-        "run again": killing.run_again,
-        "allowed": killing.allowed,
-        "seconds": round(time.monotonic() - begun),
-    }
+        killing.ops.db.dispose()
+    figures = Counter({f"{target} killed": n for target, n in killing.kills.items()})
+    seconds = round(time.monotonic() - begun)
+    return figures + Counter(steps=len(killing.acknowledged), run_again=killing.run_again, allowed=killing.allowed, seconds=seconds)
+
+
+def measure(kind: str, times: int, seed: int) -> None:
+    """Print the figures of one database, round after round."""
+    programs = postgres.binaries() if kind == "postgresql" else None
+    if kind == "postgresql" and programs is None:
+        print("postgresql: the server is not installed")
+        return
+    whole: Counter[str] = Counter()
+    with ExitStack() as stack:
+        server = stack.enter_context(postgres.server(programs)) if programs else None
+        for begun in range(0, times, ROUND):
+            with tempfile.TemporaryDirectory() as folder:
+                address = server.new_database() if server else ""
+                whole += one_round(Path(folder), address, min(ROUND, times - begun), seed + begun)
+            print(kind, {"kills": min(begun + ROUND, times), "lost": 0, "published twice": 0, **whole}, flush=True)
 
 
 def main() -> None:
@@ -44,14 +60,7 @@ def main() -> None:
     words.add_argument("--seed", type=int, default=1)
     given = words.parse_args()
     for kind in ("sqlite", "postgresql") if given.database == "both" else (given.database,):
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            programs = postgres.binaries() if kind == "postgresql" else None
-            if kind == "postgresql" and programs is None:
-                print("postgresql: the server is not installed")
-                continue
-            address = stack.enter_context(postgres.server(programs)).new_database() if programs else ""
-            print(kind, measure(folder, address, given.times, given.seed), flush=True)
+        measure(kind, given.times, given.seed)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,14 @@ class Desk:
 
     site: Path
     crds: Path
+    more: dict[str, str] = field(default_factory=dict)
 
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "dmsops", *words, "--site", str(self.site)]
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "DMSOPS_CRDS_PATH": str(self.crds)}
+        return {**os.environ, "DMSOPS_CRDS_PATH": str(self.crds), **self.more}
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(self.command(*words), capture_output=True, text=True, env=self.environment, check=False)

@@ -84,8 +84,9 @@ class Dispatcher:
         self._chores = Chores(self.ops, self._write)
 
     def begin(self) -> None:
-        """Give back what dead engines had, and find what their processes did."""
+        """Give back what dead engines had and what one of another kind had queued; find what dead processes did."""
         self.tally.lost_before = len(self._write(lambda c: fleet.reclaim(c, self.ops, self.post.owner)))
+        self._write(lambda c: fleet.unqueue(c, self.ops))
         self.workers.left = warm.left_over(self.ops)
 
     def turn(self) -> bool:

@@ -92,6 +92,15 @@ def test_a_step_taken_without_a_process_is_given_back(ops: Ops) -> None:
     assert states(ops) == {"a": "done"}
 
 
+def test_what_a_pool_s_engine_had_queued_is_run_by_the_embedded_one(ops: Ops) -> None:
+    plan(ops, toy("write", "a"), toy("write", "b", "a"))
+    with ops.db.begin() as c:
+        for row in c.execute(sa.select(step)).all():
+            blackboard.move(c, ops, "lease", row, actor="engine", owner="condor:1")
+    local.run(ops)
+    assert states(ops) == {"a": "done", "b": "done"}
+
+
 def test_a_damaged_input_is_found_before_the_step_runs(ops: Ops) -> None:
     plan(ops, toy("write", "a"))
     local.run(ops)
