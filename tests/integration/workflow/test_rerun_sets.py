@@ -33,9 +33,7 @@ _NUMBERS = count()
 def few(examples: int) -> Any:
     """Try so many examples; every one costs seconds, so none is made smaller and the small sizes are drawn as they are."""
     phases = (Phase.explicit, Phase.generate)
-    return settings(
-        max_examples=examples, phases=phases, database=None, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-    )
+    return settings(max_examples=examples, phases=phases, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @st.composite
