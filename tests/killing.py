@@ -117,12 +117,16 @@ class Killing:
 
     def end_well(self) -> None:
         """Run until all is done; then audit."""
-        until = time.monotonic() + _PATIENCE_SECONDS + len(self.kills)
-        while self._open() or self.mend():
+        left, until = self._open(), time.monotonic() + _PATIENCE_SECONDS
+        while (now := self._open()) or self.mend():
+            if now < left:
+                left, until = now, time.monotonic() + _PATIENCE_SECONDS
+            assert time.monotonic() < until, f"the engine ends nothing; {now} steps are left"
             if self.engine is None or self.engine.poll() is not None:
                 self.mend()
                 self.engine = engine_process(self.ops.settings.site)
-            self.engine.wait(timeout=max(1.0, until - time.monotonic()))
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.engine.wait(timeout=1.0)
         self.audit()
 
     def _open(self) -> int:
