@@ -15,7 +15,8 @@ from dmsops.core.errors import Failed
 from dmsops.ops import Ops
 from dmsops.testing.engine import again, change, plan, rows, states, toy
 from dmsops.workflow import pulse, queries
-from dmsops.workflow.engines.htcondor import batches, dag, engine, folder, intake
+from dmsops.workflow.engines.htcondor import batches, claims, dag, engine, folder, intake
+from dmsops.workflow.engines.htcondor.claims import Request
 from dmsops.workflow.engines.htcondor.dag import Node
 from dmsops.workflow.engines.htcondor.pool import Pool as PoolClient
 from dmsops.workflow.engines.htcondor.supervise import Supervisor
@@ -271,3 +272,17 @@ def test_an_end_that_dagman_did_not_write_down_is_found_in_the_event_log(ops: Op
     assert not intake.look(place, 0, rows(ops, condor_batch)[0]["event_cursor"])
     assert [(n["status"], n["cluster"]) for n in rows(ops, condor_node)] == [("failed", 7)]
     assert states(ops) == {"a": "ready"}
+
+
+def test_a_step_whose_job_is_taken_away_is_tried_again_twice_and_then_fails_in_words(ops: Ops) -> None:
+    plan(ops, toy("write", "a"))
+    seen = []
+    for cluster in (1, 2, 3):
+        request = Request(batch=1, step=1, cluster=cluster)
+        with ops.db.begin() as c:
+            assert claims.take(c, ops, request)
+            assert claims.give_up(c, ops, request, "its job was removed from the pool, or held there", passing=True)
+            assert not claims.give_up(c, ops, request, "a late word", passing=True)
+        seen.append(states(ops)["a"])
+    assert seen == ["ready", "ready", "failed"]
+    assert "removed from the pool" in rows(ops, step)[0]["fault"]
