@@ -133,15 +133,17 @@ def _waits(c: sa.Connection, ops: Ops, row: Any) -> Why:
 
 def _sentence(missing: list[Missing], stopped: Collection[int], ends: dict[int, tuple[datetime, datetime]], row: Any, ops: Ops) -> str:
     if stopped:
-        return f"It cannot go on by itself: {len(stopped)} steps before it have failed, are held or were dropped."
+        many = f"{len(stopped)} steps before it have failed, are held or were dropped"
+        return f"It cannot go on by itself: {many if len(stopped) > 1 else 'a step before it has failed, is held or was dropped'}."
+    things = f"It waits for {len(missing)} things" if len(missing) > 1 else "It waits for one thing"
     outside = sum(m.maker is None for m in missing)
     if outside:
-        return f"It waits for {len(missing)} things, {outside} of them from outside."
+        return f"{things}, {outside} from outside."
     if row.id not in ends:
-        return f"It waits for {len(missing)} things."
+        return f"{things}."
     p50, p90 = ends[row.id]
     now = ops.clock.now()
-    return f"It waits for {len(missing)} things, and will have ended {time_of_day(p50, now)} to {time_of_day(p90, now)}."
+    return f"{things}, and will have ended {time_of_day(p50, now)} to {time_of_day(p90, now)}."
 
 
 def _makers(c: sa.Connection, step_id: int) -> dict[str, int | None]:

@@ -86,7 +86,7 @@ def test_the_story_of_a_step_names_fault_remedy_and_what_it_waits_for(ops: Ops) 
     told = call(ops, "workflow", "step", "1").stdout
     assert "the toy broke" in told
     assert "mend it (P08)" in told
-    assert "Waits for a.txt (step 1, failed)" in call(ops, "workflow", "step", "2").stdout
+    assert "a.txt, made by step 1 (toy.write, failed): it does not come until step 1" in call(ops, "workflow", "step", "2").stdout
 
 
 def test_a_changed_journal_is_found(ops: Ops) -> None:
