@@ -47,6 +47,7 @@ def make_server(ops: Ops, port: int = 0) -> Any:
         auth_provider=SitePeople(ops),
         cookie_secret=config.cookie_secret,
         liveness=True,
+        compress_response=True,
         index=None,
         unused_session_lifetime_milliseconds=15_000,
         check_unused_sessions_milliseconds=5_000,

@@ -111,7 +111,9 @@ class ActPane:
             return
         if turn == self._turn:
             self.plan = made
-            self.preview.html = self._head(request) + plan_text.describe(made, request.choice.words)
+            self.preview.html = self._head(request) + plan_text.describe(
+                made, "" if request.answer else request.choice.words, asks=not request.answer
+            )
             self._check()
 
     def _could_not(self, error: Exception) -> None:

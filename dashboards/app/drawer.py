@@ -109,7 +109,7 @@ def _wait(item: Missing, now: datetime) -> str:
     if item.maker is None:
         return escape(item.words(now))
     link = f'<button class="plain" data-pick="step {item.maker}">Show step {item.maker}</button>'
-    return f"{theme.mark(item.state)} {escape(item.words(now))}. {link}"
+    return f"{theme.mark(item.state, '')}{escape(item.words(now))}. {link}"
 
 
 def _products(row: Row, versions: dict[str, list[Row]], now: datetime) -> str:

@@ -51,7 +51,11 @@ def draw(snapshot: Snapshot, *, acts: bool) -> str:
     """Write the engines, what a pool has and where it disagrees with the site, and the pauses, with what can be done about them."""
     engines = "".join(_row(e, snapshot.now) for e in snapshot.engines)
     titles = "<tr><th>engine</th><th>kind</th><th>workers</th><th>role</th><th>is</th><th>began</th><th>last sign of life</th></tr>"
-    table = f'<div class="scroll"><table class="grid"><thead>{titles}</thead>{engines}</table></div>' if engines else line(snapshot)
+    table = (
+        f'<div class="scroll"><table class="grid"><thead>{titles}</thead>{engines}</table></div>'
+        if engines
+        else '<p class="soft">No engine is signed on.</p>'
+    )
     return f"{table}{_pool(snapshot)}<h3>Paused</h3>{_pauses(snapshot, acts=acts)}"
 
 
@@ -117,5 +121,6 @@ def _ask(r: Row, person: Person, now: datetime) -> str:
     params = f" ({theme.params(r['params'])})" if r["params"] else ""
     what = f"<b>{escape(r['verb'].capitalize())} {theme.plural(r['steps'], 'step')}</b>{params}"
     return (
-        f"<p>Act {r['id']}: {what}, asked for by {escape(r['actor'])} {theme.age(r['at'], now)}: {escape(r['reason'])} {agree} {take}</p>"
+        f"<p><span>Act {r['id']}: {what}, asked for by {escape(r['actor'])} {theme.age(r['at'], now)}: {escape(r['reason'])}</span>"
+        f" {agree} {take}</p>"
     )

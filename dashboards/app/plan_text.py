@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dmsops.workflow.acts import Receipt
     from dmsops.workflow.plan import Plan
 
-FEW = 4
+FEW = 3
 """As many items of a list stand open, so that the reason and the count stay on the screen."""
 MANY = 60
 _PAST = {
@@ -36,8 +36,8 @@ def headline(plan: Plan) -> str:
     return f"{plan.verb.capitalize()}: {theme.plural(count, 'step')} {words}"
 
 
-def describe(plan: Plan, chosen: str = "") -> str:
-    """Write a plan as HTML; every word that comes from outside is escaped."""
+def describe(plan: Plan, chosen: str = "", *, asks: bool = True) -> str:
+    """Write a plan as HTML; every word that comes from outside is escaped. Not ``asks``: for the second person, who answers."""
     again = [
         f'{theme.mark(a.state)} step {a.step_id} {escape(a.kind)} <span class="id">{escape(a.dataset)}</span>: {escape(a.why)}'
         for a in plan.again
@@ -46,7 +46,7 @@ def describe(plan: Plan, chosen: str = "") -> str:
     return "".join(
         [
             f"<h2>{escape(headline(plan))}</h2>",
-            '<p class="warn">A second person has to agree before it is done.</p>' if plan.second else "",
+            '<p class="warn">A second person has to agree before it is done.</p>' if plan.second and asks else "",
             _facts(plan, chosen),
             _list("Clocks", [_late(c.at_risk, c.words) for c in plan.clocks], warn=any(c.at_risk for c in plan.clocks)),
             _list("Tells a neighbour again", [escape(text) for text in plan.tells], warn=True),

@@ -17,7 +17,7 @@ COLUMNS = ("state", "id", "kind", "dataset", "since", "tries", "fault")
 TITLES = {"id": "step", "kind": "what", "dataset": "dataset", "fault": "what went wrong"}
 _NARROW_HIDES = ["index", "kind", "dataset", "tries", "fault"]
 _DRAWER_HIDES = ["index", "kind", "tries", "fault"]
-_WIDTHS = {"state": 104, "id": 84, "kind": 190, "dataset": 290, "since": 238, "tries": 72}
+_WIDTHS = {"state": 100, "id": 76, "kind": 190, "dataset": 264, "since": 230, "tries": 72}
 _GLOW_SECONDS = 3.0
 _MINUTE = timedelta(minutes=1)
 
