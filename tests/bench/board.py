@@ -32,7 +32,8 @@ FIRST_ROW, TICK, SORTING = 3.0, 0.1, 1.0
 SESSION_MB = 4.0
 _LONG_TASKS = """window.tasks = [];
 new PerformanceObserver((seen) => seen.getEntries().forEach((e) => window.tasks.push(e.duration))).observe({type: 'longtask'})"""
-"""The browser tells of tasks longer than 50 ms and of no others."""
+_TOLD_FROM = 50.0
+"""The browser tells of tasks longer than so many ms and of no others."""
 
 
 def rows(place: Path) -> Iterator[Row]:
@@ -55,14 +56,14 @@ def rows(place: Path) -> Iterator[Row]:
     what = f"workflow board, {STEPS:,} steps"
     yield _row(f"{what}: first row in Chromium, warm, median of {TIMES}", first, FIRST_ROW, peak)
     yield _row(f"{what}: a tick, read and drawn by the server, median of {TICKS}", drawn, TICK, peak)
-    yield _row(f"{what}: {TICKS} ticks, longest task in Chromium (0: none over 50 ms)", tasks, TICK, peak)
+    yield _row(f"{what}: {TICKS} ticks, longest task in Chromium (0.05: none was longer)", tasks, TICK, peak)
     yield _row(f"{what}: sorting in Chromium, from click to rows, median of 4", sorting, SORTING, peak)
     yield _row(f"{what}: a session with drawer, preview and {TICKS} ticks, nothing cached", size, SESSION_MB, peak, unit="MB")
 
 
 def _row(what: str, ours: float, limit: float, peak: float, unit: str = "s") -> Row:
     return Row(
-        row=what, ours=ours, against=limit, against_what="the limit", ratio=max(ours, 1e-9) / limit, goal="<= 1", met=ours <= limit,
+        row=what, ours=ours, against=limit, against_what="the limit", ratio=ours / limit, goal="<= 1", met=ours <= limit,
         peak_mb=peak, unit=unit,
     )  # fmt: skip
 
@@ -148,7 +149,7 @@ def _ticks_in_the_browser(page: Any, ops: Ops) -> float:
     for turn in range(TICKS):
         _change(ops, turn)
         page.wait_for_timeout(1000)
-    return max(page.evaluate("window.tasks"), default=0.0) / 1000
+    return max(page.evaluate("window.tasks"), default=_TOLD_FROM) / 1000
 
 
 def _session(browser: Any, address: str, ops: Ops) -> float:
