@@ -201,7 +201,7 @@ def agree(ops: Ops, number: int, *, reason: str) -> Receipt:
     Raises
     ------
     Refused
-        The one who asked cannot agree; or it is not waiting any more; or neither of the two is a lead.
+        The one who asked cannot agree; or it is not waiting any more.
     StalePlan
         The site has changed since it was asked for; it must be asked for again.
     """
