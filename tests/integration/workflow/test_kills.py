@@ -14,8 +14,8 @@ import pytest
 from dmsops.ops import Ops
 from tests.killing import Killing, engine_process
 
-KILLS = int(os.environ.get("DMSOPS_TEST_ENGINE_KILLS", "15"))
-"""On each of the two databases."""
+KILLS = int(os.environ.get("DMSOPS_TEST_ENGINE_KILLS", "9"))
+"""On each of the two databases and for each of the two kinds of process: 36 in all."""
 
 
 @pytest.fixture
