@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dmsops.wfsc import queries as wavefront
 from dmsops.workflow import acts, pauses, queries, triage, waiting
 from dmsops.workflow.states import StepState
-from dmsops.workflow.steps import kind_named
+from dmsops.workflow.steps import kind_or_stand_in
 from dmsops.workflow.waiting import Why
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def slow(ops: Ops) -> list[Row]:
     now = ops.clock.now()
     rows = []
     for row in queries.steps(ops, states=[StepState.RUNNING.value], limit=500):
-        usual = kind_named(row["kind"]).estimate_seconds
+        usual = kind_or_stand_in(row["kind"]).estimate_seconds
         if row["started_at"] and (took := (now - row["started_at"]).total_seconds()) > SLOW * max(usual, 60):
             rows.append({**row, "minutes": round(took / 60, 1), "usual_minutes": round(usual / 60, 1)})
     return rows

@@ -116,6 +116,14 @@ class EngineContract:
         assert words in row["fault"]
         assert "P08" in row["remedy"]
 
+    def test_a_kind_that_nobody_knows_fails_its_own_step_in_words_and_no_other(self, ops: Ops, run: Run) -> None:
+        plan(ops, toy("unheard_of", "x"), toy("write", "a"))
+        run(ops)
+        assert states(ops) == {"x": "failed", "a": "done"}
+        row = next(r for r in rows(ops, step) if r["dataset"] == "x")
+        assert (row["fault_class"], row["fault"]) == ("config", "no step is called 'toy.unheard_of' on this site")
+        assert "step_modules" in row["remedy"]
+
     def test_a_step_that_takes_too_much_memory_is_stopped_and_runs_with_more(self, ops: Ops, run: Run) -> None:
         plan(ops, toy("grow", "x", makes=False, mb=400, seconds=3))
         run(ops)

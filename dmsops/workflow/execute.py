@@ -30,7 +30,7 @@ from dmsops.core.people import Person, Role
 from dmsops.workflow import causes  # noqa: F401 - it registers what any step may meet
 from dmsops.workflow.fingerprint import fingerprint
 from dmsops.workflow.lease import Claim, Ending
-from dmsops.workflow.steps import Diagnosis, Job, Outcome, StepSpec, diagnose, kind_named
+from dmsops.workflow.steps import Diagnosis, Job, Outcome, StepSpec, diagnose, kind_or_stand_in
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -106,7 +106,7 @@ def attempt(ops: Ops, item: Claim, folder: Path, log: Path) -> dict[str, Any]:
     """Run the step in an empty folder and give its ending, as it is written down; ``log`` is where its process speaks."""
     before = _cpu_seconds()
     try:
-        outcome = kind_named(item.kind).function(ops, _stage(ops, item, folder))
+        outcome = kind_or_stand_in(item.kind).function(ops, _stage(ops, item, folder))
         products = _keep(ops, item, folder, outcome)
     except Exception as error:  # noqa: BLE001 - every way to fail becomes an ending that a person can read
         traceback.print_exc()

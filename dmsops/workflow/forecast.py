@@ -21,7 +21,7 @@ from dmsops.workflow.queue import Queue
 from dmsops.workflow.remaining import Remaining, remaining
 from dmsops.workflow.runtimes import Runtimes
 from dmsops.workflow.states import GOOD, StepState
-from dmsops.workflow.steps import kind_named
+from dmsops.workflow.steps import kind_or_stand_in
 from dmsops.workflow.tables import step_counter, workflow
 
 if TYPE_CHECKING:
@@ -197,11 +197,11 @@ def _handed_over(c: sa.Connection, workflow_id: int) -> bool:
             step_counter.c.workflow_id == workflow_id, step_counter.c.state.in_(good), step_counter.c.n > 0
         )
     )
-    return any(kind_named(kind).external for kind in kinds.scalars())
+    return any(kind_or_stand_in(kind).external for kind in kinds.scalars())
 
 
 def _hands_over(work: Remaining) -> bool:
-    return any(kind_named(work.items[i].kind).external for i in work.goals)
+    return any(kind_or_stand_in(work.items[i].kind).external for i in work.goals)
 
 
 def _towards(work: Remaining) -> dict[int, Collection[int]]:

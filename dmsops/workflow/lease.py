@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from dmsops.workflow import blackboard, fleet, pick
 from dmsops.workflow.moves import Moves
 from dmsops.workflow.states import StepState
-from dmsops.workflow.steps import Diagnosis, StepKind, StepSpec, kind_named
+from dmsops.workflow.steps import Diagnosis, StepKind, StepSpec, kind_or_stand_in
 from dmsops.workflow.tables import attempt, make, need, product, step, use, workflow
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _makes(c: sa.Connection, rows: Sequence[Any]) -> dict[int, list[str]]:
 
 
 def _claim_of(ops: Ops, row: Any, inputs: dict[str, str], makes: tuple[str, ...]) -> Claim:
-    kind, params = kind_named(row.kind), {**row.params, **(row.changes or {})}
+    kind, params = kind_or_stand_in(row.kind), {**row.params, **(row.changes or {})}
     identity = [row.kind, kind.version, row.dataset, params, inputs, makes, ops.settings.crds_context, build()]
     content_key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     return Claim(

@@ -13,7 +13,7 @@ from dmsops.core.journal import journal
 from dmsops.workflow.choose import parts
 from dmsops.workflow.page import matching, steps
 from dmsops.workflow.states import GOOD, OPEN, SENTENCES, StepState
-from dmsops.workflow.steps import kind_named
+from dmsops.workflow.steps import kind_or_stand_in
 from dmsops.workflow.tables import attempt, engine, make, need, note, product, step, step_counter, workflow
 from dmsops.workflow.triage import failures
 
@@ -111,7 +111,7 @@ def step_row(ops: Ops, step_id: int) -> Row:
         raise NotFound(f"there is no step {step_id} on this site", step=step_id)
     row = found[0]
     row["sentence"] = SENTENCES[StepState(row["state"])]
-    row["title"] = kind_named(row["kind"]).title
+    row["title"] = kind_or_stand_in(row["kind"]).title
     row["needs"] = _rows(ops, sa.select(need.c.product, need.c.got).where(need.c.step_id == step_id).order_by(need.c.product))
     row["makes"] = [r["product"] for r in _rows(ops, sa.select(make.c.product).where(make.c.step_id == step_id).order_by(make.c.product))]
     row["waiting_for"] = waiting_for(ops, step_id)

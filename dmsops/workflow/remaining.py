@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from dmsops.core.errors import DmsError
 from dmsops.workflow.choose import parts, rows
 from dmsops.workflow.states import BLOCKING, GOOD, StepState
-from dmsops.workflow.steps import StepKind, kind_named
+from dmsops.workflow.steps import StepKind, kind_or_stand_in
 from dmsops.workflow.tables import edge, make, need, step
 
 
@@ -102,7 +102,7 @@ def _take(work: Remaining, row: Any, again: Collection[int], stopped: Collection
     state = StepState(row.state)
     running = state is StepState.RUNNING
     work.items[row.id] = Item(kind=row.kind, dataset=row.dataset, state=row.state, started_at=row.started_at if running else None)
-    kind = kind_named(row.kind)
+    kind = kind_or_stand_in(row.kind)
     if kind.external:
         work.goals.add(row.id)
     if row.id in stopped or (state in BLOCKING and row.id not in again):
@@ -113,7 +113,7 @@ def _take(work: Remaining, row: Any, again: Collection[int], stopped: Collection
         for number in coming:
             work.items[number] = Item(kind=stage, dataset=row.dataset, state="to come")
             work.before[number] |= last
-            work.goals |= {number} if kind_named(stage).external else set()
+            work.goals |= {number} if kind_or_stand_in(stage).external else set()
         last = coming or last
 
 

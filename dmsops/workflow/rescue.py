@@ -20,7 +20,7 @@ from dmsops.workflow.choose import Selection, chosen, parts, rows
 from dmsops.workflow.clocks import effects
 from dmsops.workflow.plan import Plan, touched
 from dmsops.workflow.states import GOOD, StepState
-from dmsops.workflow.steps import kind_named
+from dmsops.workflow.steps import kind_or_stand_in
 from dmsops.workflow.tables import need, product, step, use
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _whole(
     left = [(i, _LEFT_ALONE[StepState(r.state)]) for i, r in found.items() if StepState(r.state) in _LEFT_ALONE]
     taken = [found[i] for i in why if StepState(found[i].state) not in _LEFT_ALONE and not _dropped_follower(found[i], why[i])]
     ids = [r.id for r in taken]
-    kinds = [kind_named(r.kind) for r in taken]
+    kinds = [kind_or_stand_in(r.kind) for r in taken]
     versions = _current(c, ids)
     again = tuple(touched(r, why[r.id]) for r in taken)
     seconds = sum(k.estimate_seconds for k in kinds)
@@ -191,7 +191,7 @@ def _notes(taken: list[Any], params: Params) -> tuple[str, ...]:
 
 def rung(row: Any) -> int:
     """Give the next rung of memory for a step, in MB; the highest is kept."""
-    base = kind_named(row.kind).memory_mb
+    base = kind_or_stand_in(row.kind).memory_mb
     now = (row.memory_mb or base) / base
     return int(base * next((r for r in LADDER if r > now + 1e-9), LADDER[-1]))
 

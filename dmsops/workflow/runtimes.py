@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from dmsops.core.names import DETECTORS
 from dmsops.workflow.states import StepState
-from dmsops.workflow.steps import kind_named
+from dmsops.workflow.steps import kind_or_stand_in
 from dmsops.workflow.tables import attempt, step
 
 RECENT = 200
@@ -46,7 +46,7 @@ class Runtimes:
             seen = self._seen[kind].get(group, [])
             if len(seen) >= ENOUGH:
                 return Usual(p50=_quantile(seen, 0.5), p90=_quantile(seen, 0.9), n=len(seen))
-        declared = kind_named(kind).estimate_seconds
+        declared = kind_or_stand_in(kind).estimate_seconds
         return Usual(p50=declared, p90=declared * SPREAD)
 
 

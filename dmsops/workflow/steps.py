@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dmsops.core.db import is_passing
-from dmsops.core.errors import DmsError, NotFound
+from dmsops.core.errors import DmsError, NotFound, StepFailed
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -227,3 +227,27 @@ def kind_named(name: str) -> StepKind:
     if name not in _KINDS:
         raise NotFound(f"no step is called '{name}'; `dmsops step list` names them", step=name)
     return _KINDS[name]
+
+
+def kind_or_stand_in(name: str) -> StepKind:
+    """Find the kind of a step that stands in the tables; where nothing registers it any more, a stand-in that fails in words when run."""
+    try:
+        return kind_named(name)
+    except NotFound:
+        return StepKind(
+            name=name,
+            title=f"unknown step {name}",
+            function=_nobody_knows,
+            version="0",
+            estimate_seconds=5.0,
+            memory_mb=1000,
+            external=False,
+        )
+
+
+def _nobody_knows(ops: Ops, job: Job) -> Outcome:
+    raise StepFailed(
+        f"no step is called '{job.kind}' on this site",
+        failure="config",
+        remedy="Name the module that registers it in the setting step_modules (procedure P20), then rescue with P08.",
+    )
