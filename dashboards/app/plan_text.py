@@ -50,7 +50,7 @@ def describe(plan: Plan, chosen: str = "", *, asks: bool = True) -> str:
             _facts(plan, chosen),
             _list("Clocks", [_late(c.at_risk, c.words) for c in plan.clocks], warn=any(c.at_risk for c in plan.clocks)),
             _list("Tells a neighbour again", [escape(text) for text in plan.tells], warn=True),
-            _list("Damaged in the store, set aside", [f'<span class="id">{escape(sha256)}</span>' for sha256 in plan.damaged], warn=True),
+            _list("Damaged in the store, set aside", [f'<code class="sum">{escape(sha256)}</code>' for sha256 in plan.damaged], warn=True),
             _list("To know", [escape(text) for text in plan.notes]),
             _list(_LIST_TITLES.get(plan.verb, "Steps"), again),
             _list("Gets a new version", versions),

@@ -138,7 +138,7 @@ def _sentence(missing: list[Missing], stopped: Collection[int], ends: dict[int, 
     things = f"It waits for {len(missing)} things" if len(missing) > 1 else "It waits for one thing"
     outside = sum(m.maker is None for m in missing)
     if outside:
-        return f"{things}, {outside} from outside."
+        return f"{things}, from outside." if outside == len(missing) else f"{things}, {outside} of them from outside."
     if row.id not in ends:
         return f"{things}."
     p50, p90 = ends[row.id]
