@@ -113,7 +113,7 @@ def preview(ops: Ops, name: str, selection: Selection, **params: Any) -> Plan:
     unknown = sorted(set(params) - set(verb.params))
     if unknown:
         raise BadInput(f"'{name}' takes no {unknown[0]}; it takes {', '.join(verb.params) or 'nothing more'}", field=unknown[0])
-    given = {k: v for k, v in params.items() if v not in (None, "", False, (), {})}
+    given = {k: v for k, v in params.items() if v not in (None, "", False, (), [], {})}
     with reading(ops.db) as c:
         return _signed(c, verb, verb.plan(c, ops, selection, given), given)
 

@@ -312,3 +312,10 @@ def test_what_touches_no_step_can_be_done_again(chain: Ops) -> None:
     with pytest.raises(StalePlan, match="applied already"):
         acts.act(chain, "note", known, ticket=ticket, reason="a double click")
     assert acts.act(chain, "note", known, ticket=acts.preview(chain, "note", known).hash, reason="mended").state == "applied"
+
+
+def test_what_is_left_empty_is_as_good_as_not_given_through_every_door(chain: Ops) -> None:
+    fail(chain, take(chain)[0])
+    bare = rescue.plan(chain, all_failed=True)
+    empty = {"fingerprint": "", "derived_from": [], "remake": False, "upstream": False, "more_memory": False, "changes": {}, "dataset": ""}
+    assert rescue.plan(chain, [], all_failed=True, **empty).hash == bare.hash
