@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,22 @@ def chains(ops: Ops, tmp_path: Path, count: int = 3, length: int = 3, seconds: f
     return ledger
 
 
-def run_beside(ops: Ops) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", RUN, str(ops.settings.site)], start_new_session=True)
+Beside = Callable[[Ops], subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def run_beside() -> Iterator[Beside]:
+    """Run an engine in a process beside the test; none outlives it."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def run(ops: Ops) -> subprocess.Popen[bytes]:
+        begun.append(subprocess.Popen([sys.executable, "-c", RUN, str(ops.settings.site)], start_new_session=True))
+        return begun[-1]
+
+    yield run
+    for process in begun:
+        process.kill()
+        process.wait()
 
 
 def started(ledger: Path) -> list[str]:
@@ -99,7 +114,7 @@ def test_after_a_rescue_only_the_failed_step_and_what_follows_run(ops: Ops, tmp_
     assert started(tmp_path / "ledger")[before:] == ["b", "c"]
 
 
-def test_a_killed_dagman_is_started_again_and_loses_nothing(ops: Ops, condor_pool: Pool, tmp_path: Path) -> None:
+def test_a_killed_dagman_is_started_again_and_loses_nothing(ops: Ops, run_beside: Beside, condor_pool: Pool, tmp_path: Path) -> None:
     ledger = chains(ops, tmp_path)
     process = run_beside(ops)
     until(lambda: started(ledger))
@@ -109,7 +124,7 @@ def test_a_killed_dagman_is_started_again_and_loses_nothing(ops: Ops, condor_poo
     assert_all_is_done_once(ops)
 
 
-def test_a_killed_schedd_is_started_again_and_loses_nothing(ops: Ops, condor_pool: Pool, tmp_path: Path) -> None:
+def test_a_killed_schedd_is_started_again_and_loses_nothing(ops: Ops, run_beside: Beside, condor_pool: Pool, tmp_path: Path) -> None:
     ledger = chains(ops, tmp_path)
     process = run_beside(ops)
     until(lambda: started(ledger))
@@ -119,7 +134,7 @@ def test_a_killed_schedd_is_started_again_and_loses_nothing(ops: Ops, condor_poo
     assert_all_is_done_once(ops)
 
 
-def test_the_next_engine_takes_up_the_batches_of_a_killed_one(ops: Ops, tmp_path: Path) -> None:
+def test_the_next_engine_takes_up_the_batches_of_a_killed_one(ops: Ops, run_beside: Beside, tmp_path: Path) -> None:
     ledger = chains(ops, tmp_path)
     process = run_beside(ops)
     until(lambda: started(ledger))
@@ -130,18 +145,18 @@ def test_the_next_engine_takes_up_the_batches_of_a_killed_one(ops: Ops, tmp_path
     assert len(rows(ops, condor_batch)) == 1
 
 
-def test_a_batch_whose_dagman_was_taken_out_of_the_queue_goes_on(ops: Ops, condor_pool: Pool, tmp_path: Path) -> None:
+def test_a_batch_whose_dagman_was_taken_out_of_the_queue_goes_on(ops: Ops, run_beside: Beside, condor_pool: Pool, tmp_path: Path) -> None:
     ledger = chains(ops, tmp_path, count=2)
     process = run_beside(ops)
     until(lambda: started(ledger))
-    cluster = rows(ops, condor_batch)[0]["cluster"]
+    (cluster,) = until(lambda: [b["cluster"] for b in rows(ops, condor_batch) if b["cluster"]])
     condor_pool.run("condor_rm", str(cluster))
     assert process.wait(timeout=120) == 0
     assert_all_is_done_once(ops)
 
 
 @pytest.mark.parametrize(("verb", "state"), [("hold", "held"), ("drop", "cancelled")])
-def test_a_step_that_a_person_takes_back_does_not_run(ops: Ops, tmp_path: Path, verb: str, state: str) -> None:
+def test_a_step_that_a_person_takes_back_does_not_run(ops: Ops, run_beside: Beside, tmp_path: Path, verb: str, state: str) -> None:
     ledger = tmp_path / "ledger"
     plan(ops, *(toy("write", n, *needs, ledger=str(ledger), seconds=2) for n, needs in {"a": "", "b": "a", "c": "b"}.items()))
     process = run_beside(ops)
@@ -152,7 +167,7 @@ def test_a_step_that_a_person_takes_back_does_not_run(ops: Ops, tmp_path: Path, 
     assert started(ledger) == ["a"]
 
 
-def test_a_step_that_is_stopped_leaves_its_worker_at_once(ops: Ops, tmp_path: Path) -> None:
+def test_a_step_that_is_stopped_leaves_its_worker_at_once(ops: Ops, run_beside: Beside, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     plan(ops, toy("write", "long", ledger=str(ledger), seconds=600))
     process = run_beside(ops)
@@ -163,7 +178,7 @@ def test_a_step_that_is_stopped_leaves_its_worker_at_once(ops: Ops, tmp_path: Pa
     assert [a["outcome"] for a in rows(ops, attempt)] == ["stopped"]
 
 
-def test_a_killed_warm_server_costs_an_attempt_and_no_step(ops: Ops, tmp_path: Path) -> None:
+def test_a_killed_warm_server_costs_an_attempt_and_no_step(ops: Ops, run_beside: Beside, tmp_path: Path) -> None:
     ledger = chains(ops, tmp_path, count=1, length=2, seconds=2)
     process = run_beside(ops)
     until(lambda: started(ledger))
@@ -209,12 +224,14 @@ def test_a_pool_that_does_not_answer_is_told_in_words(ops: Ops, monkeypatch: pyt
     htcondor2.reload_config()
 
 
-def test_a_job_that_is_held_in_the_pool_is_shown_and_goes_on_when_it_is_released(ops: Ops, condor_pool: Pool, tmp_path: Path) -> None:
+def test_a_job_that_is_held_in_the_pool_is_shown_and_goes_on_when_it_is_released(
+    ops: Ops, run_beside: Beside, condor_pool: Pool, tmp_path: Path
+) -> None:
     ledger = tmp_path / "ledger"
-    plan(ops, *(toy("write", n, *needs, ledger=str(ledger), seconds=1) for n, needs in {"a": "", "b": "a"}.items()))
+    plan(ops, *(toy("write", n, *needs, ledger=str(ledger), seconds=4) for n, needs in {"a": "", "b": "a"}.items()))
     process = run_beside(ops)
     until(lambda: started(ledger))
-    cluster = rows(ops, condor_node)[0]["cluster"]
+    (cluster,) = until(lambda: [n["cluster"] for n in rows(ops, condor_node) if n["step_id"] == 1 and n["cluster"]])
     condor_pool.run("condor_hold", str(cluster))
     (shown,) = until(lambda: pulse.disagreements(ops))
     assert shown["target"] == "step 1"
@@ -225,7 +242,9 @@ def test_a_job_that_is_held_in_the_pool_is_shown_and_goes_on_when_it_is_released
 
 
 @pytest.mark.parametrize("state", ["leased", "running"])
-def test_a_job_that_is_removed_from_the_pool_runs_again_and_is_told(ops: Ops, condor_pool: Pool, tmp_path: Path, state: str) -> None:
+def test_a_job_that_is_removed_from_the_pool_runs_again_and_is_told(
+    ops: Ops, run_beside: Beside, condor_pool: Pool, tmp_path: Path, state: str
+) -> None:
     ledger = tmp_path / "ledger"
     plan(ops, *(toy("unique", str(n), ledger=str(ledger), seconds=2) for n in range(5)))
     process = run_beside(ops)
@@ -240,7 +259,7 @@ def state_of(ops: Ops, node: dict[str, Any]) -> str:
     return next(r["state"] for r in rows(ops, step) if r["id"] == node["step_id"])
 
 
-def test_a_changed_priority_reaches_the_queue(ops: Ops, tmp_path: Path) -> None:
+def test_a_changed_priority_reaches_the_queue(ops: Ops, run_beside: Beside, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     plan(ops, *(toy("write", str(n), ledger=str(ledger), seconds=3) for n in range(4)))
     process = run_beside(ops)
