@@ -14,7 +14,7 @@ from dmsops.core.errors import NotAllowed
 from dmsops.core.people import Person
 from dmsops.workflow import acts, queries
 from dmsops.workflow.choose import Selection
-from dmsops.workflow.states import GOOD, StepState, sources
+from dmsops.workflow.states import StepState
 
 if TYPE_CHECKING:
     from dashboards.app.hub import Filter
@@ -25,18 +25,8 @@ if TYPE_CHECKING:
 ALL = 1_000_000
 """No site has as many steps as this: a limit that leaves nothing out."""
 _EVERY = frozenset(StepState)
-APPLIES: dict[str, frozenset[StepState]] = {
-    "rescue": frozenset({StepState.FAILED, StepState.CANCELLED, *GOOD}),
-    "hold": sources("hold"),
-    "release": sources("release"),
-    "prioritise": frozenset({StepState.WAITING, StepState.READY, StepState.LEASED, StepState.HELD}),
-    "accept": sources("accept"),
-    "handled": frozenset({StepState.FAILED}),
-    "assign": _EVERY,
-    "note": _EVERY,
-    "stop": sources("stop"),
-    "drop": sources("drop"),
-}
+_ORDER = ("rescue", "hold", "release", "prioritise", "accept", "handled", "assign", "note", "stop", "drop")
+APPLIES = {verb: acts.verb_named(verb).applies for verb in _ORDER}
 """Verbs on steps, in the order of their buttons, and the states they are for."""
 _UNASKED = {"rescue": frozenset({StepState.FAILED}), "handled": frozenset({StepState.FAILED})}
 """Verbs that mean all failed steps when nothing else is asked for."""

@@ -12,7 +12,6 @@ from dmsops.workflow import acts, queries
 from dmsops.workflow.acts import Receipt
 from dmsops.workflow.choose import Selection
 from dmsops.workflow.plan import Plan
-from dmsops.workflow.states import OPEN, StepState, sources
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -96,13 +95,8 @@ def order(ops: Ops, verb: str, *, agree_to: int = 0, priority: int = 0, until: s
     selection = Selection.of(choice)
     chosen = not selection.empty
     if not chosen:
-        selection = Selection(states=_applies(verb))
+        selection = Selection(states=tuple(sorted(state.value for state in known.applies)))
     return Order(verb=verb, selection=selection, params=given, plan=acts.preview(ops, verb, selection, **given), chosen=chosen)
-
-
-def _applies(verb: str) -> tuple[str, ...]:
-    fits = OPEN - {StepState.RUNNING} if verb == "prioritise" else sources(verb)
-    return tuple(sorted(state.value for state in fits))
 
 
 def _waiting(ops: Ops, number: int) -> Order:

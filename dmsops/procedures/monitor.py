@@ -85,12 +85,13 @@ def advice(ops: Ops) -> list[Row]:
     counts = queries.counts(ops)
     groups = [g for g in failures(ops) if g["n"]]
     pressing = [c for c in clocks(ops) if c["state"] in {"at risk", "late"}]
+    asked, long, stopped = acts.asked(ops), slow(ops), paused(ops)
     found = [
         (bool(pressing), f"clock of {', '.join(c['visit'] for c in pressing)}: {pressing[0]['words'] if pressing else ''}", "P10"),
         (bool(groups), f"failed steps that need a person: {sum(g['n'] for g in groups)} (kinds of failure: {len(groups)})", "P08"),
-        (bool(acts.asked(ops)), f"{len(acts.asked(ops))} acts wait for a second person", "P09, agree_to"),
-        (bool(slow(ops)), f"{len(slow(ops))} steps run much longer than usual: read their logs", "P09, stop"),
-        (bool(paused(ops)), f"{len(paused(ops))} pauses stand", "P09"),
+        (bool(asked), f"{len(asked)} acts wait for a second person", "P09, agree_to"),
+        (bool(long), f"{len(long)} steps run much longer than usual: read their logs", "P09, stop"),
+        (bool(stopped), f"{len(stopped)} pauses stand", "P09"),
         (bool(counts["held"]), f"{counts['held']} steps are held", "P09, release"),
         (bool(counts["ready"]) and not queries.engines(ops), f"{counts['ready']} steps are ready and no engine runs", "dmsops engine run"),
     ]

@@ -5,7 +5,7 @@ Looking changes nothing and is logged nowhere. An act is one transaction: its st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,43 +18,12 @@ from dmsops.core.people import Person, Role, require
 from dmsops.workflow.choose import Selection, rows
 from dmsops.workflow.plan import Plan
 from dmsops.workflow.tables import command
+from dmsops.workflow.verb import Params, Verb, verb_named, verbs
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
 
-Params = dict[str, Any]
-Planner = Callable[[sa.Connection, "Ops", Selection, Params], Plan]
-Doer = Callable[[sa.Connection, "Ops", Plan, str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verb:
-    """A verb of the workflow layer.
-
-    Attributes
-    ----------
-    name, event : str
-        As typed (``hold``), and as the journal writes it (``workflow.held``).
-    title : str
-        What it does, in one sentence.
-    plan, do : callable
-        Looks; and carries out, in one transaction.
-    after : callable, optional
-        Follows once the transaction is safe (files).
-    params : tuple of str
-        Parameters it takes beyond the choice of steps.
-    second : bool
-        Another person must agree.
-    """
-
-    name: str
-    event: str
-    title: str
-    plan: Planner
-    do: Doer
-    after: Callable[[Ops, Plan], None] | None = None
-    params: tuple[str, ...] = ()
-    second: bool = False
+__all__ = ["Receipt", "Verb", "act", "agree", "asked", "may", "preview", "recent", "verb_named", "verbs", "waiting", "withdraw"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,38 +34,6 @@ class Receipt:
     state: str
     command: int
     seq: int
-
-
-_VERBS: dict[str, Verb] = {}
-
-
-def register(verb: Verb) -> Verb:
-    """Make a verb known."""
-    _VERBS[verb.name] = verb
-    return verb
-
-
-def verbs() -> dict[str, Verb]:
-    """Give all verbs by name."""
-    import dmsops.workflow.pauses
-    import dmsops.workflow.rescue
-    import dmsops.workflow.verbs  # noqa: F401 - they register
-
-    return dict(_VERBS)
-
-
-def verb_named(name: str) -> Verb:
-    """Find a verb.
-
-    Raises
-    ------
-    BadInput
-        No verb has that name.
-    """
-    known = verbs()
-    if name not in known:
-        raise BadInput(f"'{name}' is not a verb; verbs are {', '.join(sorted(known))}", field="verb")
-    return known[name]
 
 
 def preview(ops: Ops, name: str, selection: Selection, **params: Any) -> Plan:
@@ -113,7 +50,7 @@ def preview(ops: Ops, name: str, selection: Selection, **params: Any) -> Plan:
     unknown = sorted(set(params) - set(verb.params))
     if unknown:
         raise BadInput(f"'{name}' takes no {unknown[0]}; it takes {', '.join(verb.params) or 'nothing more'}", field=unknown[0])
-    given = {k: v for k, v in params.items() if v not in (None, "", False, (), [], {})}
+    given = {k: v for k, v in params.items() if v}
     with reading(ops.db) as c:
         return _signed(c, verb, verb.plan(c, ops, selection, given), given)
 

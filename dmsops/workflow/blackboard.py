@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from dmsops.core import journal
+from dmsops.workflow.choose import parts
 from dmsops.workflow.moves import Cell, Moves, count
 from dmsops.workflow.states import GOOD, StepState
 from dmsops.workflow.steps import StepSpec
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 RANKS = {"wfsc": 0, "science": 100, "reprocessing": 200}
 """Rank of a class; lower runs first. A step's priority is taken off its rank: it orders within the class."""
 _GOOD = [s.value for s in GOOD]
-_AT_ONCE = 500
-"""How many keys, names or steps are named in one statement."""
 _CHILDREN = sa.select(edge.c.child).distinct().where(edge.c.parent.in_(sa.bindparam("ids", expanding=True)))
 
 
@@ -97,12 +95,12 @@ def _insert_all(c: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -
 
 def _ids(c: sa.Connection, keys: Iterable[str]) -> dict[str, int]:
     query = sa.select(step.c.key, step.c.id)
-    return {row.key: row.id for some in batched(dict.fromkeys(keys), _AT_ONCE) for row in c.execute(query.where(step.c.key.in_(some)))}
+    return {row.key: row.id for some in parts(list(dict.fromkeys(keys))) for row in c.execute(query.where(step.c.key.in_(some)))}
 
 
 def _current(c: sa.Connection, names: Collection[str]) -> set[str]:
     query = sa.select(product.c.name).where(product.c.current)
-    return {name for some in batched(names, _AT_ONCE) for name in c.execute(query.where(product.c.name.in_(some))).scalars()}
+    return {name for some in parts(list(names)) for name in c.execute(query.where(product.c.name.in_(some))).scalars()}
 
 
 def wake(c: sa.Connection, ops: Ops, ids: Collection[int], changes: Counter[Cell] | None = None) -> list[int]:
@@ -111,7 +109,7 @@ def wake(c: sa.Connection, ops: Ops, ids: Collection[int], changes: Counter[Cell
     ``changes`` takes the change of the counters, to be written with those of a group of moves; else it is written here.
     """
     ready: list[Any] = []
-    for some in batched(ids, _AT_ONCE):
+    for some in parts(list(ids)):
         c.execute(_RECOUNT, {"ids": some})
         ready += c.execute(_COMPLETE, {"ids": some}).all()
     mine: Counter[Cell] = Counter() if changes is None else changes

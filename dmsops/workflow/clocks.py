@@ -12,6 +12,7 @@ from dmsops.workflow import forecast
 from dmsops.workflow.forecast import Standing
 from dmsops.workflow.plan import ClockEffect
 from dmsops.workflow.queue import Queue
+from dmsops.workflow.remaining import After
 from dmsops.workflow.tables import workflow
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ def effects(
         Steps that the act runs again, or keeps from going on.
     """
     query = sa.select(workflow).where(workflow.c.id.in_(sorted(flows)[:500]), workflow.c.due.is_not(None)).order_by(workflow.c.due)
-    found, queue = [], Queue(c)
+    found, queue, act = [], Queue(c), After(c, again, stopped)
     for row in c.execute(query.limit(SHOWN)).all():
-        seen = forecast.predict(c, ops, row, again=again, stopped=stopped, queue=queue)
+        seen = forecast.predict(c, ops, row, act=act, queue=queue)
         if seen is None:
             words = f"{row.dataset}: everything has been handed over"
             found.append(ClockEffect(visit=row.dataset, due=iso(row.due), at_risk=False, words=words))

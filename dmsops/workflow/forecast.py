@@ -18,7 +18,7 @@ from dmsops.core.db import reading
 from dmsops.workflow import schedule
 from dmsops.workflow.choose import parts
 from dmsops.workflow.queue import Queue
-from dmsops.workflow.remaining import Remaining, remaining
+from dmsops.workflow.remaining import After, Remaining, remaining
 from dmsops.workflow.runtimes import Runtimes
 from dmsops.workflow.states import GOOD, StepState
 from dmsops.workflow.steps import kind_or_stand_in
@@ -134,7 +134,7 @@ def _with_deadline() -> sa.Select[Any]:
 
 
 def predict(
-    c: sa.Connection, ops: Ops, flow: Any, *, again: Collection[int] = (), stopped: Collection[int] = (), queue: Queue | None = None
+    c: sa.Connection, ops: Ops, flow: Any, *, act: After | None = None, queue: Queue | None = None
 ) -> Forecast | None:  # fmt: skip
     """Predict when a workflow ends.
 
@@ -142,8 +142,8 @@ def predict(
     ----------
     flow : row
         Of the table ``workflow``.
-    again, stopped : collection of int
-        Steps that an act would run again, or keep from going on: the forecast is of the site after that act.
+    act : After, optional
+        What an act would change: the forecast is of the site after it.
     queue : Queue, optional
         What the site runs and how long steps take, looked up already.
 
@@ -152,10 +152,10 @@ def predict(
     Forecast or None
         None when nothing is left, or only work after its last hand-over.
     """
-    work = remaining(c, flow.id, again=again, stopped=stopped)
+    work = remaining(c, flow.id, act)
     if not work.items or (_handed_over(c, flow.id) and not _hands_over(work)):
         return None
-    now, graph = ops.clock.now(), _towards(work)
+    now, graph = ops.clock.now(), {i: work.before[i] for i in work.upstream(work.goals)}
     p50, p90 = _ends(ops, flow, work, graph, queue or Queue(c))
     return Forecast(
         workflow_id=flow.id, dataset=flow.dataset, at=now, due=flow.due, left=len(graph),
@@ -202,18 +202,6 @@ def _handed_over(c: sa.Connection, workflow_id: int) -> bool:
 
 def _hands_over(work: Remaining) -> bool:
     return any(kind_or_stand_in(work.items[i].kind).external for i in work.goals)
-
-
-def _towards(work: Remaining) -> dict[int, Collection[int]]:
-    """Give the part of the graph that leads to the goals: the clock does not wait for the rest."""
-    found: dict[int, Collection[int]] = {}
-    todo = list(work.goals)
-    while todo:
-        item = todo.pop()
-        if item not in found:
-            found[item] = work.before[item]
-            todo += work.before[item]
-    return found
 
 
 def _seconds(work: Remaining, usual: Runtimes, share: str, now: datetime) -> dict[int, float]:

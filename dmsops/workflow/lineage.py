@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,8 +79,8 @@ def derived(ops: Ops, names: Collection[str]) -> Lineage:
     """
     wanted = tuple(dict.fromkeys(names))
     with reading(ops.db) as c:
-        users = _users(c, wanted)
-        ways = {i: Link(parent=0, child=i, product=name) for i, name in users.items()} | reached(c, users)
+        uses = users(c, wanted)
+        ways = {i: Link(parent=0, child=i, product=name) for i, name in uses.items()} | reached(c, uses)
         rows = {r.id: r for part in parts(list(ways)) for r in c.execute(_shown().where(step.c.id.in_(part)))}
         made = {p for part in parts(list(ways)) for p in c.execute(_made().where(make.c.step_id.in_(part))).scalars()}
         makers = sorted(
@@ -104,7 +104,8 @@ def _made() -> sa.Select[tuple[str]]:
     return sa.select(product.c.name).join(make, make.c.product == product.c.name).where(product.c.current)
 
 
-def _users(c: sa.Connection, names: tuple[str, ...]) -> dict[int, str]:
+def users(c: sa.Connection, names: Sequence[str]) -> dict[int, str]:
+    """Give the steps that need, or said they used, one of these names, each with the first such name."""
     found: dict[int, str] = {}
     for part in parts(names):
         for query in (

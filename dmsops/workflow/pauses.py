@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from dmsops.core import journal
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput
-from dmsops.workflow.acts import Params, Verb, register
 from dmsops.workflow.plan import Plan
 from dmsops.workflow.states import StepState
 from dmsops.workflow.steps import load_kinds
 from dmsops.workflow.tables import pause, step, workflow
+from dmsops.workflow.verb import Params, Verb, register
 from dmsops.workflow.verbs import until
 
 if TYPE_CHECKING:

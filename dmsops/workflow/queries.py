@@ -12,9 +12,10 @@ from dmsops.core.errors import NotFound
 from dmsops.core.journal import journal
 from dmsops.workflow.choose import parts
 from dmsops.workflow.page import matching, steps
+from dmsops.workflow.pulse import engines
 from dmsops.workflow.states import GOOD, OPEN, SENTENCES, StepState
 from dmsops.workflow.steps import kind_or_stand_in
-from dmsops.workflow.tables import attempt, engine, make, need, note, product, step, step_counter, workflow
+from dmsops.workflow.tables import attempt, make, need, note, product, step, step_counter, workflow
 from dmsops.workflow.triage import failures
 
 if TYPE_CHECKING:
@@ -184,11 +185,6 @@ def products(ops: Ops, *, text: str = "", current: bool = True) -> list[Row]:
     if text:
         query = query.where(product.c.name.contains(text, autoescape=True))
     return _rows(ops, query)
-
-
-def engines(ops: Ops) -> list[Row]:
-    """Give the engines that have signed on and not off."""
-    return _rows(ops, sa.select(engine).where(engine.c.ended_at.is_(None)))
 
 
 def last_change(ops: Ops) -> int:

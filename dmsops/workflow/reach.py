@@ -35,6 +35,11 @@ def _parents(c: sa.Connection, ids: Collection[int]) -> set[int]:
     return found
 
 
+def products_of(c: sa.Connection, ids: Collection[int]) -> set[str]:
+    """Give the names of the products that the steps make."""
+    return {p for part in parts(sorted(ids)) for p in c.execute(sa.select(make.c.product).where(make.c.step_id.in_(part))).scalars()}
+
+
 def users_of(c: sa.Connection, products: Collection[str]) -> set[int]:
     """Give the steps that need one of these products."""
     return {i for part in parts(sorted(products)) for i in c.execute(sa.select(need.c.step_id).where(need.c.product.in_(part))).scalars()}

@@ -6,7 +6,7 @@ The graph holds step numbers; work that a step will plan once it has run has neg
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dmsops.core.errors import DmsError
+from dmsops.workflow import reach
 from dmsops.workflow.choose import parts, rows
 from dmsops.workflow.states import BLOCKING, GOOD, StepState
 from dmsops.workflow.steps import StepKind, kind_or_stand_in
@@ -54,40 +55,56 @@ class Remaining:
     blocked: list[int] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
 
-    def stopped_by(self, number: int) -> tuple[int, ...]:
-        """Give the blocked steps that a step depends on, itself included."""
-        seen, todo = set(), [number]
+    def upstream(self, roots: Iterable[int]) -> set[int]:
+        """Give the work that must end before these pieces can, themselves included."""
+        seen: set[int] = set()
+        todo = list(roots)
         while todo:
             item = todo.pop()
             if item not in seen:
                 seen.add(item)
                 todo += self.before[item]
-        return tuple(sorted(seen.intersection(self.blocked)))
+        return seen
+
+    def stopped_by(self, number: int) -> tuple[int, ...]:
+        """Give the blocked steps that a step depends on, itself included."""
+        return tuple(sorted(self.upstream([number]).intersection(self.blocked)))
 
 
-def remaining(c: sa.Connection, workflow_id: int, *, again: Collection[int] = (), stopped: Collection[int] = ()) -> Remaining:
-    """Look at what is left of a workflow.
+class After:
+    """An act that is looked at before it is done, looked up once for all the workflows that it touches.
 
     Parameters
     ----------
     again : collection of int
-        Steps that an act would run again: they count as open, whatever state they are in.
+        Steps that the act would run again: they count as open, whatever state they are in.
     stopped : collection of int
-        Steps that an act would keep from going on.
+        Steps that the act would keep from going on.
     """
+
+    def __init__(self, c: sa.Connection, again: Collection[int] = (), stopped: Collection[int] = ()) -> None:
+        self.again = frozenset(again)
+        self.stopped = frozenset(stopped)
+        self.redone = reach.products_of(c, again)
+        self.rows: dict[int, dict[int, Any]] = defaultdict(dict)
+        for row in rows(c, again):
+            self.rows[row.workflow_id][row.id] = row
+
+
+def remaining(c: sa.Connection, workflow_id: int, act: After | None = None) -> Remaining:
+    """Look at what is left of a workflow, now or as it would be after an act."""
+    act = act or After(c)
     work = Remaining()
     good = [s.value for s in GOOD]
-    level = _open(c, sa.and_(step.c.workflow_id == workflow_id, step.c.state.not_in(good)))
-    level |= {r.id: r for r in rows(c, again) if r.workflow_id == workflow_id}
-    redone = _products(c, again)
+    level = _open(c, sa.and_(step.c.workflow_id == workflow_id, step.c.state.not_in(good))) | act.rows[workflow_id]
     while level:
         for row in level.values():
-            _take(work, row, again, stopped)
-        links = _links(c, list(level), redone)
+            _take(work, row, act)
+        links = _links(c, list(level), act.redone)
         for child, parent in links:
             work.before[child].add(parent)
         new = {parent for _, parent in links} - work.items.keys()
-        level = {r.id: r for r in rows(c, new) if r.state not in good or r.id in again}
+        level = {r.id: r for r in rows(c, new) if r.state not in good or r.id in act.again}
     _prune(work)
     _look_outside(c, work)
     return work
@@ -98,14 +115,14 @@ def _open(c: sa.Connection, here: Any) -> dict[int, Any]:
     return {r.id: r for r in c.execute(sa.select(*columns).where(here))}
 
 
-def _take(work: Remaining, row: Any, again: Collection[int], stopped: Collection[int]) -> None:
+def _take(work: Remaining, row: Any, act: After) -> None:
     state = StepState(row.state)
     running = state is StepState.RUNNING
     work.items[row.id] = Item(kind=row.kind, dataset=row.dataset, state=row.state, started_at=row.started_at if running else None)
     kind = kind_or_stand_in(row.kind)
     if kind.external:
         work.goals.add(row.id)
-    if row.id in stopped or (state in BLOCKING and row.id not in again):
+    if row.id in act.stopped or (state in BLOCKING and row.id not in act.again):
         work.blocked.append(row.id)
     last = {row.id}
     for stage, n in _foreseen(kind, {**row.params, **(row.changes or {})}):
@@ -123,10 +140,6 @@ def _foreseen(kind: StepKind, params: dict[str, Any]) -> Sequence[tuple[str, int
         return kind.foresees(params) if kind.foresees else ()
     except (DmsError, KeyError, IndexError, TypeError, ValueError):
         return ()
-
-
-def _products(c: sa.Connection, ids: Collection[int]) -> set[str]:
-    return {p for part in parts(sorted(ids)) for p in c.execute(sa.select(make.c.product).where(make.c.step_id.in_(part))).scalars()}
 
 
 def _links(c: sa.Connection, ids: list[int], redone: set[str]) -> list[tuple[int, int]]:

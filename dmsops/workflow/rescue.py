@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.core.errors import BadInput, NotFound, StoreDamaged
-from dmsops.workflow import acts, blackboard, reach
-from dmsops.workflow.acts import Params, Receipt, Verb, register
+from dmsops.workflow import acts, blackboard, lineage, reach
+from dmsops.workflow.acts import Receipt
 from dmsops.workflow.choose import Selection, chosen, parts, rows
 from dmsops.workflow.clocks import effects
 from dmsops.workflow.plan import Plan, touched
 from dmsops.workflow.states import GOOD, StepState
 from dmsops.workflow.steps import kind_or_stand_in
-from dmsops.workflow.tables import need, product, step, use
+from dmsops.workflow.tables import need, product, step
+from dmsops.workflow.verb import Params, Verb, register
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -113,7 +114,7 @@ def _roots(c: sa.Connection, selection: Selection, params: Params) -> tuple[dict
 def _users(c: sa.Connection, name: str) -> list[int]:
     """Give the ended steps that used a file: as an input, or as a reference; NotFound when the site never saw it."""
     ended = [s.value for s in (*GOOD, *_ENDED)]
-    ids = set(c.execute(sa.select(use.c.step_id).where(use.c.name == name)).scalars()) | reach.users_of(c, [name])
+    ids = lineage.users(c, [name])
     known = c.execute(sa.select(product.c.id).where(product.c.name == name).limit(1)).scalar()
     if not ids and known is None:
         raise NotFound(f"nothing on this site was made from '{name}'", remedy="Check the file's name (procedure P12).", name=name)
@@ -240,5 +241,5 @@ def _set_aside(ops: Ops, planned: Plan) -> None:
 
 RESCUE = register(Verb(
     name="rescue", event="workflow.rescued", title="Run steps again, and only what follows from them.",
-    params=("remake", "upstream", "changes", "more_memory", "derived_from"), plan=_plan, do=_do, after=_set_aside,
+    params=("remake", "upstream", "changes", "more_memory", "derived_from"), applies=_ENDED | GOOD, plan=_plan, do=_do, after=_set_aside,
 ))  # fmt: skip

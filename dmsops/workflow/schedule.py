@@ -8,7 +8,7 @@ never give an earlier time, which is not so for the engine's own way of choosing
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from graphlib import TopologicalSorter
 
 Graph = Mapping[int, Collection[int]]
@@ -76,14 +76,3 @@ def children(graph: Graph) -> dict[int, list[int]]:
         for parent in before:
             found.setdefault(parent, []).append(item)
     return found
-
-
-def following(graph: Graph, roots: Iterable[int]) -> dict[int, Collection[int]]:
-    """Give the part of the graph that is these steps and all that comes after them."""
-    kids, todo, found = children(graph), [r for r in roots if r in graph], set()
-    while todo:
-        item = todo.pop()
-        if item not in found:
-            found.add(item)
-            todo += kids.get(item, ())
-    return {i: [p for p in graph[i] if p in found] for i in found}

@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from dmsops.core.errors import BadInput
 from dmsops.core.people import people
 from dmsops.workflow import blackboard, reach
-from dmsops.workflow.acts import Params, Verb, register
 from dmsops.workflow.choose import Selection, chosen, parts, rows
 from dmsops.workflow.clocks import effects
 from dmsops.workflow.plan import Plan, touched
 from dmsops.workflow.states import StepState, sources
-from dmsops.workflow.tables import attempt, make, need, note, product
+from dmsops.workflow.tables import attempt, need, note, product
+from dmsops.workflow.verb import Params, Verb, register
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -29,9 +29,8 @@ _OPEN = frozenset({StepState.WAITING, StepState.READY, StepState.LEASED, StepSta
 Notes = Callable[[sa.Connection, "Ops", list[Any], Params], dict[str, Any]]
 
 
-def _plain(name: str, applies: Iterable[StepState], why: str, extra: Notes | None = None) -> Callable[..., Plan]:
+def _plain(name: str, fits: frozenset[StepState], why: str, extra: Notes | None = None) -> Callable[..., Plan]:
     """Make the planner of a verb that touches the chosen steps which stand in a state that it applies in."""
-    fits = frozenset(applies)
 
     def make_plan(c: sa.Connection, ops: Ops, selection: Selection, params: Params) -> Plan:
         found = chosen(c, selection)
@@ -148,7 +147,7 @@ def _drop(c: sa.Connection, ops: Ops, planned: Plan, reason: str) -> None:
 
 def _absent(c: sa.Connection, ids: list[int]) -> list[str]:
     """Give the products that the steps should make and that have no version at all."""
-    made = {n for part in parts(ids) for n in c.execute(sa.select(make.c.product).where(make.c.step_id.in_(part))).scalars()}
+    made = reach.products_of(c, ids)
     there = {n for part in parts(sorted(made)) for n in c.execute(sa.select(product.c.name).where(product.c.name.in_(part))).scalars()}
     return sorted(made - there)
 
@@ -162,9 +161,7 @@ def _accept_notes(c: sa.Connection, ops: Ops, taken: list[Any], params: Params) 
 def _accept(c: sa.Connection, ops: Ops, planned: Plan, reason: str) -> None:
     cleared = {"fault_class": None, "fault": None, "remedy": None, "fingerprint": None, "handled_by": None, "held_reason": None}
     moved = _moved("accept", planned, c, ops, reason, ended_at=ops.clock.now(), held_until=None, **cleared)
-    made: set[str] = set()
-    for row in moved:
-        made.update(c.execute(sa.select(make.c.product).where(make.c.step_id == row.id)).scalars())
+    made = reach.products_of(c, [row.id for row in moved])
     _restore(c, made)
     for part in parts(sorted(made)):
         c.execute(sa.update(need).where(need.c.product.in_(part), sa.not_(need.c.got)).values(got=True))
@@ -216,41 +213,42 @@ def _note(c: sa.Connection, ops: Ops, planned: Plan, reason: str) -> None:
         blackboard.touch(c, ops, "noted", row, reason=reason)
 
 
-_ALL = tuple(StepState)
+_ALL = frozenset(StepState)
+_FAILED = frozenset({StepState.FAILED})
 _ASKED = "it was asked for"
 HOLD = register(Verb(
     name="hold", event="workflow.held", title="Keep steps from starting until they are released.", params=("until",),
-    plan=_plain("hold", sources("hold"), _ASKED, _hold_notes), do=_hold,
+    applies=sources("hold"), plan=_plain("hold", sources("hold"), _ASKED, _hold_notes), do=_hold,
 ))  # fmt: skip
 RELEASE = register(Verb(
     name="release", event="workflow.released", title="Let held steps go on.",
-    plan=_plain("release", sources("release"), _ASKED, _free), do=_release,
+    applies=sources("release"), plan=_plain("release", sources("release"), _ASKED, _free), do=_release,
 ))  # fmt: skip
 PRIORITISE = register(Verb(
     name="prioritise", event="workflow.prioritised", title="Run steps earlier or later within their class.", params=("priority",),
-    plan=_plain("prioritise", _OPEN, _ASKED, _priority_notes), do=_prioritise,
+    applies=_OPEN, plan=_plain("prioritise", _OPEN, _ASKED, _priority_notes), do=_prioritise,
 ))  # fmt: skip
 STOP = register(Verb(
     name="stop", event="workflow.stopped", title="Stop running steps now and hold them.", second=True,
-    plan=_plain("stop", sources("stop"), _ASKED, _stuck), do=_stop,
+    applies=sources("stop"), plan=_plain("stop", sources("stop"), _ASKED, _stuck), do=_stop,
 ))  # fmt: skip
 DROP = register(Verb(
     name="drop", event="workflow.dropped", title="Give steps up: they will not run unless they are rescued.", second=True,
-    params=("following",), plan=_drop_plan, do=_drop,
+    params=("following",), applies=sources("drop"), plan=_drop_plan, do=_drop,
 ))  # fmt: skip
 ACCEPT = register(Verb(
     name="accept", event="workflow.accepted", title="Take steps as done without running them; what follows goes on.",
-    plan=_plain("accept", sources("accept"), _ASKED, _accept_notes), do=_accept,
+    applies=sources("accept"), plan=_plain("accept", sources("accept"), _ASKED, _accept_notes), do=_accept,
 ))  # fmt: skip
 HANDLED = register(Verb(
     name="handled", event="workflow.handled", title="Mark failures as handled: they no longer call for a person.",
-    plan=_plain("handled", {StepState.FAILED}, _ASKED), do=_handled,
+    applies=_FAILED, plan=_plain("handled", _FAILED, _ASKED), do=_handled,
 ))  # fmt: skip
 ASSIGN = register(Verb(
     name="assign", event="workflow.assigned", title="Give steps to a person.", params=("person",),
-    plan=_plain("assign", _ALL, _ASKED, _person), do=_assign,
+    applies=_ALL, plan=_plain("assign", _ALL, _ASKED, _person), do=_assign,
 ))  # fmt: skip
 NOTE = register(Verb(
     name="note", event="workflow.noted", title="Write a note on steps, or on a kind of failure; the reason is its text.",
-    plan=_note_plan, do=_note,
+    applies=_ALL, plan=_note_plan, do=_note,
 ))  # fmt: skip

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 
 from dmsops.core.db import reading
 from dmsops.workflow import execute
+from dmsops.workflow.choose import parts
 from dmsops.workflow.states import GOOD
 from dmsops.workflow.tables import step
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from dmsops.workflow.lease import Claim
 
 _LEFT = "left"
-_AT_ONCE = 500
 
 
 def folder(ops: Ops, name: str = "") -> Path:
@@ -115,9 +115,8 @@ def _lines(home: Path) -> Iterator[dict[str, Any]]:
 def _open(ops: Ops, ids: list[int]) -> set[int]:
     found: set[int] = set()
     with reading(ops.db) as c:
-        for first in range(0, len(ids), _AT_ONCE):
-            some = step.c.id.in_(ids[first : first + _AT_ONCE])
-            found.update(c.execute(sa.select(step.c.id).where(some, step.c.state.not_in([s.value for s in GOOD]))).scalars())
+        for part in parts(ids):
+            found.update(c.execute(sa.select(step.c.id).where(step.c.id.in_(part), step.c.state.not_in([s.value for s in GOOD]))).scalars())
     return found
 
 
