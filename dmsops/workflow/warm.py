@@ -40,7 +40,7 @@ def folder(ops: Ops, name: str = "") -> Path:
 
 
 def main(site: str, name: str, line: Connection, seconds: float) -> None:
-    """Run the attempts that come down the line, and answer each with its ending; the entry of a warm process."""
+    """Run the attempts that come down the line, and answer each with its ending, until a bad one; the entry of a warm process."""
     ops = execute.enter(site, seconds)
     home = folder(ops, name)
     job, said = home / "job", home / "said"
@@ -49,13 +49,16 @@ def main(site: str, name: str, line: Connection, seconds: float) -> None:
     with (home / "endings").open("ab", buffering=0) as endings:
         while True:
             item: Claim = line.recv()
-            found = json.dumps(execute.attempt(ops, item, job, said), default=str)
+            ending = execute.attempt(ops, item, job, said)
+            found = json.dumps(ending, default=str)
             sys.stdout.flush()
             sys.stderr.flush()
             endings.write(found.encode() + b"\n")
             _empty(job)
             keep_log(ops, name, item)
             line.send(found)
+            if not ending["ok"]:
+                return  # what comes next was handed ahead and is not begun here
 
 
 def _empty(job: Path) -> None:

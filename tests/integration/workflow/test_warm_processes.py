@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+
+import pytest
 
 from dmsops.ops import Ops
 from dmsops.testing.engine import plan, rows, states
 from dmsops.workflow import fleet, lease, queries, warm
 from dmsops.workflow.engines import local
+from dmsops.workflow.engines.workers import Workers
 from dmsops.workflow.steps import StepSpec
 from dmsops.workflow.tables import attempt, engine, step
 
@@ -42,6 +46,20 @@ def test_a_light_step_that_fails_says_why_and_the_next_gets_another_process(make
     assert failed["fault"] == "the toy reference is missing"
     assert "StepFailed" in queries.log_tail(ops, failed["id"])
     assert pids(ledger)["a"] != pids(ledger)["b"]
+
+
+def test_after_a_failure_nothing_more_is_begun_however_late_the_engine_looks(
+    ops: Ops, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Workers.over
+    monkeypatch.setattr(Workers, "over", lambda workers: time.sleep(0.5) or look(workers))
+    ledger = tmp_path / "ledger"
+    fails = brief("a", **{"as": "fail", "until": str(tmp_path / "never"), "ledger": str(ledger)})
+    plan(ops, fails, *(brief(str(n), ledger=str(ledger)) for n in range(8)))
+    local.run(ops)
+    assert len(pids(ledger)) == 9
+    failed_in = pids(ledger)["a"]
+    assert [name for name, pid in pids(ledger).items() if pid == failed_in][-1] == "a"
 
 
 def test_a_warm_process_that_dies_fails_the_step_that_it_ran_and_no_other(make_ops: object, tmp_path: Path) -> None:
