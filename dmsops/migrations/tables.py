@@ -11,6 +11,7 @@ from dmsops.core.db import metadata
 MODULES = (
     "dmsops.core.journal",
     "dmsops.core.people",
+    "dmsops.core.outbox",
     "dmsops.workflow.tables",
     "dmsops.receipt.tables",
     "dmsops.archive.tables",

@@ -45,7 +45,9 @@ class Flight:
     size : int
         Bytes of the delivery, manifest included.
     faults : tuple of str
-        What was done to the delivery after the flight, in words.
+        What went wrong on purpose, in words.
+    more : tuple of Path
+        Further deliveries that faults made.
     """
 
     delivery_id: str
@@ -55,6 +57,7 @@ class Flight:
     frames: int
     size: int
     faults: tuple[str, ...]
+    more: tuple[Path, ...] = ()
 
 
 def fly(
@@ -103,18 +106,20 @@ def fly(
         return there
     enter_runtime(settings)
     _check(visit)
-    visit = pointing.with_guide_star(visit)
+    visit, went = mishaps.flown(pointing.with_guide_star(visit), faults, seed)
     with _building(out) as folder:
         delivery, truth = folder / "delivery", folder / "truth"
         delivery.mkdir()
         truth.mkdir()
         sent = record_science(visit, delivery, truth, seed, settings.workers, progress or _silent)
         _status(visit, delivery)
+        lost = mishaps.inject(delivery, faults, seed, stage="sending")
         delivery_id = f"{visit.id.v}-{identity[:8]}"
         created = visit.end + osf.LAG + AFTER_STATUS_FILE
         count = int((created - RECORDER_EPOCH).total_seconds() // 60)
         write_manifest(delivery, delivery_id=delivery_id, sender=SENDER, sequence=count, created=created)
-        done = mishaps.inject(delivery, faults, seed)
+        hurt = mishaps.inject(delivery, faults, seed)
+        again = mishaps.inject(delivery, faults, seed, stage="after")
         flight = Flight(
             delivery_id=delivery_id,
             delivery=out / "delivery",
@@ -122,10 +127,16 @@ def fly(
             products={"uncal": tuple(name for name, frames in sent if frames)},
             frames=sum(frames for _, frames in sent),
             size=sum(file.stat().st_size for file in delivery.iterdir()),
-            faults=done,
+            faults=(*went, *lost, *hurt, *again),
+            more=_further(folder, out),
         )
         _publish(folder, out, flight, identity)
     return flight
+
+
+def _further(folder: Path, out: Path) -> tuple[Path, ...]:
+    """Give the further deliveries that lie in a folder, at the place where they will be published."""
+    return tuple(out / path.name for path in sorted(folder.glob("delivery-*")))
 
 
 def _silent(done: int, total: int, what: str) -> None:
@@ -160,6 +171,7 @@ def _flown(out: Path, identity: str) -> Flight | None:
         frames=flight["frames"],
         size=flight["size"],
         faults=tuple(flight["faults"]),
+        more=_further(out, out),
     )
 
 
@@ -189,11 +201,14 @@ def _building(out: Path) -> Iterator[Path]:
 
 def _publish(folder: Path, out: Path, flight: Flight, identity: str) -> None:
     """Move truth and delivery to their places; the delivery last, as its presence says that all is there."""
-    plain = to_plain(replace(flight, delivery=Path(), truth=Path()))
+    plain = to_plain(replace(flight, delivery=Path(), truth=Path(), more=()))
     kept = {key: plain[key] for key in ("delivery_id", "products", "frames", "size", "faults")}
     write_json(folder / "truth" / FLIGHT, {"identity": identity, "flight": kept})
     shutil.rmtree(out / "truth", ignore_errors=True)
     (folder / "truth").rename(out / "truth")
+    for further in flight.more:
+        shutil.rmtree(further, ignore_errors=True)
+        (folder / further.name).rename(further)
     (folder / "delivery").rename(out / "delivery")
     sync_folder(out)
 

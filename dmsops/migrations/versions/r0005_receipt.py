@@ -1,0 +1,110 @@
+"""Receipt widened: coverage of science parts, decisions on gaps, plans and reports indexed, reconciliations, ephemerides, messages."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "ephemeris_file",
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("covers_from", sa.String(length=27), nullable=False),
+        sa.Column("covers_to", sa.String(length=27), nullable=False),
+        sa.Column("vectors", sa.Integer(), nullable=False),
+        sa.Column("largest_step_seconds", sa.Float(), nullable=False),
+        sa.Column("compared_with", sa.String(length=64), nullable=True),
+        sa.Column("residual_km", sa.Float(), nullable=True),
+        sa.Column("residual_km_s", sa.Float(), nullable=True),
+        sa.PrimaryKeyConstraint("sha256", name=op.f("pk_ephemeris_file")),
+    )
+    op.create_table(
+        "gap_decision",
+        sa.Column("exposure", sa.String(length=40), nullable=False),
+        sa.Column("detector", sa.String(length=12), nullable=False),
+        sa.Column("visit", sa.String(length=11), nullable=False),
+        sa.Column("decision", sa.String(length=16), nullable=False),
+        sa.Column("missing", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.String(length=64), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", sa.String(length=27), nullable=False),
+        sa.PrimaryKeyConstraint("exposure", "detector", name=op.f("pk_gap_decision")),
+    )
+    op.create_index(op.f("ix_gap_decision_visit"), "gap_decision", ["visit"], unique=False)
+    op.create_table(
+        "message",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("neighbour", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("subject", sa.String(length=200), nullable=False),
+        sa.Column("document", sa.JSON(), nullable=False),
+        sa.Column("made_at", sa.String(length=27), nullable=False),
+        sa.Column("posted_at", sa.String(length=27), nullable=True),
+        sa.Column("collected_at", sa.String(length=27), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
+        sa.UniqueConstraint("neighbour", "name", name=op.f("uq_message_neighbour_name")),
+    )
+    op.create_index(op.f("ix_message_subject"), "message", ["subject"], unique=False)
+    op.create_table(
+        "planned_exposure",
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("exposure", sa.String(length=40), nullable=False),
+        sa.Column("visit", sa.String(length=11), nullable=False),
+        sa.Column("exp_type", sa.String(length=24), nullable=False),
+        sa.Column("detectors", sa.JSON(), nullable=False),
+        sa.Column("start", sa.String(length=27), nullable=False),
+        sa.Column("end", sa.String(length=27), nullable=False),
+        sa.PrimaryKeyConstraint("sha256", "exposure", name=op.f("pk_planned_exposure")),
+    )
+    op.create_index(op.f("ix_planned_exposure_visit"), "planned_exposure", ["visit"], unique=False)
+    op.create_table(
+        "reconciliation",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("visit", sa.String(length=11), nullable=False),
+        sa.Column("status_sha256", sa.String(length=64), nullable=True),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("counts", sa.JSON(), nullable=False),
+        sa.Column("actor", sa.String(length=64), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", sa.String(length=27), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliation")),
+    )
+    op.create_index(op.f("ix_reconciliation_visit"), "reconciliation", ["visit"], unique=False)
+    op.create_table(
+        "reported_exposure",
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("exposure", sa.String(length=40), nullable=False),
+        sa.Column("visit", sa.String(length=11), nullable=False),
+        sa.Column("exp_type", sa.String(length=24), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("detectors", sa.JSON(), nullable=False),
+        sa.Column("start", sa.String(length=27), nullable=False),
+        sa.Column("end", sa.String(length=27), nullable=False),
+        sa.PrimaryKeyConstraint("sha256", "exposure", name=op.f("pk_reported_exposure")),
+    )
+    op.create_index(op.f("ix_reported_exposure_visit"), "reported_exposure", ["visit"], unique=False)
+    op.create_table(
+        "reported_visit",
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("visit", sa.String(length=11), nullable=False),
+        sa.Column("issue", sa.Integer(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("end_reason", sa.Text(), nullable=False),
+        sa.Column("target_acquisition", sa.String(length=16), nullable=False),
+        sa.Column("guided", sa.Boolean(), nullable=False),
+        sa.Column("start", sa.String(length=27), nullable=False),
+        sa.Column("end", sa.String(length=27), nullable=False),
+        sa.Column("written", sa.String(length=27), nullable=False),
+        sa.PrimaryKeyConstraint("sha256", name=op.f("pk_reported_visit")),
+    )
+    op.create_index(op.f("ix_reported_visit_visit"), "reported_visit", ["visit"], unique=False)
+    op.add_column("rerequest", sa.Column("times", sa.Integer(), server_default="1", nullable=False))
+    op.add_column("science_part", sa.Column("nints", sa.Integer(), nullable=True))
+    op.add_column("science_part", sa.Column("ngroups", sa.Integer(), nullable=True))
+    op.add_column("science_part", sa.Column("frame_rows", sa.Integer(), nullable=True))
+    op.add_column("science_part", sa.Column("frame_columns", sa.Integer(), nullable=True))
+    op.add_column("science_part", sa.Column("coverage", sa.JSON(), nullable=True))
