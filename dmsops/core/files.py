@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,13 +25,13 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and its parents, each name synced."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    sync_folder(folder.parent)
+def make_folder(folder: Path) -> Path:
+    """Make a folder and its parents, each name synced; gives the folder."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+    return folder
 
 
 def sha256_of(path: Path) -> str:
@@ -55,16 +57,67 @@ def copy_hashed(source: Path, target: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _temporary(target: Path) -> Path:
-    return target.with_name(f".{secrets.token_hex(8)}.part")
+@contextmanager
+def locked(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[bool]:
+    """Hold the kernel's lock on a file or folder; it ends with its holder, however that ends.
+
+    Gives False, and holds nothing, when the path is not there or (without ``wait``) another one holds it.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        yield _lock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait=wait)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, kind: int, *, wait: bool) -> bool:
+    try:
+        fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def own_folder(parent: Path, prefix: str = "") -> Iterator[Path]:
+    """Make a folder for this writer alone and remove it at the end; while the writer lives it is locked.
+
+    One that can be locked by somebody else is a dead writer's.
+    """
+    while True:
+        own = parent / f"{prefix}{secrets.token_hex(16)}"
+        own.mkdir()
+        with locked(own) as there:
+            if not there or not own.exists():
+                continue  # a sweep was quicker than the lock
+            try:
+                yield own
+            finally:
+                shutil.rmtree(own, ignore_errors=True)
+        return
+
+
+def _partial(target: Path) -> tuple[Path, BinaryIO]:
+    """Open a file beside the target for writing, locked while its writer lives."""
+    while True:
+        temporary = target.with_name(f".{secrets.token_hex(8)}.part")
+        file = temporary.open("xb", buffering=CHUNK)
+        _lock(file.fileno(), fcntl.LOCK_EX, wait=True)
+        if os.fstat(file.fileno()).st_nlink:
+            return temporary, file
+        file.close()  # a sweep was quicker than the lock
 
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[BinaryIO]:
     """Open a file for writing that appears under its name, synced, only when the block ends well."""
-    temporary = _temporary(target)
+    temporary, opened = _partial(target)
     try:
-        with temporary.open("xb", buffering=CHUNK) as file:
+        with opened as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

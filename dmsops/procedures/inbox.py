@@ -6,18 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dmsops.core.errors import NotFound
-from dmsops.interfaces.fos.manifest import MANIFEST
-from dmsops.receipt import queries
+from dmsops.receipt.inbox import waiting
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
 
-
-def waiting(ops: Ops) -> list[Path]:
-    """Give the delivery folders in the inbox that have not been received, oldest name first."""
-    received = {row["folder"] for row in queries.deliveries(ops)}
-    folders = (path for path in sorted(ops.settings.folder("inbox").iterdir()) if (path / MANIFEST).is_file())
-    return [path for path in folders if str(path) not in received]
+__all__ = ["chosen", "waiting"]
 
 
 def chosen(ops: Ops, folder: str = "") -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 
 from dmsops.core.db import transact
 from dmsops.core.errors import Failed
+from dmsops.core.files import own_folder
 from dmsops.receipt import register
 from dmsops.receipt.examine import Finding, Wanted, look, read
 from dmsops.receipt.quarantine import keep_apart
@@ -91,8 +91,8 @@ def _store(ops: Ops, folder: Path, batch: Sequence[Wanted]) -> Stored:
 def _contents(ops: Ops, stored: Stored) -> list[Finding]:
     """Read every file from the store, under its delivered name."""
     try:
-        with tempfile.TemporaryDirectory(prefix="receipt-", dir=ops.settings.folder("work")) as view:
-            return [_content(ops, finding, found, Path(view) / finding.wanted.name) for finding, found in stored]
+        with own_folder(ops.settings.folder("work"), "receipt-") as view:
+            return [_content(ops, finding, found, view / finding.wanted.name) for finding, found in stored]
     except OSError as error:
         raise Failed(
             f"the site's folder 'work' cannot be used: {error.strerror}",

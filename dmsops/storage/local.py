@@ -9,18 +9,16 @@ Many files at once are synced by many threads: the file system writes its journa
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from dmsops.core.errors import BadInput, Failed, NotFound, StoreDamaged
-from dmsops.core.files import copy_hashed, make_folder, sha256_of, sync_folder
+from dmsops.core.files import copy_hashed, locked, make_folder, own_folder, sha256_of, sync_folder
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _READ_ONLY = 0o444
@@ -68,7 +66,7 @@ class LocalStore:
         """
         if not files:
             return []
-        with _in_words(files[0][0]), self._own_folder() as own, ThreadPoolExecutor(min(_THREADS, len(files))) as pool:
+        with _in_words(files[0][0]), own_folder(make_folder(self._incoming)) as own, ThreadPoolExecutor(min(_THREADS, len(files))) as pool:
             copies = [own / str(i) for i in range(len(files))]
             found = list(pool.map(_copied, (path for path, _ in files), copies))
             fitting = zip(copies, found, (expected for _, expected in files), strict=True)
@@ -81,29 +79,13 @@ class LocalStore:
         folders = {place.parent for _, place in copies}
         for folder in folders:
             make_folder(folder)
-        with self._lock(fcntl.LOCK_SH):
+        with locked(self.root, shared=True):
             for copy, place in copies:
                 try:
                     os.link(copy, place)
                 except FileExistsError:
                     os.utime(place)  # put again now: `remove` leaves it
         return folders
-
-    @contextmanager
-    def _own_folder(self) -> Iterator[Path]:
-        """Make a folder of our own in ``incoming``; the lock on it tells `sweep` that its writer lives."""
-        make_folder(self._incoming)
-        while True:
-            own = self._incoming / secrets.token_hex(16)
-            own.mkdir()
-            with _locked(own, fcntl.LOCK_EX) as there:
-                if not there or not own.exists():
-                    continue  # a sweep was quicker than the lock
-                try:
-                    yield own
-                finally:
-                    shutil.rmtree(own, ignore_errors=True)
-            return
 
     def _place(self, sha256: str) -> Path:
         if _SHA256.fullmatch(sha256) is None:
@@ -143,19 +125,13 @@ class LocalStore:
 
         A writer that puts the same bytes does it either before, and then they are not old any more, or after, and then anew.
         """
-        with self._lock(fcntl.LOCK_EX):
+        with locked(self.root):
             if unused_seconds and self.age(sha256) < unused_seconds:
                 return False
             place = self.path(sha256)
             place.unlink()
         sync_folder(place.parent)
         return True
-
-    @contextmanager
-    def _lock(self, kind: int) -> Iterator[None]:
-        make_folder(self.root)
-        with _locked(self.root, kind):
-            yield
 
     def unfinished(self) -> int:
         """Give the number of unfinished copies whose writer is dead."""
@@ -172,8 +148,8 @@ class LocalStore:
     def _dead(self) -> Iterator[Path]:
         """Give the folders of dead writers, each locked while it is looked at."""
         for own in self._incoming.glob("*/"):
-            with suppress(BlockingIOError), _locked(own, fcntl.LOCK_EX | fcntl.LOCK_NB) as there:
-                if there:
+            with locked(own, wait=False) as dead:
+                if dead:
                     yield own
 
 
@@ -181,21 +157,6 @@ def _copied(source: Path, copy: Path) -> str:
     with _in_words(source), copy.open("xb") as file:
         os.fchmod(file.fileno(), _READ_ONLY)
         return copy_hashed(source, file)
-
-
-@contextmanager
-def _locked(folder: Path, kind: int) -> Iterator[bool]:
-    """Hold a lock on a folder; gives False when the folder is not there."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except FileNotFoundError:
-        yield False
-        return
-    try:
-        fcntl.flock(descriptor, kind)
-        yield True
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

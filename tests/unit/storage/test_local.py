@@ -64,8 +64,8 @@ def test_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
 def test_sweep_leaves_a_living_writer_alone_and_removes_a_dead_one(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "store")
     script = (
-        "import sys; from pathlib import Path; from dmsops.storage import LocalStore\n"
-        "with LocalStore(Path(sys.argv[1]))._own_folder() as own:\n"
+        "import sys; from pathlib import Path; from dmsops.core.files import make_folder, own_folder\n"
+        "with own_folder(make_folder(Path(sys.argv[1]) / 'incoming')) as own:\n"
         "    (own / '0').touch(); print('open', flush=True); sys.stdin.read()"
     )
     child = subprocess.Popen(
