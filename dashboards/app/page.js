@@ -57,10 +57,10 @@ export function render({ model }) {
   }
 
   function rows() {
-    return [...deep(document, ".tabulator-row")];
+    return [...deep(document, ".tabulator-row, tr.row")];
   }
 
-  const stepOf = (row) => row.querySelector('[tabulator-field="id"]')?.textContent;
+  const stepOf = (row) => row.dataset.pick ?? row.querySelector('[tabulator-field="id"]')?.textContent;
 
   // The table builds its rows anew when its columns change; the cursor stays on its step.
   function keep() {
@@ -95,7 +95,7 @@ export function render({ model }) {
     "/": () => first(".key-filter")?.shadowRoot?.querySelector("input")?.focus(),
     j: () => move(1),
     k: () => move(-1),
-    Enter: () => cursor.row?.querySelector('[tabulator-field="kind"], [tabulator-field="id"]')?.click(),
+    Enter: () => (cursor.row?.querySelector('[tabulator-field="kind"], [tabulator-field="id"]') ?? cursor.row)?.click(),
     x: () => cursor.row?.querySelector("input[type=checkbox]")?.click(),
     r: () => act("rescue"),
     h: () => act("hold"),
@@ -117,7 +117,7 @@ export function render({ model }) {
     }
   });
   document.addEventListener("click", (event) => {
-    const row = event.composedPath().find((el) => el.classList?.contains("tabulator-row"));
+    const row = event.composedPath().find((el) => el.matches?.(".tabulator-row, tr.row"));
     if (row) put(row);
   });
   byId("keys").onclick = keys["?"];

@@ -1,0 +1,5 @@
+"""The receipt board."""
+
+from dashboards.app import receipt_view
+
+receipt_view.build().servable()
