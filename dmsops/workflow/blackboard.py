@@ -104,6 +104,13 @@ def current(c: sa.Connection, names: Collection[str]) -> set[str]:
     return {name for some in parts(list(names)) for name in c.execute(query.where(product.c.name.in_(some))).scalars()}
 
 
+def still_open(c: sa.Connection, ids: Collection[int]) -> list[int]:
+    """Give those of the steps that have not ended well and were not given up."""
+    over = [*_GOOD, StepState.CANCELLED.value]
+    query = sa.select(step.c.id).where(step.c.state.not_in(over)).order_by(step.c.id)
+    return [i for some in parts(list(ids)) for i in c.execute(query.where(step.c.id.in_(some))).scalars()]
+
+
 def wake(c: sa.Connection, ops: Ops, ids: Collection[int], changes: Counter[Cell] | None = None) -> list[int]:
     """Count again what the given steps wait for; those that wait for nothing become ready.
 

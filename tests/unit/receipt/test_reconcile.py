@@ -153,7 +153,7 @@ def again(ops: Ops, visit: Visit, issue: int, minutes: float, number: str) -> st
 
 
 @pytest.mark.parametrize(("minutes", "wins"), [(33, True), (0, True), (-5, False)])
-def test_the_status_file_written_last_is_current_then_the_higher_issue(ops: Ops, minutes: float, wins: bool) -> None:  # noqa: FBT001
+def test_the_status_file_written_last_is_current_then_the_higher_issue(ops: Ops, minutes: float, wins: bool) -> None:
     delivered(ops, small_visit(), small_visit())
     name = again(ops, with_status(small_visit(), "completed", "aborted"), 2, minutes, "D0002")
     current = reports.current_report(ops, NUMBER)
