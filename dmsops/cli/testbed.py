@@ -9,6 +9,8 @@ import click
 
 from dmsops.cli.frame import Answer, table, verb
 from dmsops.cli.progress import Bar
+from dmsops.core.files import make_folder
+from dmsops.core.records import Visit
 from dmsops.ops import Ops
 
 
@@ -30,27 +32,38 @@ def visits(site: str | None) -> Answer:
 
 @click.argument("log", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Definition to write (default: beside you, named by the visit)."
+    "--out", type=click.Path(path_type=Path), help="Definition to write, for several visits their folder (default: beside you, by visit)."
 )
 def visit_from_log(site: str | None, log: Path, out: Path | None) -> Answer:
-    """Make a visit definition from the event log of a flown visit."""
-    from dmsops.testbed.osslog import read_log
+    """Make a visit definition of each visit in an event log."""
+    from dmsops.testbed.osslog import read_logs
+
+    visits = read_logs(log)
+    one = out is not None and len(visits) == 1 and not out.is_dir()
+    rows = [_written(visit, out if one and out else (out or Path()) / f"{visit.id.v}.toml") for visit in visits]
+    return Answer(rows[0] if len(rows) == 1 else rows, [_said(row) for row in rows])
+
+
+def _written(visit: Visit, path: Path) -> dict[str, Any]:
     from dmsops.testbed.visits import write_visit
 
-    visit = read_log(log)
-    path = out or Path(f"{visit.id.v}.toml")
+    make_folder(path.parent)
     write_visit(visit, path)
-    files = sum(len(e.readouts) for e in visit.exposures)
-    data = {
+    return {
         "visit": visit.id.v,
         "type": visit.visit_type,
+        "status": visit.status,
+        "end_reason": visit.end_reason,
         "exposures": len(visit.exposures),
-        "detector_exposures": files,
+        "detector_exposures": sum(len(e.readouts) for e in visit.exposures),
         "file": str(path),
     }
-    return Answer(
-        data, [f"{visit.id.v} ({visit.visit_type}): {len(visit.exposures)} exposures, {files} files of level 1b; written to {path}"]
-    )
+
+
+def _said(row: dict[str, Any]) -> str:
+    how = row["status"] + (f": {row['end_reason']}" if row["end_reason"] else "")
+    files = f"{row['exposures']} exposures, {row['detector_exposures']} files of level 1b"
+    return f"{row['visit']} ({row['type']}, {how}): {files}; written to {row['file']}"
 
 
 @click.argument("visit", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -58,15 +71,20 @@ def visit_from_log(site: str | None, log: Path, out: Path | None) -> Answer:
 @click.option("--size", type=click.Choice(["small", "real"]), default="small")
 @click.option("--seed", type=int, default=1)
 @click.option("--fault", "faults", multiple=True, help="Fault to inject (see dmsops fault list).")
-def fly(ops: Ops, visit: Path, out: Path, size: Any, seed: int, faults: tuple[str, ...]) -> Answer:
+@click.option("--without-packets", is_flag=True, help="Let exposures that cannot be simulated fly without packets.")
+def fly(ops: Ops, visit: Path, out: Path, size: Any, seed: int, faults: tuple[str, ...], *, without_packets: bool) -> Answer:
     """Fly a visit definition: writes a delivery as the observatory would send it, and the truth for tests."""
     from dmsops.testbed import fly as flying
     from dmsops.testbed.sizes import as_size
     from dmsops.testbed.visits import load_visit
 
     with Bar("Flying the visit") as progress:
-        flight = flying.fly(as_size(load_visit(visit), size), out, settings=ops.settings, seed=seed, faults=faults, progress=progress)
-    return Answer(flight, [f"Delivery at {flight.delivery}", f"Next: dmsops receipt accept {flight.delivery}"])
+        flight = flying.fly(
+            as_size(load_visit(visit), size), out, settings=ops.settings, seed=seed, faults=faults, progress=progress,
+            without_packets=without_packets,
+        )  # fmt: skip
+    quiet = [f"{name} sent no packets: the test bed cannot simulate its detectors" for name in flight.silent]
+    return Answer(flight, [f"Delivery at {flight.delivery}", *quiet, f"Next: dmsops receipt accept {flight.delivery}"])
 
 
 @click.argument("visit", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)

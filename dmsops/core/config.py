@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     rerequest_times: int = Field(3, ge=1, description="How often a missing file is asked for by itself; after that a person decides.")
     sweep_grace_hours: float = Field(24.0, gt=0, description="An object that no row names is swept when it was last stored this long ago.")
     watch_seconds: float = Field(60.0, gt=0, description="How often the inbox is looked through when nothing changes in it.")
+    status_file_minutes: float = Field(
+        60.0, gt=0, description="When a visit that has ended, and has no Observatory Status File, counts as overdue."
+    )
     wss_address: Path | None = Field(None, description="Folder where the wavefront team picks up deliveries; empty means outbox/wss.")
     token_file: Path | None = Field(
         None, description="File with the acting person's token, readable by its owner only; DMSOPS_TOKEN wins over it."

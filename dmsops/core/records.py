@@ -82,6 +82,33 @@ class MirrorMove:
 
 
 VisitStatus = Literal["SUCCESSFUL", "UNSUCCESSFUL", "SKIPPED"]
+GuidingOutcome = Literal["ACQUIRED", "FAILED", "LOST"]
+AcquisitionOutcome = Literal["SUCCESSFUL", "FAILED"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guiding:
+    """How guiding went: acquired, failed on all attempts, or lost later; ``attempt`` is the last one that was made, from 1."""
+
+    outcome: GuidingOutcome
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acquisition:
+    """One target acquisition as it went.
+
+    ``column`` and ``row`` are the centroid in pixels of the detector, ``sam_x`` and ``sam_y`` the small angle
+    manoeuvre that followed, arcsec; none of them is known of one that failed before it got there.
+    """
+
+    detector: str
+    outcome: AcquisitionOutcome
+    exposure: ExposureName | None = None
+    column: float | None = None
+    row: float | None = None
+    sam_x: float | None = None
+    sam_y: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +154,8 @@ class Visit:
     moves: tuple[MirrorMove, ...] = ()
     status: VisitStatus = "SUCCESSFUL"
     end_reason: str = ""
+    guiding: Guiding | None = None
+    acquisitions: tuple[Acquisition, ...] = ()
 
     @property
     def is_wavefront(self) -> bool:

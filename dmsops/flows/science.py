@@ -5,9 +5,12 @@ Planning may be done again at any time: what is planned already stays, what has 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
 
 from dmsops.core.errors import NotFound
 from dmsops.core.names import VisitId
@@ -16,15 +19,18 @@ from dmsops.core.records import Exposure, Visit
 from dmsops.interfaces import pps
 from dmsops.interfaces.fos.osf import StatusFile, read_osf
 from dmsops.prediction.products import STAGE_1
+from dmsops.processing.reported import reported
 from dmsops.receipt import queries as received
+from dmsops.receipt import reconcile, reports
 from dmsops.wfsc import clock
-from dmsops.workflow import blackboard
+from dmsops.workflow import blackboard, replan
 from dmsops.workflow.steps import StepSpec
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 WORKFLOW = "SCIENCE"
+LEVEL1B = "processing.level1b"
 KINDS = ("plan", "osf", "ephemeris", "engineering", "science")
 NEEDED = {"plan": "plan (PPS)", "osf": "Observatory Status File (FOS)", "ephemeris": "ephemeris (FDF)"}
 
@@ -56,13 +62,17 @@ class Released:
 
 
 def plan_received(ops: Ops) -> list[Planned]:
-    """Plan every visit that has both its plan and its Observatory Status File."""
+    """Plan every visit that has both its plan and its Observatory Status File; note those whose file is overdue."""
+    reconcile.note_overdue(ops)
     visits = sorted({row["visit"] for row in received.files_released(ops, "osf") if row["visit"]})
     return [plan_visit(ops, visit) for visit in visits]
 
 
 def plan_visit(ops: Ops, visit_id: str) -> Planned:
     """Plan the work for one visit.
+
+    Level 1b that was planned from an earlier status file, which said something else of the exposure, is left as it is and
+    named: making it again is an act of its own (`dmsops.flows.status_files`).
 
     Parameters
     ----------
@@ -78,31 +88,56 @@ def plan_visit(ops: Ops, visit_id: str) -> Planned:
     """
     require(ops.operator, Role.OPERATOR, "flow plan")
     visit = VisitId.parse(visit_id)
-    files = _released(ops, visit)
+    files = released(ops, visit)
     report = Planned(visit=str(visit))
+    specs = steps_of(files, report)
+    with ops.db.begin() as c:
+        publish(c, ops, files)
+        other = {s.dataset for s in differing(replan.standing(c, WORKFLOW, str(visit), LEVEL1B), specs).values()}
+        report.steps = len(submit(c, ops, files, [s for s in specs if s.kind != LEVEL1B or s.dataset not in other]))
+    words = f"{files.osf_name} says something else than it was made from: make it again (procedure P05)"
+    report.problems += [f"{name}: {words}" for name in sorted(other)]
+    report.exposures = len({s.params["exposure"] for s in specs if s.kind == LEVEL1B})
+    return report
+
+
+def steps_of(files: Released, report: Planned) -> list[StepSpec]:
+    """Give the steps of everything that can be worked on now; what cannot is named in the report."""
     ready = _ready_exposures(files, report)
     specs = [spec for exposure, detector in ready for spec in _exposure_steps(files, exposure, detector)]
     if any(not exposure.is_jitter for exposure, _ in ready):
         specs.append(_associate_step(files, ready, report.awaited))
-    due = None
-    with ops.db.begin() as c:
-        if files.visit.is_wavefront and files.science:
-            due = clock.start_clock(c, ops, str(visit), files.received_at)
-        for row in files.rows:
-            blackboard.publish(c, ops, row["name"], row["sha256"], row["size"], origin="receipt")
-        cls = "wfsc" if files.visit.is_wavefront else "science"
-        report.steps = len(blackboard.submit(c, ops, WORKFLOW, str(visit), specs, cls=cls, due=due))
-    report.exposures = len({e.name for e, _ in ready})
-    return report
+    return specs
 
 
-def _released(ops: Ops, visit: VisitId) -> Released:
+def differing(standing: dict[str, Any], specs: list[StepSpec]) -> dict[int, StepSpec]:
+    """Give the level 1b steps, by number, of whose exposure the status file says something else than they were planned from."""
+    found = ((standing.get(s.dataset), s) for s in specs if s.kind == LEVEL1B)
+    return {row.id: s for row, s in found if row is not None and row.params.get("reported") != s.params["reported"]}
+
+
+def publish(c: sa.Connection, ops: Ops, files: Released) -> None:
+    """Put the visit's released files onto the blackboard."""
+    for row in files.rows:
+        blackboard.publish(c, ops, row["name"], row["sha256"], row["size"], origin="receipt")
+
+
+def submit(c: sa.Connection, ops: Ops, files: Released, specs: list[StepSpec]) -> list[int]:
+    """Plan steps of a visit; a wavefront visit's clock starts with its first packets. Gives the new steps' numbers."""
+    wavefront, visit = files.visit.is_wavefront, str(files.visit.id)
+    due = clock.start_clock(c, ops, visit, files.received_at) if wavefront and files.science else None
+    return blackboard.submit(c, ops, WORKFLOW, visit, specs, cls="wfsc" if wavefront else "science", due=due)
+
+
+def released(ops: Ops, visit: VisitId) -> Released:
+    """Give the released files of a visit; raises `NotFound` when its plan, status file or ephemeris is not among them."""
     by_kind = {kind: received.files_released(ops, kind, str(visit)) for kind in KINDS}
     for kind, words in NEEDED.items():
         if not by_kind[kind]:
             remedy = "Procedure P05 for a missing status file, else P04."
             raise NotFound(f"visit {visit.v} has no released {words}", remedy=remedy, visit=str(visit))
-    plan, osf, oem = (max(by_kind[k], key=lambda r: (r["name"], r["version"])) for k in NEEDED)
+    plan, oem = (max(by_kind[k], key=lambda r: (r["name"], r["version"])) for k in ("plan", "ephemeris"))
+    osf = reports.current_report(ops, str(visit)) or by_kind["osf"][-1]
     parts = received.parts_of(ops, str(visit))
     science: dict[tuple[str, str], list[str]] = {}
     for part in parts:
@@ -142,19 +177,23 @@ def _ready_exposures(files: Released, report: Planned) -> list[tuple[Exposure, s
 
 
 def _exposure_steps(files: Released, exposure: Exposure, detector: str) -> list[StepSpec]:
+    """Plan one detector up to its rate. Level 1b is the same step as long as it is made from the same: the status file's name is not."""
     names = {suffix: str(exposure.product(detector, suffix)) for suffix in ("uncal", "rate", "rateints", "cal")}
     root = exposure.product(detector, "uncal").root
     science = tuple(sorted(set(files.science[str(exposure.name), detector])))
+    made_from = {
+        "visit": pps.visit_to_dict(files.visit), "oem": files.oem_name, "science": list(science),
+        "engineering": list(files.engineering), "exposure": str(exposure.name), "detector": detector,
+        "reported": reported(files.visit, files.osf, exposure.name),
+    }  # fmt: skip
     level1b = StepSpec(
-        kind="processing.level1b",
+        kind=LEVEL1B,
         dataset=root,
         needs=(*science, files.osf_name, files.oem_name, *files.engineering),
         makes=(names["uncal"],),
-        params={
-            "visit": pps.visit_to_dict(files.visit), "osf": files.osf_name, "oem": files.oem_name, "science": list(science),
-            "engineering": list(files.engineering), "exposure": str(exposure.name), "detector": detector,
-        },
-    )  # fmt: skip
+        params={**made_from, "osf": files.osf_name},
+        identity=json.dumps(made_from, sort_keys=True),
+    )
     if exposure.is_jitter:
         return [level1b, _ingest(root, (names["uncal"],))]
     made = tuple(names[s] for s in STAGE_1)

@@ -1,11 +1,13 @@
-"""Proposal planning (PPS): the plan of a visit, as a JSON document (ours).
+"""Proposal planning (PPS): the plan of a visit, and what PPS is told of it afterwards; JSON documents (ours).
 
 The plan says what the observatory was asked to do: the record `dmsops.core.records.Visit`, field by field,
-times as ISO text with Z. File name: ``V02726402001_plan.json``.
+times as ISO text with Z. File name: ``V02726402001_plan.json``. The visit status says what became of each exposure, and
+of the visit in a word of the public visit status pages (`WORDS`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,15 @@ from dmsops.core.plain import from_plain, to_plain
 from dmsops.core.records import Exposure, Visit
 from dmsops.interfaces.documents import load_json
 
+WORDS = {
+    "Pending": "No status file of the visit has come.",
+    "Executed": "The visit was successful.",
+    "Archived": "The visit was successful, and all that was executed is in the archive.",
+    "Failed": "The visit was not successful.",
+    "Failed Archived": "The visit was not successful; what was executed of it is in the archive.",
+    "Skipped": "The visit was skipped: nothing of it was executed.",
+}
+"""Visit status words and what we mean by each (the words are public, the sentences ours)."""
 _DETECTORS = {name.upper() for name in DETECTORS}
 
 
@@ -93,3 +104,38 @@ def read_plan(path: Path) -> Visit:
         The file is no JSON, or a field cannot be used; the message names file and field.
     """
     return visit_from_dict(load_json(path), source=path.name)
+
+
+def status_name(visit: VisitId, number: int) -> str:
+    """Name the visit status that goes with reconciliation ``number``: ``V02726402001_status_0007.json``."""
+    return f"{visit.v}_status_{number:04d}.json"
+
+
+def status_word(status: str, *, archived: bool) -> str:
+    """Give a visit's status word; ``status`` is what the status file says, empty when there is none."""
+    if status == "SKIPPED":
+        return "Skipped"
+    if not status:
+        return "Pending"
+    if status == "SUCCESSFUL":
+        return "Archived" if archived else "Executed"
+    return "Failed Archived" if archived else "Failed"
+
+
+def visit_status(
+    visit: VisitId, word: str, *, status_file: str | None, reason: str, exposures: Iterable[Mapping[str, str]]
+) -> dict[str, Any]:
+    """Say what became of a visit.
+
+    Parameters
+    ----------
+    word : str
+        One of `WORDS`.
+    status_file : str or None
+        Name of the Observatory Status File that it rests on.
+    reason : str
+        Why the visit ended early or was skipped; empty when all went well.
+    exposures : iterable of mapping
+        ``exposure``, ``detector``, ``verdict``, ``words``.
+    """
+    return {"visit": visit.v, "status": word, "status_file": status_file, "reason": reason, "exposures": [dict(e) for e in exposures]}

@@ -11,22 +11,26 @@ from typing import TYPE_CHECKING
 from dmsops.core.errors import BadDelivery, BadName
 from dmsops.interfaces.fdf import read_oem
 from dmsops.interfaces.fos.manifest import kind_of
-from dmsops.interfaces.fos.osf import read_osf
+from dmsops.interfaces.fos.osf import read_osf, status_file_name
 from dmsops.interfaces.fos.packets import scan, scan_engineering
 from dmsops.interfaces.pps import read_plan
 
 if TYPE_CHECKING:
+    from dmsops.core.records import Visit
+    from dmsops.interfaces.fos.osf import StatusFile
     from dmsops.interfaces.fos.packets import Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What was read: the visit it speaks of, the time it covers (UTC), the science parts it holds."""
+    """What was read: the visit it speaks of, the time it covers (UTC), the science parts, plan or report it holds."""
 
     visit: str | None = None
     covers_from: datetime | None = None
     covers_to: datetime | None = None
     parts: tuple[Part, ...] = ()
+    plan: Visit | None = None
+    report: StatusFile | None = None
 
 
 def _science(path: Path) -> Content:
@@ -49,12 +53,15 @@ def _engineering(path: Path) -> Content:
 
 def _status(path: Path) -> Content:
     report = read_osf(path)
-    return Content(visit=str(report.visit_id), covers_from=report.start, covers_to=report.end)
+    named = str(status_file_name(report.written, report.issue))
+    if named != path.name:
+        raise BadDelivery(f"{path.name}: what it says it is (written, issue) would be named {named}", file=path.name, field="issue")
+    return Content(visit=str(report.visit_id), covers_from=report.start, covers_to=report.end, report=report)
 
 
 def _plan(path: Path) -> Content:
     visit = read_plan(path)
-    return Content(visit=str(visit.id), covers_from=visit.start, covers_to=visit.end)
+    return Content(visit=str(visit.id), covers_from=visit.start, covers_to=visit.end, plan=visit)
 
 
 def _ephemeris(path: Path) -> Content:

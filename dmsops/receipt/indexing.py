@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from dmsops.receipt import reports
 from dmsops.receipt.content import Content
 from dmsops.receipt.tables import science_part
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 def index(c: sa.Connection, sha256: str, content: Content) -> None:
     """Put what a file holds into the index; the same bytes given again change nothing."""
     _science_parts(c, sha256, content.parts)
+    if content.plan is not None:
+        reports.index_plan(c, sha256, content.plan)
+    if content.report is not None:
+        reports.index_report(c, sha256, content.report)
 
 
 def _science_parts(c: sa.Connection, sha256: str, parts: Iterable[Part]) -> None:

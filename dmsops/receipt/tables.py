@@ -127,12 +127,14 @@ reported_visit = sa.Table(
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("end_reason", sa.Text, nullable=False),
     sa.Column("target_acquisition", sa.String(16), nullable=False),
-    sa.Column("guided", sa.Boolean, nullable=False),
+    sa.Column("guiding", sa.String(16), nullable=False),
+    sa.Column("attempt", sa.Integer),
+    sa.Column("acquisitions", sa.JSON, nullable=False),
     sa.Column("start", UtcTime, nullable=False),
     sa.Column("end", UtcTime, nullable=False),
     sa.Column("written", UtcTime, nullable=False),
 )
-"""What an Observatory Status File says of its visit; tied to the file's bytes."""
+"""What an Observatory Status File says of its visit; tied to the file's bytes. ``guiding`` is empty when it does not say."""
 
 reported_exposure = sa.Table(
     "reported_exposure",

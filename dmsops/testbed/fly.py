@@ -48,6 +48,8 @@ class Flight:
         What went wrong on purpose, in words.
     more : tuple of Path
         Further deliveries that faults made.
+    silent : tuple of str
+        Exposures that are in plan and status file and sent no packets, as the test bed cannot simulate their detectors.
     """
 
     delivery_id: str
@@ -58,6 +60,7 @@ class Flight:
     size: int
     faults: tuple[str, ...]
     more: tuple[Path, ...] = ()
+    silent: tuple[str, ...] = ()
 
 
 def fly(
@@ -68,6 +71,7 @@ def fly(
     seed: int = 1,
     faults: Sequence[str] = (),
     progress: Progress | None = None,
+    without_packets: bool = False,
 ) -> Flight:
     """Fly a visit.
 
@@ -89,6 +93,9 @@ def fly(
         Ids of faults to inject (see `dmsops.testbed.faults`), each perhaps with a file pattern: ``F01:*.OEM``.
     progress : callable (done, total, what), optional
         Told after every detector of every exposure.
+    without_packets : bool
+        Let exposures that the test bed cannot simulate fly without packets: they are in plan and status file, and missing
+        in the telemetry. Without it such a visit is refused.
 
     Raises
     ------
@@ -100,19 +107,22 @@ def fly(
         Another flight is in the folder.
     """
     mishaps.check(faults)
-    identity = _identity(visit, seed, faults)
+    silent = _cannot_be_simulated(visit) if without_packets else ()
+    identity = _identity(visit, seed, (*faults, *silent))
     there = _flown(out, identity)
     if there is not None:
         return there
     enter_runtime(settings)
-    _check(visit)
-    visit, went = mishaps.flown(pointing.with_guide_star(visit), faults, seed)
+    _check(_without(visit, silent))
+    planned = replace(visit, guide_star=pointing.with_guide_star(_without(visit, silent)).guide_star)
+    visit, went = mishaps.flown(planned, faults, seed)
+    recorded = _without(visit, silent)
     with _building(out) as folder:
         delivery, truth = folder / "delivery", folder / "truth"
         delivery.mkdir()
         truth.mkdir()
-        sent = record_science(visit, delivery, truth, seed, settings.workers, progress or _silent)
-        _status(visit, delivery)
+        sent = record_science(recorded, delivery, truth, seed, settings.workers, progress or _silent)
+        _status(visit, planned, recorded, delivery)
         lost = mishaps.inject(delivery, faults, seed, stage="sending")
         delivery_id = f"{visit.id.v}-{identity[:8]}"
         created = visit.end + osf.LAG + AFTER_STATUS_FILE
@@ -129,6 +139,7 @@ def fly(
             size=sum(file.stat().st_size for file in delivery.iterdir()),
             faults=(*went, *lost, *hurt, *again),
             more=_further(folder, out),
+            silent=silent,
         )
         _publish(folder, out, flight, identity)
     return flight
@@ -172,7 +183,23 @@ def _flown(out: Path, identity: str) -> Flight | None:
         size=flight["size"],
         faults=tuple(flight["faults"]),
         more=_further(out, out),
+        silent=tuple(flight.get("silent", ())),
     )
+
+
+def _cannot_be_simulated(visit: Visit) -> tuple[str, ...]:
+    """Name the exposures that the test bed has no detectors for."""
+    names = []
+    for exposure in visit.exposures:
+        try:
+            _check(replace(visit, exposures=(exposure,)))
+        except BadVisit:
+            names.append(str(exposure.name))
+    return tuple(names)
+
+
+def _without(visit: Visit, silent: Sequence[str]) -> Visit:
+    return replace(visit, exposures=tuple(e for e in visit.exposures if str(e.name) not in silent))
 
 
 def _check(visit: Visit) -> None:
@@ -202,7 +229,7 @@ def _building(out: Path) -> Iterator[Path]:
 def _publish(folder: Path, out: Path, flight: Flight, identity: str) -> None:
     """Move truth and delivery to their places; the delivery last, as its presence says that all is there."""
     plain = to_plain(replace(flight, delivery=Path(), truth=Path(), more=()))
-    kept = {key: plain[key] for key in ("delivery_id", "products", "frames", "size", "faults")}
+    kept = {key: plain[key] for key in ("delivery_id", "products", "frames", "size", "faults", "silent")}
     write_json(folder / "truth" / FLIGHT, {"identity": identity, "flight": kept})
     shutil.rmtree(out / "truth", ignore_errors=True)
     (folder / "truth").rename(out / "truth")
@@ -213,12 +240,12 @@ def _publish(folder: Path, out: Path, flight: Flight, identity: str) -> None:
     sync_folder(out)
 
 
-def _status(visit: Visit, delivery: Path) -> None:
+def _status(visit: Visit, planned: Visit, recorded: Visit, delivery: Path) -> None:
     """Write what comes beside the packets: status file, ephemeris, plan, pointing telemetry."""
     osf.write_osf(visit, delivery)
     fdf.write_oem(orbit.ephemeris(visit), delivery)
-    pps.write_plan(_planned(visit), delivery / pps.plan_name(visit.id))
-    flown = replace(visit, exposures=tuple(carried_out(visit)))
+    pps.write_plan(_planned(planned), delivery / pps.plan_name(visit.id))
+    flown = replace(recorded, exposures=tuple(carried_out(recorded)))
     samples = pointing.telemetry(flown, orbit.velocity)
     if samples:
         write_engineering(delivery / recorder_file("E", flown.exposures[0].start, 1), samples)
@@ -226,4 +253,5 @@ def _status(visit: Visit, delivery: Path) -> None:
 
 def _planned(visit: Visit) -> Visit:
     """Give the visit as it was planned: nothing is known yet of how it went."""
-    return replace(visit, exposures=tuple(replace(e, status="planned") for e in visit.exposures), status="SUCCESSFUL", end_reason="")
+    exposures = tuple(replace(e, status="planned") for e in visit.exposures)
+    return replace(visit, exposures=exposures, status="SUCCESSFUL", end_reason="", guiding=None, acquisitions=())

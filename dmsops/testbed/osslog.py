@@ -1,4 +1,4 @@
-"""The event log of a flown visit becomes a visit that the test bed can fly again.
+"""The event log of flown visits becomes visits that the test bed can fly again.
 
 An exposure starts at the time of its start message; its end is start + exptime (exptime counts resets, pctime the
 time that photons were collected), which must not lie after the message that says it is completed. An exposure without
@@ -16,8 +16,9 @@ from pathlib import Path
 from dmsops.core import modes
 from dmsops.core.errors import BadName, BadVisit
 from dmsops.core.records import JITTER_NOTE, Dither, Exposure, ExposureStatus, GuideStar, Readout, Target, Visit, VisitStatus
-from dmsops.testbed.osslines import bad_line, messages
-from dmsops.testbed.ossreading import Draft, Reading
+from dmsops.testbed import ossothers
+from dmsops.testbed.osslines import bad_line, number_of
+from dmsops.testbed.ossreading import Draft, Reading, readings
 
 LENS_PUPILS, LENS_FILTERS = {"WLM8", "WLP8"}, {"WLP4"}
 
@@ -57,16 +58,27 @@ def read_log(path: Path, unsaid: Unsaid = UNSAID) -> Visit:
         The log cannot be read, holds no visit or more than one, or its messages contradict each other; the message
         names file, line and text.
     """
-    reading = Reading(path.name)
-    for message in messages(path):
-        reading.take(message)
-    if reading.visit is None or reading.first is None or reading.last is None:
-        raise BadVisit(f"{path.name}: no message of a visit is in it", file=path.name)
+    found = readings(path)
+    if len(found) > 1:
+        others = ", ".join(r.visit.v for r in found if r.visit is not None)
+        raise BadVisit(f"{path.name}: holds {len(found)} visits where one is wanted: {others}", file=path.name)
+    return _visit(found[0], unsaid)
+
+
+def read_logs(path: Path, unsaid: Unsaid = UNSAID) -> tuple[Visit, ...]:
+    """Read an event log of several visits, in the order in which they began; raises as `read_log`."""
+    return tuple(_visit(reading, unsaid) for reading in readings(path))
+
+
+def _visit(reading: Reading, unsaid: Unsaid) -> Visit:
+    assert reading.visit is not None
+    assert reading.first is not None
+    assert reading.last is not None
     wavefront = reading.wavefront_scripts or any(_through_lens(d) for d in reading.drafts)
     totals: dict[str, int] = {}
     for draft in reading.drafts:
         totals[draft.name.obs_id] = max(totals.get(draft.name.obs_id, 0), draft.name.number)
-    exposures = tuple(_exposure(path.name, d, wavefront=wavefront, total=totals[d.name.obs_id]) for d in reading.drafts)
+    exposures = tuple(_exposure(reading.file, d, wavefront=wavefront, total=totals[d.name.obs_id]) for d in reading.drafts)
     status, reason = _outcome(reading, exposures)
     return Visit(
         id=reading.visit,
@@ -85,24 +97,30 @@ def read_log(path: Path, unsaid: Unsaid = UNSAID) -> Visit:
         moves=tuple(reading.moves),
         status=status,
         end_reason=reason,
+        guiding=reading.guiding,
+        acquisitions=tuple(reading.acquisitions),
     )
 
 
 def _through_lens(draft: Draft) -> bool:
+    if not draft.start.words["type"].startswith("NRC_"):
+        return False
     pupils = set() if draft.pupils is None else set(draft.pupils.words["pupils"].split("/"))
     return bool(pupils & LENS_PUPILS or set(draft.start.words["filters"].split("/")) & LENS_FILTERS)
 
 
 def _visit_type(reading: Reading, *, wavefront: bool) -> str:
+    if reading.real_time:
+        return "GENERIC"
     if not wavefront:
-        return "PRIME_TARGETED_FIXED"
+        return "PRIME_TARGETED_MOVING" if reading.moving_target else "PRIME_TARGETED_FIXED"
     return "PRIME_WFSC_SENSING_CONTROL" if reading.moving or reading.moves else "PRIME_WFSC_SENSING_ONLY"
 
 
 def _outcome(reading: Reading, exposures: tuple[Exposure, ...]) -> tuple[VisitStatus, str]:
     if reading.status == "SKIPPED":
         return "SKIPPED", reading.reason
-    reason = reading.failure or reading.reason
+    reason = reading.failure or reading.reason or reading.stopped
     if not reason and reading.status is None:
         reason = "the log does not say how the visit ended"
     if not reason and any(e.status == "aborted" for e in exposures):
@@ -112,16 +130,18 @@ def _outcome(reading: Reading, exposures: tuple[Exposure, ...]) -> tuple[VisitSt
 
 def _guide_star(reading: Reading, unsaid: GuideStar) -> GuideStar | None:
     if reading.guide is None:
-        return unsaid if reading.guided_at_all else None
+        held = reading.guiding is not None and reading.guiding.outcome != "FAILED"
+        return unsaid if held else None
     guider, x, y = reading.guide
     return GuideStar(guider=guider, x=x, y=y, magnitude=unsaid.magnitude, catalogue_id=unsaid.catalogue_id, ra=unsaid.ra, dec=unsaid.dec)
 
 
 def _exposure(file: str, draft: Draft, *, wavefront: bool, total: int) -> Exposure:
     words = draft.start.words
+    nircam = words["type"].startswith("NRC_")
     try:
-        pattern = modes.readout_pattern(words["readpatt"])
-        readouts = _readouts(draft)
+        pattern = modes.readout_pattern(words["readpatt"]) if nircam else ossothers.readout_pattern(words["readpatt"])
+        readouts = _readouts(draft) if nircam else ossothers.readouts(draft)
     except (BadVisit, BadName) as bad:
         raise bad_line(file, draft.start, bad.message) from None
     if min(int(words["ints"]), int(words["groups"])) < 1:
@@ -154,11 +174,14 @@ def _exposure(file: str, draft: Draft, *, wavefront: bool, total: int) -> Exposu
 def _seconds(file: str, draft: Draft, pattern: modes.ReadoutPattern) -> tuple[float, float]:
     """Give exptime and pctime; an aborted exposure exposed until it was left, at most as long as planned."""
     if draft.completed is not None:
-        elapsed, photons = float(draft.completed.words["exptime"]), float(draft.completed.words["pctime"])
+        elapsed, photons = (number_of(file, draft.completed, word) for word in ("exptime", "pctime"))
         if draft.start.at + timedelta(seconds=elapsed) > draft.completed.at:
             raise bad_line(file, draft.completed, "the exposure would have ended after this message")
         return elapsed, photons
     words, left = draft.start.words, draft.left or draft.start.at
+    if not words["type"].startswith("NRC_"):
+        elapsed = round((left - draft.start.at).total_seconds(), 3)
+        return elapsed, elapsed
     frames = int(words["groups"]) * (pattern.nframes + pattern.groupgap) - pattern.groupgap
     planned = int(words["ints"]) * frames * modes.frame_seconds(words["subarray"])
     elapsed = round(min((left - draft.start.at).total_seconds(), planned), 3)

@@ -79,9 +79,9 @@ def _insert(c: sa.Connection, ops: Ops, workflow_id: int, specs: dict[str, StepS
     rows = [{**same, "key": key, "kind": spec.kind, "dataset": spec.dataset, "params": spec.params} for key, spec in new.items()]
     inserted = c.execute(sa.insert(step).returning(step.c.id, sort_by_parameter_order=True), rows).scalars().all()
     ids = there | dict(zip(new, inserted, strict=True))
-    current = _current(c, {name for spec in new.values() for name in spec.needs})
+    there_now = current(c, {name for spec in new.values() for name in spec.needs})
     mine = [(ids[key], spec) for key, spec in new.items()]
-    _insert_all(c, need, [{"step_id": i, "product": p, "got": p in current} for i, s in mine for p in dict.fromkeys(s.needs)])
+    _insert_all(c, need, [{"step_id": i, "product": p, "got": p in there_now} for i, s in mine for p in dict.fromkeys(s.needs)])
     _insert_all(c, make, [{"step_id": i, "product": p} for i, s in mine for p in dict.fromkeys(s.makes)])
     _insert_all(c, edge, [{"parent": ids[key], "child": i} for i, s in mine for key in dict.fromkeys(s.after) if key in ids])
     count(c, Counter((workflow_id, spec.kind, StepState.WAITING.value) for spec in new.values()))
@@ -98,9 +98,17 @@ def _ids(c: sa.Connection, keys: Iterable[str]) -> dict[str, int]:
     return {row.key: row.id for some in parts(list(dict.fromkeys(keys))) for row in c.execute(query.where(step.c.key.in_(some)))}
 
 
-def _current(c: sa.Connection, names: Collection[str]) -> set[str]:
+def current(c: sa.Connection, names: Collection[str]) -> set[str]:
+    """Give those of the names that are published products now."""
     query = sa.select(product.c.name).where(product.c.current)
     return {name for some in parts(list(names)) for name in c.execute(query.where(product.c.name.in_(some))).scalars()}
+
+
+def still_open(c: sa.Connection, ids: Collection[int]) -> list[int]:
+    """Give those of the steps that have not ended well and were not given up."""
+    over = [*_GOOD, StepState.CANCELLED.value]
+    query = sa.select(step.c.id).where(step.c.state.not_in(over)).order_by(step.c.id)
+    return [i for some in parts(list(ids)) for i in c.execute(query.where(step.c.id.in_(some))).scalars()]
 
 
 def wake(c: sa.Connection, ops: Ops, ids: Collection[int], changes: Counter[Cell] | None = None) -> list[int]:

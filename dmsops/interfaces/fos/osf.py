@@ -1,8 +1,9 @@
 """Observatory Status Files: what FOS reports of a visit after it (XML, ours: ``osf.xsd``, docs/reference/osf.md).
 
 The file's real schema is not published; the content is what the observatory's event log states and what the
-products' headers show to come from it: times and status of visit and exposures, guide star, target acquisition,
-dithers, mirror and antenna moves.
+products' headers show to come from it: times and status of visit and exposures, guide star and how guiding went, target
+acquisitions, dithers, mirror and antenna moves. Layout 2 added how guiding went and the acquisitions one by one; layout
+1 is still read.
 """
 
 from __future__ import annotations
@@ -10,17 +11,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from dmsops.core.clock import parse_iso
 from dmsops.core.errors import BadDelivery, BadInput
 from dmsops.core.files import write_bytes
 from dmsops.core.names import ExposureName, StatusFileName, VisitId
-from dmsops.core.plain import to_plain
-from dmsops.core.records import Dither, Exposure, ExposureStatus, GuideStar, MirrorMove, Visit, VisitStatus
+from dmsops.core.records import (
+    Acquisition,
+    AcquisitionOutcome,
+    Dither,
+    Exposure,
+    ExposureStatus,
+    GuideStar,
+    Guiding,
+    GuidingOutcome,
+    MirrorMove,
+    Visit,
+    VisitStatus,
+)
 from dmsops.interfaces.documents import load_xml
+from dmsops.interfaces.fos.osfxml import document
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -29,8 +41,10 @@ SCHEMA = Path(__file__).with_name("osf.xsd")
 LAG = timedelta(minutes=23)
 """From the end of a visit to the writing of its status file, as flight headers show for jw01075001001."""
 EXECUTED = ("completed", "aborted", "failed")
+LARGEST = 4_000_000
+"""Bytes; a visit of a thousand exposures on ten detectors takes under 1 MB."""
 
-Acquisition = Literal["NONE", "SUCCESSFUL", "FAILED"]
+TargetAcquisition = Literal["NONE", "SUCCESSFUL", "FAILED"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +78,15 @@ class StatusFile:
     end_reason: str
     start: datetime
     end: datetime
-    target_acquisition: Acquisition
+    target_acquisition: TargetAcquisition
     guide_star: GuideStar | None
     exposures: tuple[ExposureRecord, ...]
     mirror_moves: tuple[MirrorMove, ...]
     antenna_moves: tuple[AntennaMove, ...]
     written: datetime
     issue: int
+    guiding: Guiding | None = None
+    acquisitions: tuple[Acquisition, ...] = ()
 
     def exposure(self, name: ExposureName) -> ExposureRecord | None:
         """Find one exposure by name."""
@@ -102,64 +118,63 @@ def write_osf(visit: Visit, folder: Path, issue: int = 1, *, antenna_moves: Iter
     BadInput
         The visit holds something that the schema does not take.
     """
-    from lxml import etree
-
-    written = visit.end + LAG
-    try:
-        root = _document(visit, _attributes(layout=1, written=written, issue=issue), antenna_moves)
-        etree.XMLSchema(etree.parse(SCHEMA)).assertValid(root)
-    except (etree.DocumentInvalid, ValueError) as error:
-        raise BadInput(f"the status file of {visit.id.v} breaks its schema: {error}", field="visit") from None
-    path = folder / str(status_file_name(written, issue))
-    write_bytes(path, etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True))
-    return path
+    return write_report(report_of(visit, issue, antenna_moves=antenna_moves), folder)
 
 
-def _document(visit: Visit, head: dict[str, str], antenna_moves: Iterable[AntennaMove]) -> _Element:
-    from lxml import etree
-
-    root = etree.Element("observatory_status", head)
-    facts = _attributes(
-        id=visit.id.v,
+def report_of(visit: Visit, issue: int = 1, *, antenna_moves: Iterable[AntennaMove] = ()) -> StatusFile:
+    """Say of a visit as flown what its status file says."""
+    return StatusFile(
+        visit_id=visit.id,
         visit_type=visit.visit_type,
         status=visit.status,
         end_reason=visit.end_reason,
         start=visit.start,
         end=visit.end,
-        target_acquisition=_acquisition(visit),
+        target_acquisition=_acquired(visit),
+        guide_star=visit.guide_star,
+        exposures=tuple(_record(e) for e in visit.exposures if e.status in EXECUTED),
+        mirror_moves=visit.moves,
+        antenna_moves=tuple(antenna_moves),
+        written=visit.end + LAG,
+        issue=issue,
+        guiding=visit.guiding or (Guiding(outcome="ACQUIRED") if visit.guide_star else None),
+        acquisitions=visit.acquisitions,
     )
-    element = etree.SubElement(root, "visit", facts)
-    if visit.guide_star is not None:
-        etree.SubElement(element, "guide_star", _attributes(**to_plain(visit.guide_star)))
-    for exposure in visit.exposures:
-        if exposure.status in EXECUTED:
-            _write_exposure(element, exposure)
-    for move in visit.moves:
-        etree.SubElement(element, "mirror_move", _attributes(at=move.at, group=move.group))
-    for antenna in antenna_moves:
-        etree.SubElement(element, "hga_move", _attributes(start=antenna.start, end=antenna.end))
-    return root
 
 
-def _write_exposure(parent: _Element, exposure: Exposure) -> None:
-    from lxml import etree
+def _record(exposure: Exposure) -> ExposureRecord:
+    return ExposureRecord(
+        name=exposure.name,
+        exp_type=exposure.exp_type,
+        status=exposure.status,
+        start=exposure.start,
+        end=exposure.end,
+        detectors=tuple(readout.detector for readout in exposure.readouts),
+        dither=exposure.dither,
+    )
 
-    facts = _attributes(name=exposure.name, exp_type=exposure.exp_type, status=exposure.status, start=exposure.start, end=exposure.end)
-    element = etree.SubElement(parent, "exposure", facts)
-    for readout in exposure.readouts:
-        etree.SubElement(element, "detector").text = readout.detector
-    etree.SubElement(element, "dither", _attributes(**to_plain(exposure.dither)))
 
-
-def _acquisition(visit: Visit) -> Acquisition:
+def _acquired(visit: Visit) -> TargetAcquisition:
+    if visit.acquisitions:
+        return visit.acquisitions[-1].outcome
     attempts = [e for e in visit.exposures if e.exp_type.endswith("_TACQ") and e.status in EXECUTED]
     if not attempts:
         return "NONE"
     return "FAILED" if "target locate failed" in visit.end_reason or attempts[-1].status != "completed" else "SUCCESSFUL"
 
 
-def _attributes(**facts: Any) -> dict[str, str]:
-    return {key: format(Decimal(repr(value)), "f") if isinstance(value, float) else str(to_plain(value)) for key, value in facts.items()}
+def write_report(report: StatusFile, folder: Path) -> Path:
+    """Write a status file under its own name; raises as `write_osf`."""
+    from lxml import etree
+
+    try:
+        root = document(report)
+        etree.XMLSchema(etree.parse(SCHEMA)).assertValid(root)
+    except (etree.DocumentInvalid, ValueError) as error:
+        raise BadInput(f"the status file of {report.visit_id.v} breaks its schema: {error}", field="visit") from None
+    path = folder / str(status_file_name(report.written, report.issue))
+    write_bytes(path, etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True))
+    return path
 
 
 def read_osf(path: Path) -> StatusFile:
@@ -170,11 +185,12 @@ def read_osf(path: Path) -> StatusFile:
     BadDelivery
         The file is no XML, breaks the schema, or holds an impossible time; the message names file and line or field.
     """
+    _check_size(path)
     root = load_xml(path, SCHEMA)
     element = root.find("visit")
     assert element is not None
     facts = _Facts(path.name, element)
-    guide = element.find("guide_star")
+    guide, guiding = element.find("guide_star"), element.find("guiding")
     return StatusFile(
         visit_id=VisitId.parse(facts["id"]),
         visit_type=facts["visit_type"],
@@ -182,14 +198,25 @@ def read_osf(path: Path) -> StatusFile:
         end_reason=facts["end_reason"],
         start=facts.time("start"),
         end=facts.time("end"),
-        target_acquisition=cast("Acquisition", facts["target_acquisition"]),
+        target_acquisition=cast("TargetAcquisition", facts["target_acquisition"]),
         guide_star=None if guide is None else _guide_star(_Facts(path.name, guide)),
         exposures=tuple(_exposure(path.name, e) for e in element.iterfind("exposure")),
         mirror_moves=tuple(_mirror_move(_Facts(path.name, e)) for e in element.iterfind("mirror_move")),
         antenna_moves=tuple(_antenna_move(_Facts(path.name, e)) for e in element.iterfind("hga_move")),
         written=_Facts(path.name, root).time("written"),
         issue=int(root.attrib["issue"]),
+        guiding=None if guiding is None else _guiding(_Facts(path.name, guiding)),
+        acquisitions=tuple(_acquisition(_Facts(path.name, e)) for e in element.iterfind("acquisition")),
     )
+
+
+def _check_size(path: Path) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise BadDelivery(f"{path.name}: cannot be read: {error.strerror}", file=path.name) from None
+    if size > LARGEST:
+        raise BadDelivery(f"{path.name}: has {size} bytes; a status file has at most {LARGEST}", file=path.name, size=size)
 
 
 class _Facts:
@@ -201,6 +228,12 @@ class _Facts:
 
     def __getitem__(self, field: str) -> str:
         return str(self._element.attrib[field])
+
+    def has(self, field: str) -> bool:
+        return field in self._element.attrib
+
+    def number(self, field: str) -> float | None:
+        return float(self[field]) if self.has(field) else None
 
     def time(self, field: str) -> datetime:
         try:
@@ -232,6 +265,19 @@ def _dither(a: _Facts) -> Dither:
 def _guide_star(a: _Facts) -> GuideStar:
     numbers = {field: float(a[field]) for field in ("x", "y", "ra", "dec", "magnitude")}
     return GuideStar(guider=int(a["guider"]), catalogue_id=a["catalogue_id"], **numbers)
+
+
+def _guiding(a: _Facts) -> Guiding:
+    return Guiding(outcome=cast("GuidingOutcome", a["outcome"]), attempt=int(a["attempt"]))
+
+
+def _acquisition(a: _Facts) -> Acquisition:
+    return Acquisition(
+        detector=a["detector"],
+        outcome=cast("AcquisitionOutcome", a["outcome"]),
+        exposure=ExposureName.parse(a["exposure"]) if a.has("exposure") else None,
+        **{field: a.number(field) for field in ("column", "row", "sam_x", "sam_y")},
+    )
 
 
 def _mirror_move(facts: _Facts) -> MirrorMove:

@@ -48,7 +48,7 @@ def write_visit(visit: Visit, path: Path) -> None:
 
 
 def _document(plain: dict[str, Any]) -> str:
-    scalars = {k: v for k, v in plain.items() if not isinstance(v, dict | list)}
+    scalars = {k: v for k, v in plain.items() if not isinstance(v, dict | list) or v == []}
     tables = {k: v for k, v in plain.items() if isinstance(v, dict)}
     lists = {k: v for k, v in plain.items() if isinstance(v, list)}
     parts = [_lines(scalars)]

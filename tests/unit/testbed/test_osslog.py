@@ -237,7 +237,11 @@ def test_a_log_that_stops_is_of_an_unsuccessful_visit(tmp_path):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("104001 MIR_IMAGE FASTR1 ints=1 grps=5 FULL flt=F770W", "the test bed flies NIRCam exposures only"),
+        ("104001 MIR_IMAGE FASTR1 ints=0 grps=5 FULL flt=F770W", "at least one integration"),
+        ("104001 XYZ_IMAGE FASTR1 ints=1 grps=5 FULL flt=F770W", "this message about an exposure cannot be read"),
+        (f"VISIT {VISIT} WENT AWAY", "this message about a visit or the plan cannot be read"),
+        ("*** PLAN PROCESSING WENT AWAY ***", "this message about a visit or the plan cannot be read"),
+        ("Dither SAM (x, y) = 1e99, 0.0", "the number 1e99 cannot be"),
         ("104001 NRC_IMAGE RAPID ints=two grps=4 FULL flt=F212N/NULL/NULL/NULL", "this message about an exposure cannot be read"),
         ("104001 NRC_IMAGE RAPID ints=0 grps=4 FULL flt=F212N/NULL/NULL/NULL", "at least one integration"),
         ("104001 NRC_IMAGE RAPID ints=1 grps=4 FULL flt=F212N/NULL", "four each"),

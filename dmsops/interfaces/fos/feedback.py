@@ -1,0 +1,34 @@
+"""What FOS is told of a visit (JSON documents, ours): packets of executed exposures that are missing, a status file that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dmsops.core.names import VisitId
+
+
+def quality_name(visit: VisitId, number: int) -> str:
+    """Name the quality feedback that goes with reconciliation ``number``: ``V02726402001_quality_0007.json``."""
+    return f"{visit.v}_quality_{number:04d}.json"
+
+
+def quality_feedback(visit: VisitId, status_file: str, missing: Iterable[Mapping[str, str]]) -> dict[str, Any]:
+    """Say which exposures were reported as completed while their packets are not all here.
+
+    Parameters
+    ----------
+    missing : iterable of mapping
+        ``exposure``, ``detector``, ``words``.
+    """
+    return {"visit": visit.v, "status_file": status_file, "missing": [dict(item) for item in missing]}
+
+
+def status_request_name(visit: VisitId, number: int) -> str:
+    """Name the n-th request for a visit's status file: ``V02726402001_osf_request_001.json``."""
+    return f"{visit.v}_osf_request_{number:03d}.json"
+
+
+def status_request(visit: VisitId, number: int, reason: str) -> dict[str, Any]:
+    """Ask for the Observatory Status File of a visit."""
+    return {"visit": visit.v, "number": number, "wanted": "Observatory Status File", "reason": reason}
