@@ -3,8 +3,8 @@
 The layout is ours: docs/reference/packets.md gives it bit by bit.
 """
 
-from dmsops.interfaces.fos.layout import APIDS, POINTING_APID, ExposureHeader, Geometry
-from dmsops.interfaces.fos.recorder import RecorderWriter
+from dmsops.interfaces.fos.layout import APIDS, POINTING_APID, ExposureHeader, Geometry, TakenName
+from dmsops.interfaces.fos.recorder import Recorded, RecorderWriter
 from dmsops.interfaces.fos.science import Part, RawExposure, read_exposure, scan
 from dmsops.interfaces.fos.telemetry import POINTING_MNEMONICS, EngineeringPart, read_engineering, scan_engineering, write_engineering
 
@@ -17,7 +17,9 @@ __all__ = [
     "Geometry",
     "Part",
     "RawExposure",
+    "Recorded",
     "RecorderWriter",
+    "TakenName",
     "read_engineering",
     "read_exposure",
     "scan",
