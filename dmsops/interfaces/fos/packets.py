@@ -4,8 +4,9 @@ The layout is ours: docs/reference/packets.md gives it bit by bit.
 """
 
 from dmsops.interfaces.fos.layout import APIDS, POINTING_APID, ExposureHeader, Geometry, TakenName
+from dmsops.interfaces.fos.parts import Part, scan
 from dmsops.interfaces.fos.recorder import Recorded, RecorderWriter
-from dmsops.interfaces.fos.science import Part, RawExposure, read_exposure, scan
+from dmsops.interfaces.fos.science import RawExposure, read_exposure
 from dmsops.interfaces.fos.telemetry import POINTING_MNEMONICS, EngineeringPart, read_engineering, scan_engineering, write_engineering
 
 __all__ = [
