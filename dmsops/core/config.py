@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     )
     crds_context: str = Field("jwst_0001.pmap", description="CRDS context to calibrate with.")
     rerequest_minutes: float = Field(60.0, gt=0, description="When a missing file that was asked for again counts as overdue.")
+    rerequest_times: int = Field(3, ge=1, description="How often a missing file is asked for by itself; after that a person decides.")
     wss_address: Path | None = Field(None, description="Folder where the wavefront team picks up deliveries; empty means outbox/wss.")
     token_file: Path | None = Field(
         None, description="File with the acting person's token, readable by its owner only; DMSOPS_TOKEN wins over it."

@@ -44,9 +44,9 @@ def copy_hashed(source: Path, target: BinaryIO) -> str:
     The file is read once; the source is opened without following a symbolic link.
     """
     digest = hashlib.sha256()
-    buffer = memoryview(bytearray(CHUNK))
     descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
     with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - opened by descriptor so that no link is followed
+        buffer = memoryview(bytearray(min(CHUNK, os.fstat(descriptor).st_size + 1)))  # to clear 4 MB costs more than a small file
         while count := file.readinto(buffer):
             digest.update(buffer[:count])
             target.write(buffer[:count])

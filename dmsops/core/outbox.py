@@ -60,6 +60,13 @@ def put(c: sa.Connection, clock: Clock, neighbour: str, name: str, *, kind: str,
     return True
 
 
+def last(c: sa.Connection, neighbour: str, kind: str, subject: str) -> sa.Row[Any] | None:
+    """Give the newest message of a kind about a subject, with its ``number`` among them (from 1); None when there is none."""
+    mine = (_m.neighbour == neighbour, _m.kind == kind, _m.subject == subject[:200])
+    number = sa.func.count().over().label("number")
+    return c.execute(sa.select(message, number).where(*mine).order_by(_m.id.desc()).limit(1)).one_or_none()
+
+
 def post(engine: sa.Engine, clock: Clock, outbox: Path) -> int:
     """Lay every message that has not been posted into its neighbour's folder; give their number.
 

@@ -2,15 +2,17 @@
 
 Comes in: a delivery folder (manifest and files). Goes out: released files in the store (name, version, sha256),
 an index of what the science files hold, acknowledgements and re-requests to the sender, a quarantine with reasons.
-Verbs: preview, accept, withdraw, close_rerequest.
+Verbs: preview, accept, withdraw, remind, ask_again, close_rerequest.
 
-Order of work: manifest in, each file hashed while it is copied into the store, content read, versions given in one
-transaction, acknowledged, released. A process may die anywhere; `accept` given again goes on where it stopped.
+Order of work: manifest in, files hashed while they are copied into the store (batches of them synced together), content
+read; then versions, release and the acknowledgement in one transaction. A process may die anywhere; `accept` given
+again goes on where it stopped.
 """
 
 from dmsops.receipt.accept import accept
-from dmsops.receipt.acts import close_rerequest, withdraw
+from dmsops.receipt.acts import withdraw
 from dmsops.receipt.preview import preview
 from dmsops.receipt.queries import FileReceipt, Receipt
+from dmsops.receipt.requests import Reminded, ask_again, close_rerequest, remind
 
-__all__ = ["FileReceipt", "Receipt", "accept", "close_rerequest", "preview", "withdraw"]
+__all__ = ["FileReceipt", "Receipt", "Reminded", "accept", "ask_again", "close_rerequest", "preview", "remind", "withdraw"]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _LARGEST = 2**62
 """No size or sequence number reaches it; beyond, a database cannot hold the number."""
+_LONGEST = 180
+"""Characters of an id: it becomes part of file names."""
 
 
 def read_announced(ops: Ops, folder: Path) -> Manifest:
@@ -38,6 +40,9 @@ def read_announced(ops: Ops, folder: Path) -> Manifest:
     for field, number in (("sequence", manifest.sequence), *((f"files[{i}].size", f.size) for i, f in enumerate(manifest.files))):
         if number > _LARGEST:
             raise BadDelivery(f"{MANIFEST}: field '{field}' is {number}, which cannot be", file=MANIFEST, field=field)
+    for field, text in (("delivery_id", manifest.delivery_id), ("sender", manifest.sender)):
+        if len(text) > _LONGEST:
+            raise BadDelivery(f"{MANIFEST}: field '{field}' is longer than {_LONGEST} characters", file=MANIFEST, field=field)
     _hold_against_accepted(ops, manifest)
     return manifest
 

@@ -1,13 +1,12 @@
-"""Look at one delivered file: is it there, whole, named right, readable; its bytes go into the store on the way."""
+"""Look at one delivered file: is it there, whole, named right, readable; its bytes go into the store between two looks."""
 
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dmsops.core.errors import BadDelivery, BadInput, StoreDamaged
+from dmsops.core.errors import BadDelivery, BadInput
 from dmsops.core.names import safe_file_name
 from dmsops.receipt.content import READERS, Content, check_name
 
@@ -27,7 +26,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What was found: either content, or a fault with its reason in one sentence."""
+    """What was found: either content, or a fault with its reason in one sentence; neither after the first look."""
 
     wanted: Wanted
     size: int | None = None
@@ -37,58 +36,63 @@ class Finding:
     reason: str | None = None
 
 
-Keep = Callable[[Path, str], Path]
-"""Takes a file and its expected sum; gives the path to read the content from. Raises `StoreDamaged` on another sum."""
-
-
-def examine(folder: Path, wanted: Wanted, keep: Keep) -> Finding:
-    """Look at a delivered file.
-
-    Parameters
-    ----------
-    folder : Path
-        The delivery.
-    keep : callable
-        What to do with the bytes: put them into the store (accept), or only sum them (preview).
+def look(folder: Path, wanted: Wanted) -> Finding:
+    """Look at a delivered file from outside: name, place and size.
 
     Raises
     ------
-    Failed
-        The file system does not let us read or write; nothing is wrong with the delivery.
+    OSError
+        The file system does not let us look; nothing is wrong with the delivery.
     """
     size: int | None = None
     try:
-        path, size = _place(folder, wanted)
+        size = _place(folder, wanted)
         if wanted.size is None or wanted.sha256 is None:
             raise BadDelivery("lies in the delivery and is not named by its manifest", fault=EXTRA)
         _check_size(size, wanted.size)
-        kept = keep(path, wanted.sha256)
-        content = READERS[wanted.kind](kept)
-    except StoreDamaged as error:
-        found_sum = str(error.facts["found"])
-        reason = f"has sha256 {found_sum[:12]}..., the manifest says {str(wanted.sha256)[:12]}..."
-        return Finding(wanted=wanted, size=size, sha256=found_sum, fault="sum", reason=reason)
     except BadInput as error:
         return Finding(wanted=wanted, size=size, fault=str(error.facts.get("fault", "content")), reason=error.message)
-    return Finding(wanted=wanted, size=size, sha256=wanted.sha256, content=content)
+    return Finding(wanted=wanted, size=size)
 
 
-def _place(folder: Path, wanted: Wanted) -> tuple[Path, int]:
-    """Find the file and its size without following links; an extra file may have any name."""
+def read(seen: Finding, found: str, kept: Path) -> Finding:
+    """Look at a file from inside: its sum and its content.
+
+    Parameters
+    ----------
+    seen : Finding
+        What the first look gave, without a fault.
+    found : str
+        sha256 of its bytes.
+    kept : Path
+        The same bytes under the delivered name; not opened when the sum is wrong.
+    """
+    wanted = seen.wanted
+    if found != wanted.sha256:
+        reason = f"has sha256 {found[:12]}..., the manifest says {str(wanted.sha256)[:12]}..."
+        return replace(seen, sha256=found, fault="sum", reason=reason)
+    try:
+        content = READERS[wanted.kind](kept)
+    except BadInput as error:
+        return replace(seen, fault=str(error.facts.get("fault", "content")), reason=error.message)
+    return replace(seen, sha256=found, content=content)
+
+
+def _place(folder: Path, wanted: Wanted) -> int:
+    """Find the file without following links and give its size; an extra file may have any name."""
     if wanted.kind != EXTRA:
         try:
             safe_file_name(wanted.name)
             check_name(wanted.name, wanted.kind)
         except BadInput as error:
             raise BadDelivery(error.message, fault="name") from None
-    path = folder / wanted.name
     try:
-        status = path.lstat()
+        status = (folder / wanted.name).lstat()
     except FileNotFoundError:
         raise BadDelivery("is named by the manifest and is not in the delivery", fault="missing") from None
     if not stat.S_ISREG(status.st_mode):
         raise BadDelivery("is a link, folder or device, not a plain file", fault="irregular")
-    return path, status.st_size
+    return status.st_size
 
 
 def _check_size(found: int, wanted: int) -> None:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Literal
 import sqlalchemy as sa
 
 from dmsops.core.db import reading
-from dmsops.core.errors import StoreDamaged
 from dmsops.core.files import sha256_of
 from dmsops.receipt.announced import read_announced, wanted_files
-from dmsops.receipt.examine import examine
+from dmsops.receipt.examine import look, read
 from dmsops.receipt.states import VERSIONED
 from dmsops.receipt.tables import delivered_file
 
@@ -24,13 +23,17 @@ Verdict = Literal["new", "replay", "retransmission", "quarantine"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePreview:
-    """What would become of one file; ``reason`` when it would go into quarantine."""
+    """What would become of one file; ``reason`` when it would go into quarantine.
+
+    ``duplicate_of`` names another file that brought the same bytes before.
+    """
 
     name: str
     kind: str
     size: int | None
     verdict: Verdict
     reason: str | None
+    duplicate_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,30 +57,34 @@ def preview(ops: Ops, folder: Path) -> DeliveryPreview:
         The manifest cannot be used; `accept` would put the whole delivery into quarantine.
     """
     manifest = read_announced(ops, folder)
-    known = _known_sums(ops)
+    known, first = _known_sums(ops)
     files = []
     for wanted in wanted_files(folder, manifest):
-        finding = examine(folder, wanted, _sum_only)
+        finding = look(folder, wanted)
+        if finding.fault is None:
+            finding = read(finding, sha256_of(folder / wanted.name), folder / wanted.name)
         verdict = "quarantine" if finding.fault else _verdict(known.get(wanted.name, set()), str(wanted.sha256))
-        files.append(FilePreview(name=wanted.name, kind=wanted.kind, size=finding.size, verdict=verdict, reason=finding.reason))
+        other = first.get(str(wanted.sha256), wanted.name) if finding.fault is None else wanted.name
+        files.append(
+            FilePreview(
+                name=wanted.name, kind=wanted.kind, size=finding.size, verdict=verdict, reason=finding.reason,
+                duplicate_of=None if other == wanted.name else other,
+            )
+        )  # fmt: skip
     size = sum(f.size or 0 for f in files)
     return DeliveryPreview(delivery_id=manifest.delivery_id, sender=manifest.sender, size=size, files=tuple(files))
 
 
-def _sum_only(path: Path, expected: str) -> Path:
-    found = sha256_of(path)
-    if found != expected:
-        raise StoreDamaged(f"'{path.name}' has another sum", file=str(path), expected=expected, found=found)
-    return path
-
-
-def _known_sums(ops: Ops) -> dict[str, set[str]]:
+def _known_sums(ops: Ops) -> tuple[dict[str, set[str]], dict[str, str]]:
+    """Give the sums by name, and the first name by sum, of all that was received."""
     known: dict[str, set[str]] = {}
-    query = sa.select(delivered_file.c.name, delivered_file.c.sha256).where(delivered_file.c.state.in_(VERSIONED))
+    first: dict[str, str] = {}
+    f = delivered_file.c
     with reading(ops.db) as c:
-        for row in c.execute(query):
+        for row in c.execute(sa.select(f.name, f.sha256).where(f.state.in_(VERSIONED)).order_by(f.id)):
             known.setdefault(row.name, set()).add(row.sha256)
-    return known
+            first.setdefault(row.sha256, row.name)
+    return known, first
 
 
 def _verdict(sums: set[str], sha256: str) -> Verdict:

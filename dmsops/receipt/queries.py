@@ -31,6 +31,7 @@ class FileReceipt:
     size: int | None
     visit: str | None
     reason: str | None
+    duplicate_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,7 @@ def receipt_of(ops: Ops, delivery_id: str) -> Receipt:
         files=tuple(
             FileReceipt(
                 name=r.name, kind=r.kind, state=FileState(r.state), version=r.version,
-                sha256=r.sha256, size=r.size, visit=r.visit, reason=r.reason,
+                sha256=r.sha256, size=r.size, visit=r.visit, reason=r.reason, duplicate_of=r.duplicate_of,
             )
             for r in rows
         ),

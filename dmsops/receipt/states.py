@@ -25,7 +25,7 @@ SENTENCES: dict[FileState, str] = {
     FileState.ANNOUNCED: "Named by a manifest; its bytes have not been looked at.",
     FileState.STAGING: "Being copied into the store and checked.",
     FileState.VERIFIED: "In the store with the announced sum, and its content can be read.",
-    FileState.PROMOTED: "Has its version number; the sender does not have our acknowledgement yet.",
+    FileState.PROMOTED: "Has its version number; it is acknowledged and released with it.",
     FileState.RELEASED: "Acknowledged to the sender; processing may use it.",
     FileState.REPLAYED: "The same bytes had come under this name before; acknowledged and counted, nothing new.",
     FileState.QUARANTINED: "Not fit for use, for the reason given; kept apart, and asked for again if a manifest names it.",
@@ -34,6 +34,7 @@ SENTENCES: dict[FileState, str] = {
 }
 CURRENT = (FileState.PROMOTED, FileState.RELEASED)
 VERSIONED = (*CURRENT, FileState.SUPERSEDED, FileState.WITHDRAWN)
+GOOD = (FileState.VERIFIED, *VERSIONED, FileState.REPLAYED)
 
 TRANSITIONS: dict[str, tuple[tuple[FileState, ...], FileState]] = {
     "announce": ((FileState.QUARANTINED,), FileState.ANNOUNCED),

@@ -3,6 +3,8 @@
 Layout: ``objects/ab/cdef...`` (sha256 in hex, mode 0444) and ``incoming/`` for copies under way. A file gets
 its final name only after its bytes are synced, by a hard link, which refuses to overwrite; so whatever is
 found under ``objects`` is whole, however the writer ended.
+
+Many files at once are synced by many threads: the file system writes its journal once for all that wait for it.
 """
 
 from __future__ import annotations
@@ -11,16 +13,18 @@ import fcntl
 import os
 import re
 import secrets
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from dmsops.core.errors import BadInput, Failed, NotFound, StoreDamaged
 from dmsops.core.files import copy_hashed, make_folder, sha256_of, sync_folder
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _READ_ONLY = 0o444
+_THREADS = 16
 
 
 class LocalStore:
@@ -47,43 +51,59 @@ class LocalStore:
         Failed
             The file system refused (full, read-only, broken); nothing is stored.
         """
-        try:
-            return self._put(path, sha256)
-        except OSError as error:
-            raise Failed(
-                f"the store could not take '{path.name}': {error.strerror}",
-                remedy="Free or repair the store's file system, then give the command again; procedure P04 covers it.",
-                file=str(path),
-                errno=error.errno,
-            ) from error
-
-    def _put(self, path: Path, expected: str | None) -> str:
-        with self._temporary() as (temporary, file):
-            found = copy_hashed(path, file)
-            if expected is not None and found != expected:
-                raise StoreDamaged(
-                    f"'{path.name}' has sha256 {found[:12]}..., expected {expected[:12]}...", file=str(path), expected=expected, found=found
-                )
-            os.fchmod(file.fileno(), _READ_ONLY)
-            os.fsync(file.fileno())
-            target = self._place(found)
-            make_folder(target.parent)
-            with suppress(FileExistsError):
-                os.link(temporary, target)
-            sync_folder(target.parent)
+        found = self.put_many([(path, sha256)])[0]
+        if sha256 is not None and found != sha256:
+            raise StoreDamaged(
+                f"'{path.name}' has sha256 {found[:12]}..., expected {sha256[:12]}...", file=str(path), expected=sha256, found=found
+            )
         return found
 
+    def put_many(self, files: Sequence[tuple[Path, str | None]]) -> list[str]:
+        """Copy files in, each with its expected sum or None; give the sums found. One with another sum is not stored.
+
+        Raises
+        ------
+        Failed
+            The file system refused one of them; some of the others may be stored.
+        """
+        if not files:
+            return []
+        with _in_words(files[0][0]), self._own_folder() as own, ThreadPoolExecutor(min(_THREADS, len(files))) as pool:
+            copies = [own / str(i) for i in range(len(files))]
+            found = list(pool.map(_copied, (path for path, _ in files), copies))
+            fitting = zip(copies, found, (expected for _, expected in files), strict=True)
+            folders = self._name([(copy, self._place(sha256)) for copy, sha256, expected in fitting if expected in (None, sha256)])
+            list(pool.map(sync_folder, folders))
+        return found
+
+    def _name(self, copies: Sequence[tuple[Path, Path]]) -> set[Path]:
+        """Give copies their final names; gives the folders to be synced, also for names that another writer was first at."""
+        folders = {place.parent for _, place in copies}
+        for folder in folders:
+            make_folder(folder)
+        with self._lock(fcntl.LOCK_SH):
+            for copy, place in copies:
+                try:
+                    os.link(copy, place)
+                except FileExistsError:
+                    os.utime(place)  # put again now: `remove` leaves it
+        return folders
+
     @contextmanager
-    def _temporary(self) -> Iterator[tuple[Path, BinaryIO]]:
-        """Open a file of our own in ``incoming``; the lock on it tells `sweep` that its writer lives."""
+    def _own_folder(self) -> Iterator[Path]:
+        """Make a folder of our own in ``incoming``; the lock on it tells `sweep` that its writer lives."""
         make_folder(self._incoming)
-        temporary = self._incoming / secrets.token_hex(16)
-        with temporary.open("xb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            try:
-                yield temporary, file
-            finally:
-                temporary.unlink(missing_ok=True)
+        while True:
+            own = self._incoming / secrets.token_hex(16)
+            own.mkdir()
+            with _locked(own, fcntl.LOCK_EX) as there:
+                if not there or not own.exists():
+                    continue  # a sweep was quicker than the lock
+                try:
+                    yield own
+                finally:
+                    shutil.rmtree(own, ignore_errors=True)
+            return
 
     def _place(self, sha256: str) -> Path:
         if _SHA256.fullmatch(sha256) is None:
@@ -112,18 +132,80 @@ class LocalStore:
         for place in sorted(self._objects.glob("??/*")):
             yield place.parent.name + place.name
 
-    def remove(self, sha256: str) -> None:
-        """Remove an object; only the audit's sweep of orphans calls this."""
-        place = self.path(sha256)
-        place.unlink()
+    def age(self, sha256: str) -> float:
+        """Give the seconds since these bytes were last put, by the file system's clock; raises `NotFound`."""
+        marker = self.root / "now"
+        marker.touch()
+        return marker.stat().st_mtime - self.path(sha256).stat().st_mtime
+
+    def remove(self, sha256: str, *, unused_seconds: float = 0.0) -> bool:
+        """Remove an object that was last put longer ago than that; only the sweep of orphans calls this.
+
+        A writer that puts the same bytes does it either before, and then they are not old any more, or after, and then anew.
+        """
+        with self._lock(fcntl.LOCK_EX):
+            if unused_seconds and self.age(sha256) < unused_seconds:
+                return False
+            place = self.path(sha256)
+            place.unlink()
         sync_folder(place.parent)
+        return True
+
+    @contextmanager
+    def _lock(self, kind: int) -> Iterator[None]:
+        make_folder(self.root)
+        with _locked(self.root, kind):
+            yield
+
+    def unfinished(self) -> int:
+        """Give the number of unfinished copies whose writer is dead."""
+        return sum(len(list(own.iterdir())) for own in self._dead())
 
     def sweep(self) -> int:
-        """Remove copies whose writer died, and give their number; a living writer's copy is left alone."""
+        """Remove unfinished copies whose writer died, and give their number; a living writer's are left alone."""
         swept = 0
-        for temporary in self._incoming.glob("*"):
-            with suppress(BlockingIOError, FileNotFoundError), temporary.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                temporary.unlink()
-                swept += 1
+        for own in self._dead():
+            swept += len(list(own.iterdir()))
+            shutil.rmtree(own, ignore_errors=True)
         return swept
+
+    def _dead(self) -> Iterator[Path]:
+        """Give the folders of dead writers, each locked while it is looked at."""
+        for own in self._incoming.glob("*/"):
+            with suppress(BlockingIOError), _locked(own, fcntl.LOCK_EX | fcntl.LOCK_NB) as there:
+                if there:
+                    yield own
+
+
+def _copied(source: Path, copy: Path) -> str:
+    with _in_words(source), copy.open("xb") as file:
+        os.fchmod(file.fileno(), _READ_ONLY)
+        return copy_hashed(source, file)
+
+
+@contextmanager
+def _locked(folder: Path, kind: int) -> Iterator[bool]:
+    """Hold a lock on a folder; gives False when the folder is not there."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        fcntl.flock(descriptor, kind)
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _in_words(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Failed(
+            f"the store could not take '{path.name}': {error.strerror}",
+            remedy="Free or repair the store's file system, then give the command again; procedure P04 covers it.",
+            file=str(path),
+            errno=error.errno,
+        ) from error

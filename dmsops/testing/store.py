@@ -48,6 +48,23 @@ class StoreContract:
         store.put(source, sha256=sha256)
         assert list(store.objects()) == [sha256]
 
+    def test_many_files_give_their_sums_in_order_and_one_with_another_sum_is_not_stored(
+        self, store: Store, source: Path, sha256: str
+    ) -> None:
+        others = [source.with_name(f"{n}.bin") for n in range(40)]
+        for n, path in enumerate(others):
+            path.write_bytes(bytes([n]) * 100)
+        sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in others]
+        wrong = [(others[0], "0" * 64), *((path, None) for path in others[1:]), (source, sha256), (source, sha256)]
+        assert store.put_many(wrong) == [*sums, sha256, sha256]
+        assert not store.has(sums[0])
+        assert list(store.objects()) == sorted([*sums[1:], sha256])
+        assert store.put_many([]) == []
+
+    def test_one_of_many_that_cannot_be_read_is_named(self, store: Store, source: Path) -> None:
+        with pytest.raises(Failed, match=r"nothing\.bin"):
+            store.put_many([(source, None), (source.with_name("nothing.bin"), None)])
+
     def test_another_sum_than_expected_stores_nothing(self, store: Store, source: Path, sha256: str) -> None:
         with pytest.raises(StoreDamaged, match="expected"):
             store.put(source, sha256="0" * 64)
@@ -75,6 +92,19 @@ class StoreContract:
         store.put(source)
         store.remove(sha256)
         assert not store.has(sha256)
+
+    def test_an_object_that_was_put_lately_is_not_removed_as_unused(self, store: Store, source: Path, sha256: str) -> None:
+        store.put(source)
+        assert 0 <= store.age(sha256) < 3600
+        assert not store.remove(sha256, unused_seconds=3600)
+        assert store.has(sha256)
+        assert store.remove(sha256)
+        with pytest.raises(NotFound):
+            store.age(sha256)
+
+    def test_a_finished_writer_leaves_nothing_unfinished(self, store: Store, source: Path) -> None:
+        store.put(source)
+        assert store.unfinished() == store.sweep() == 0
 
     def test_many_writers_of_the_same_bytes_agree(self, store: Store, source: Path, sha256: str) -> None:
         with ThreadPoolExecutor(8) as pool:

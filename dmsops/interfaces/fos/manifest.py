@@ -1,7 +1,7 @@
 """Delivery manifests of FOS and the answers to them, as JSON documents (ours).
 
-A delivery is a folder; its ``manifest.json`` names every file with size, sha256 and kind. Answers go into a
-folder that FOS empties: an acknowledgement once a delivery is taken, a re-request for what is missing.
+A delivery is a folder; its ``manifest.json`` names every file with size, sha256 and kind. Answers are documents in the
+outbox for FOS: an acknowledgement once a delivery is taken, a re-request for what is missing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from dmsops.core.clock import iso
 from dmsops.core.errors import BadDelivery, BadName
 from dmsops.core.files import sha256_of, write_json
 from dmsops.core.names import EphemerisName, RecorderFileName, StatusFileName, safe_file_name
@@ -21,6 +20,9 @@ from dmsops.core.plain import from_plain, to_plain
 from dmsops.interfaces.documents import load_json
 
 MANIFEST = "manifest.json"
+NEIGHBOUR = "fos"
+MOST_BYTES = 32 * 2**20
+"""Larger than the manifest of 100,000 files; what is larger is not read."""
 FileKind = Literal["science", "engineering", "osf", "ephemeris", "plan"]
 
 
@@ -72,6 +74,8 @@ def read_manifest(path: Path) -> Manifest:
     BadDelivery
         The file is no manifest; the message names file and field.
     """
+    if path.is_symlink() or (path.is_file() and path.stat().st_size > MOST_BYTES):
+        raise BadDelivery(f"{path.name}: is a link, or larger than {MOST_BYTES} bytes; it is not read", file=path.name)
     manifest = from_plain(Manifest, load_json(path), source=path.name, error=BadDelivery)
     for where, why in _faults(manifest):
         raise BadDelivery(f"{path.name}: field '{where}' {why}", file=path.name, field=where)
@@ -133,60 +137,39 @@ def write_manifest(
     return folder / MANIFEST
 
 
-def acknowledgement(outbox: Path, manifest: Manifest, *, at: datetime, receipt: str) -> Path:
-    """Tell FOS that a delivery is taken: all its files are stored and verified.
+def acknowledgement_name(delivery_id: str, number: int) -> str:
+    """Give the name of a delivery's acknowledgement: ``<id>_ack.json``, later ones ``<id>_ack_002.json``."""
+    return f"{safe_file_name(delivery_id)}_ack{'' if number == 1 else f'_{number:03d}'}.json"
+
+
+def acknowledgement(delivery_id: str, sequence: int | None, *, receipt: str, files: Mapping[str, str]) -> dict[str, object]:
+    """Tell FOS that these files of a delivery are stored and verified.
 
     Parameters
     ----------
-    outbox : Path
-        Folder that FOS empties.
     receipt : str
-        Our id of the receipt; its name goes into the document.
-
-    Returns
-    -------
-    Path
-        ``<delivery id>_ack.json``
+        Our id of the receipt.
+    files : mapping
+        sha256 by name.
     """
-    document = {
-        "message": "acknowledgement",
-        "delivery_id": manifest.delivery_id,
-        "sequence": manifest.sequence,
-        "receipt": receipt,
-        "at": iso(at),
-        "files": {file.name: file.sha256 for file in manifest.files},
-    }
-    return _post(outbox / f"{safe_file_name(manifest.delivery_id)}_ack.json", document)
+    return {"delivery_id": delivery_id, "sequence": sequence, "receipt": receipt, "files": dict(files)}
 
 
-def rerequest(outbox: Path, delivery_id: str, *, at: datetime, number: int, files: Iterable[str], reason: str) -> Path:
+def rerequest_name(delivery_id: str, number: int) -> str:
+    """Give the name of a delivery's re-request of that number (from 1): ``<id>_rerequest_001.json``."""
+    return f"{safe_file_name(delivery_id)}_rerequest_{number:03d}.json"
+
+
+def rerequest(delivery_id: str, *, number: int, files: Iterable[str], reason: str) -> dict[str, object]:
     """Ask FOS to send files of a delivery again.
 
     Parameters
     ----------
     number : int
-        Which request for this delivery it is, from 1: part of the document's name.
+        Which request for this delivery it is, from 1.
     files : iterable of str
         Names of the files as in the manifest.
     reason : str
-        In words: missing, damaged, or the gap that was found.
-
-    Returns
-    -------
-    Path
-        ``<delivery id>_rerequest_<number>.json``
+        In words: missing, damaged, or the gap that was found; and until when they are wanted.
     """
-    document = {
-        "message": "re-request",
-        "delivery_id": delivery_id,
-        "number": number,
-        "at": iso(at),
-        "files": sorted(files),
-        "reason": reason,
-    }
-    return _post(outbox / f"{safe_file_name(delivery_id)}_rerequest_{number:03d}.json", document)
-
-
-def _post(path: Path, document: Mapping[str, object]) -> Path:
-    write_json(path, document)
-    return path
+    return {"delivery_id": delivery_id, "number": number, "files": sorted(files), "reason": reason}

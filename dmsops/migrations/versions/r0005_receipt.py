@@ -102,6 +102,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sha256", name=op.f("pk_reported_visit")),
     )
     op.create_index(op.f("ix_reported_visit_visit"), "reported_visit", ["visit"], unique=False)
+    op.add_column("delivered_file", sa.Column("duplicate_of", sa.String(length=255), nullable=True))
+    op.add_column("delivery", sa.Column("folders", sa.JSON(), nullable=True))
+    op.add_column("rerequest", sa.Column("raised_at", sa.String(length=27), nullable=True))
     op.add_column("rerequest", sa.Column("times", sa.Integer(), server_default="1", nullable=False))
     op.add_column("science_part", sa.Column("nints", sa.Integer(), nullable=True))
     op.add_column("science_part", sa.Column("ngroups", sa.Integer(), nullable=True))

@@ -11,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dmsops.core.errors import BadDelivery, BadName
-from dmsops.interfaces.fos.manifest import acknowledgement, kind_of, read_manifest, rerequest, write_manifest
+from dmsops.interfaces.fos.manifest import (
+    MOST_BYTES,
+    acknowledgement,
+    acknowledgement_name,
+    kind_of,
+    read_manifest,
+    rerequest,
+    rerequest_name,
+    write_manifest,
+)
 
 AT = datetime(2022, 12, 4, 4, 30, tzinfo=UTC)
 NAMES = {
@@ -124,24 +133,34 @@ def test_deep_nesting_is_refused_in_words(tmp_path):
         read_manifest(tmp_path / "manifest.json")
 
 
-def test_an_acknowledgement_names_delivery_and_sums(delivery, tmp_path):
-    manifest = read_manifest(delivery)
-    path = acknowledgement(tmp_path, manifest, at=AT, receipt="R-000012")
-    assert path.name == "FOS-2022338-01_ack.json"
-    document = json.loads(path.read_text())
-    assert document["message"] == "acknowledgement"
+def test_a_manifest_that_is_too_large_or_a_link_is_not_read(delivery, tmp_path):
+    big = tmp_path / "big.json"
+    with big.open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    link = tmp_path / "link.json"
+    link.symlink_to(delivery)
+    for path in (big, link):
+        with pytest.raises(BadDelivery, match="not read"):
+            read_manifest(path)
+
+
+def test_an_acknowledgement_names_delivery_and_sums():
+    document = acknowledgement("FOS-2022338-01", 7, receipt="R-000012", files={"a": "0" * 64})
     assert (document["delivery_id"], document["sequence"], document["receipt"]) == ("FOS-2022338-01", 7, "R-000012")
-    assert document["at"] == "2022-12-04T04:30:00.000Z"
-    assert document["files"] == {f.name: f.sha256 for f in manifest.files}
+    assert document["files"] == {"a": "0" * 64}
 
 
-def test_a_rerequest_names_what_is_missing_and_why(tmp_path):
-    path = rerequest(tmp_path, "FOS-1", at=AT, number=2, files=["b", "a"], reason="check sum differs")
-    assert path.name == "FOS-1_rerequest_002.json"
-    document = json.loads(path.read_text())
-    assert (document["message"], document["files"], document["reason"]) == ("re-request", ["a", "b"], "check sum differs")
+def test_a_rerequest_names_what_is_missing_and_why():
+    document = rerequest("FOS-1", number=2, files=["b", "a"], reason="check sum differs")
+    assert (document["number"], document["files"], document["reason"]) == (2, ["a", "b"], "check sum differs")
 
 
-def test_an_answer_cannot_be_led_elsewhere(tmp_path):
-    with pytest.raises(BadName):
-        rerequest(tmp_path, "../FOS-1", at=AT, number=1, files=[], reason="")
+def test_answers_have_names_of_their_own():
+    names = [f("FOS-1", number) for f in (acknowledgement_name, rerequest_name) for number in (1, 2)]
+    assert names == ["FOS-1_ack.json", "FOS-1_ack_002.json", "FOS-1_rerequest_001.json", "FOS-1_rerequest_002.json"]
+
+
+def test_an_answer_cannot_be_led_elsewhere():
+    for name_of in (acknowledgement_name, rerequest_name):
+        with pytest.raises(BadName):
+            name_of("../FOS-1", 1)

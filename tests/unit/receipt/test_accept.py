@@ -20,7 +20,7 @@ from dmsops.core.names import VisitId
 from dmsops.core.people import Person, Role
 from dmsops.interfaces.fos.manifest import MANIFEST, write_manifest
 from dmsops.ops import Ops
-from dmsops.receipt import accept, queries
+from dmsops.receipt import accept, preview, queries
 from dmsops.receipt.states import DeliveryState, FileState
 from dmsops.testing.deliveries import delivered_names, small_visit, write_delivery
 
@@ -279,3 +279,47 @@ def test_two_visits_in_one_file_belong_to_both(ops: Ops, folder: Path) -> None:
     accept(ops, folder)
     assert {p["name"] for p in queries.parts_of(ops, str(VisitId.parse("02726403001")))} == {SCIENCE}
     assert SCIENCE in {f["name"] for f in queries.files_released(ops, "science", VISIT)}
+
+
+def test_the_same_bytes_under_another_name_are_released_and_flagged(ops: Ops, folder: Path) -> None:
+    accept(ops, folder)
+    second = folder.parent / "D0002"
+    second.mkdir()
+    other = "S0000_2022338025616_099.out"
+    shutil.copy(folder / SCIENCE, second / other)
+    write_manifest(second, delivery_id="D0002", sender="FOS", sequence=2, created=ops.clock.now())
+    assert preview(ops, second).files[0].duplicate_of == SCIENCE
+    (file,) = accept(ops, second).files
+    assert (file.state, file.duplicate_of) == (FileState.RELEASED, SCIENCE)
+    assert events(ops).count("file.duplicated") == 1
+    assert all(f.duplicate_of is None for f in queries.receipt_of(ops, "D0001").files)
+
+
+def test_a_hard_link_brings_its_bytes_and_nothing_of_the_file_it_is_linked_with(ops: Ops, folder: Path) -> None:
+    content = (folder / SCIENCE).read_bytes()
+    other = folder.parent / "other name"
+    other.hardlink_to(folder / SCIENCE)
+    file = next(f for f in accept(ops, folder).files if f.name == SCIENCE)
+    other.write_bytes(b"changed behind our back")
+    assert ops.store.path(str(file.sha256)).read_bytes() == content
+
+
+@pytest.mark.parametrize("name", [SCIENCE.lower(), "S0000_2022338025616_1.out", "notes.txt", f"{'x' * 190}.out"])
+def test_a_file_under_a_name_that_no_kind_has_is_kept_apart(ops: Ops, folder: Path, name: str) -> None:
+    (folder / SCIENCE).rename(folder / name)
+    document = json.loads((folder / MANIFEST).read_text())
+    next(f for f in document["files"] if f["name"] == SCIENCE)["name"] = name
+    (folder / MANIFEST).write_text(json.dumps(document))
+    (file,) = accept(ops, folder).quarantined
+    assert file.name == name
+    assert [r["name"] for r in queries.rerequests(ops)] == [name]
+    reasons = [json.loads(p.read_text()) for p in (ops.settings.folder("quarantine") / "D0001").glob("*.reason.json")]
+    assert [(r["file"], r["fault"]) for r in reasons] == [(name, "name")]
+
+
+@pytest.mark.parametrize(("field", "value"), [("delivery_id", "D" * 181), ("sender", "F" * 181)])
+def test_an_id_that_no_file_name_can_hold_is_refused(ops: Ops, folder: Path, field: str, value: str) -> None:
+    document = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(document | {field: value}))
+    with pytest.raises(BadDelivery, match=f"field '{field}' is longer than 180"):
+        accept(ops, folder)

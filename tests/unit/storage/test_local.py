@@ -65,17 +65,19 @@ def test_sweep_leaves_a_living_writer_alone_and_removes_a_dead_one(tmp_path: Pat
     store = LocalStore(tmp_path / "store")
     script = (
         "import sys; from pathlib import Path; from dmsops.storage import LocalStore\n"
-        "with LocalStore(Path(sys.argv[1]))._temporary(): print('open', flush=True); sys.stdin.read()"
+        "with LocalStore(Path(sys.argv[1]))._own_folder() as own:\n"
+        "    (own / '0').touch(); print('open', flush=True); sys.stdin.read()"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", script, str(store.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     assert child.stdout is not None
     assert child.stdout.readline() == "open\n"
-    assert store.sweep() == 0
+    assert store.unfinished() == store.sweep() == 0
     child.send_signal(signal.SIGKILL)
     child.communicate()
-    assert store.sweep() == 1
+    assert store.unfinished() == store.sweep() == 1
+    assert store.unfinished() == store.sweep() == 0
 
 
 def test_a_killed_writer_never_leaves_half_an_object(tmp_path: Path) -> None:

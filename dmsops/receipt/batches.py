@@ -1,0 +1,106 @@
+"""A delivery's files in batches: while one batch is read and written down, the next one goes into the store."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from dmsops.core.db import transact
+from dmsops.core.errors import Failed
+from dmsops.receipt import register
+from dmsops.receipt.examine import Finding, Wanted, look, read
+from dmsops.receipt.quarantine import keep_apart
+
+if TYPE_CHECKING:
+    from dmsops.ops import Ops
+
+_FILES = 512
+_BYTES = 512 * 2**20
+"""A batch is one transaction: what a killed receiver may have to look at again."""
+
+Stored = list[tuple[Finding, str]]
+"""What the first look gave, and the sum of the bytes that the store took ("" for a file with a fault)."""
+
+
+def take_files(ops: Ops, delivery_id: str, folder: Path, wanted: Sequence[Wanted]) -> None:
+    """Take files: good bytes into the store and their content into the index, the others apart.
+
+    Raises
+    ------
+    Failed
+        The file system refused; what was written down before stays.
+    """
+    for stored in _ahead(ops, folder, wanted):
+        findings = _contents(ops, stored)
+        for finding in findings:
+            if finding.fault is not None:
+                keep_apart(ops, delivery_id, folder, finding)
+        transact(ops.db, partial(_settle, ops, delivery_id, findings))
+
+
+def _settle(ops: Ops, delivery_id: str, findings: Sequence[Finding], c: sa.Connection) -> None:
+    register.settle(c, ops, delivery_id, findings)
+
+
+def _ahead(ops: Ops, folder: Path, wanted: Sequence[Wanted]) -> Iterator[Stored]:
+    """Give batches whose bytes are in the store; the next one is being stored meanwhile."""
+    with ThreadPoolExecutor(1) as store:
+        under_way: Future[Stored] | None = None
+        for batch in _batches(wanted):
+            coming = store.submit(_store, ops, folder, batch)
+            if under_way is not None:
+                yield under_way.result()
+            under_way = coming
+        if under_way is not None:
+            yield under_way.result()
+
+
+def _batches(wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:
+    batch: list[Wanted] = []
+    size = 0
+    for file in wanted:
+        if batch and (len(batch) == _FILES or size + (file.size or 0) > _BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += file.size or 0
+    if batch:
+        yield batch
+
+
+def _store(ops: Ops, folder: Path, batch: Sequence[Wanted]) -> Stored:
+    try:
+        seen = [look(folder, wanted) for wanted in batch]
+    except OSError as error:
+        raise Failed(
+            f"the delivery at {folder} cannot be read: {error.strerror}",
+            remedy="Repair the file system, then give the command again; procedure P04 covers it.",
+            folder=str(folder),
+        ) from error
+    sound = [finding for finding in seen if finding.fault is None]
+    sums = iter(ops.store.put_many([(folder / f.wanted.name, f.wanted.sha256) for f in sound]))
+    return [(finding, next(sums) if finding.fault is None else "") for finding in seen]
+
+
+def _contents(ops: Ops, stored: Stored) -> list[Finding]:
+    """Read every file from the store, under its delivered name."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="receipt-", dir=ops.settings.folder("work")) as view:
+            return [_content(ops, finding, found, Path(view) / finding.wanted.name) for finding, found in stored]
+    except OSError as error:
+        raise Failed(
+            f"the site's folder 'work' cannot be used: {error.strerror}",
+            remedy="Free or repair the site's file system, then give the command again; procedure P04 covers it.",
+        ) from error
+
+
+def _content(ops: Ops, finding: Finding, found: str, link: Path) -> Finding:
+    if finding.fault is None and found == finding.wanted.sha256:
+        link.symlink_to(ops.store.path(found))
+    return finding if finding.fault is not None else read(finding, found, link)
