@@ -66,6 +66,15 @@ class Settings(BaseSettings):
     crds_context: str = Field("jwst_0001.pmap", description="CRDS context to calibrate with.")
     rerequest_minutes: float = Field(60.0, gt=0, description="When a missing file that was asked for again counts as overdue.")
     rerequest_times: int = Field(3, ge=1, description="How often a missing file is asked for by itself; after that a person decides.")
+    gaps_least_percent: float = Field(
+        50.0, gt=0, le=100, description="An exposure with packets missing may be used when at least so many per cent of them are there."
+    )
+    use_gaps_after_minutes: float = Field(
+        0.0,
+        ge=0,
+        description="Minutes after missing packets were asked for when an exposure is used without them, by itself; 0 leaves it to a person."
+        " Wavefront visits have 90 minutes in all.",
+    )
     wss_address: Path | None = Field(None, description="Folder where the wavefront team picks up deliveries; empty means outbox/wss.")
     token_file: Path | None = Field(
         None, description="File with the acting person's token, readable by its owner only; DMSOPS_TOKEN wins over it."

@@ -10,18 +10,21 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dmsops.core.errors import NotFound
-from dmsops.core.names import VisitId
+from dmsops.core.names import ExposureName, VisitId
 from dmsops.core.people import Role, require
 from dmsops.core.records import Exposure, Visit
 from dmsops.interfaces import pps
 from dmsops.interfaces.fos.osf import StatusFile, read_osf
 from dmsops.prediction.products import STAGE_1
+from dmsops.receipt import gaps
 from dmsops.receipt import queries as received
 from dmsops.wfsc import clock
-from dmsops.workflow import blackboard
+from dmsops.workflow import blackboard, renew
 from dmsops.workflow.steps import StepSpec
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from dmsops.ops import Ops
 
 WORKFLOW = "SCIENCE"
@@ -50,7 +53,7 @@ class Released:
     oem_name: str
     engineering: tuple[str, ...]
     science: dict[tuple[str, str], list[str]]
-    complete: frozenset[tuple[str, str]]
+    gaps: dict[tuple[str, str], dict[str, Any]]
     received_at: datetime
     rows: tuple[dict[str, Any], ...]
 
@@ -78,6 +81,7 @@ def plan_visit(ops: Ops, visit_id: str) -> Planned:
     """
     require(ops.operator, Role.OPERATOR, "flow plan")
     visit = VisitId.parse(visit_id)
+    gaps.decide_overdue(ops, str(visit))
     files = _released(ops, visit)
     report = Planned(visit=str(visit))
     ready = _ready_exposures(files, report)
@@ -91,9 +95,23 @@ def plan_visit(ops: Ops, visit_id: str) -> Planned:
         for row in files.rows:
             blackboard.publish(c, ops, row["name"], row["sha256"], row["size"], origin="receipt")
         cls = "wfsc" if files.visit.is_wavefront else "science"
-        report.steps = len(blackboard.submit(c, ops, WORKFLOW, str(visit), specs, cls=cls, due=due))
+        specs = _without_busy(c, f"{WORKFLOW}/{visit}", specs, report)
+        new = blackboard.submit(c, ops, WORKFLOW, str(visit), specs, cls=cls, due=due)
+        renew.renew(c, ops, new, reason="planned again with what has arrived since")
+        report.steps = len(new)
     report.exposures = len({e.name for e, _ in ready})
+    gaps.ask_for_gaps(ops, str(visit))
     return report
+
+
+def _without_busy(c: sa.Connection, workflow: str, specs: list[StepSpec], report: Planned) -> list[StepSpec]:
+    """Leave out, for now, steps whose older ones are being used at this moment."""
+    busy = renew.in_the_way(c, workflow, [spec for spec in specs if spec.kind == "processing.level1b"])
+    for spec in specs:
+        if (steps := busy.get(spec.key_of(workflow))) is not None:
+            numbers = ", ".join(map(str, steps))
+            report.problems.append(f"{spec.dataset} is made again of more than before when step {numbers} has ended: plan the visit again")
+    return [spec for spec in specs if spec.key_of(workflow) not in busy]
 
 
 def _released(ops: Ops, visit: VisitId) -> Released:
@@ -114,7 +132,7 @@ def _released(ops: Ops, visit: VisitId) -> Released:
         oem_name=oem["name"],
         engineering=tuple(sorted(r["name"] for r in by_kind["engineering"])),
         science=science,
-        complete=frozenset((p["exposure"], p["detector"]) for p in parts if p["complete"]),
+        gaps={(row["exposure"], row["detector"]): row for row in gaps.gap_report(ops, str(visit))},
         received_at=received.arrival(ops, str(visit)) or ops.clock.now(),
         rows=tuple(row for rows in by_kind.values() for row in rows),
     )
@@ -131,20 +149,30 @@ def _ready_exposures(files: Released, report: Planned) -> list[tuple[Exposure, s
         if record.status != "completed":
             report.problems.append(f"{record.name} was {record.status}: nothing is made of it (procedure P05)")
             continue
-        for readout in exposure.readouts:
-            key = (str(record.name), readout.detector)
-            if key in files.complete:
-                ready.append((exposure, readout.detector))
-            else:
-                report.awaited.append(f"{record.name} {readout.detector}: packets are missing; it waits for them (procedure P04)")
+        ready += [(exposure, r.detector) for r in exposure.readouts if _usable(files, record.name, r.detector, report)]
     report.problems += report.awaited
     return ready
+
+
+def _usable(files: Released, name: ExposureName, detector: str, report: Planned) -> bool:
+    """Say whether level 1b can be made of what is there, and report what is missing."""
+    row = files.gaps.get((str(name), detector))
+    state = gaps.WAITING if row is None else row["state"]
+    if row is not None and state == gaps.USED:
+        report.problems.append(f"{name} {detector} is used without {row['missing']} of {row['expected']} packets: {row['reason']}")
+    elif row is not None and state == gaps.GIVEN_UP:
+        report.problems.append(f"{name} {detector} is given up, nothing is made of it: {row['reason']}")
+    elif state == gaps.WAITING:
+        why = "nothing of it arrived" if row is None else row["reason"]
+        report.awaited.append(f"{name} {detector}: {why}; it waits for packets (procedure P04)")
+    return state in {gaps.COMPLETE, gaps.USED}
 
 
 def _exposure_steps(files: Released, exposure: Exposure, detector: str) -> list[StepSpec]:
     names = {suffix: str(exposure.product(detector, suffix)) for suffix in ("uncal", "rate", "rateints", "cal")}
     root = exposure.product(detector, "uncal").root
     science = tuple(sorted(set(files.science[str(exposure.name), detector])))
+    sums = {row["name"]: row["sha256"] for row in files.rows}
     level1b = StepSpec(
         kind="processing.level1b",
         dataset=root,
@@ -153,6 +181,8 @@ def _exposure_steps(files: Released, exposure: Exposure, detector: str) -> list[
         params={
             "visit": pps.visit_to_dict(files.visit), "osf": files.osf_name, "oem": files.oem_name, "science": list(science),
             "engineering": list(files.engineering), "exposure": str(exposure.name), "detector": detector,
+            # A file that comes again with other bytes makes another step, though its name is the same.
+            "science_sums": [sums[name][:16] for name in science],
         },
     )  # fmt: skip
     if exposure.is_jitter:

@@ -134,16 +134,32 @@ def spans_of_rows(sent: Sent, spans: NDArray[np.int64]) -> list[Span]:
     return found
 
 
-def plain(sent: Mapping[str, Sent] | None, runs: Mapping[str, Runs]) -> dict[str, Any]:
-    """Write what was sent (None when no header packet says it) and what is held as plain data, for a row."""
+def plain(sent: Mapping[str, Sent] | None, found: Mapping[str, tuple[tuple[int, int], Runs]]) -> dict[str, Any]:
+    """Write what was sent (None when no header packet says it) and what is held as plain data, for a row.
+
+    Parameters
+    ----------
+    found : mapping
+        By kind: size of a frame (rows, columns) as the packets say it, and the runs that are there.
+    """
     said = None if sent is None else {kind: [s.nints, s.groups, s.rows, s.columns] for kind, s in sent.items()}
-    return {"sent": said, "held": dict(runs)}
+    return {"sent": said, "held": {kind: {"frame": list(size), "runs": runs} for kind, (size, runs) in found.items()}}
 
 
-def read_plain(coverage: Mapping[str, Any]) -> tuple[dict[str, Sent] | None, dict[str, Runs]]:
-    """Read what `plain` wrote."""
+def read_sent(coverage: Mapping[str, Any]) -> dict[str, Sent] | None:
+    """Read what `plain` wrote of what was sent."""
     said = coverage["sent"]
-    if said is None:
-        return None, dict(coverage["held"])
-    sent = {kind: Sent(nints=n, groups=g, rows=r, columns=c) for kind, (n, g, r, c) in said.items()}
-    return sent, dict(coverage["held"])
+    return None if said is None else {kind: Sent(nints=n, groups=g, rows=r, columns=c) for kind, (n, g, r, c) in said.items()}
+
+
+def runs_within(coverage: Mapping[str, Any], sent: Mapping[str, Sent]) -> dict[str, Runs] | None:
+    """Read what `plain` wrote of what is held; None when it does not fit what was sent."""
+    found: dict[str, Runs] = {}
+    for kind, there in coverage["held"].items():
+        s = sent.get(kind)
+        if s is None or [s.rows, s.columns] != there["frame"]:
+            return None
+        if any(last > s.nints or end > s.per_integration for _, last, _, end in there["runs"]):
+            return None
+        found[kind] = there["runs"]
+    return found

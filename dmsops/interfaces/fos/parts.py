@@ -41,6 +41,14 @@ class Part:
     coverage: dict[str, Any]
 
     @property
+    def frame(self) -> tuple[int, int] | None:
+        """Rows and columns of a frame; None when neither a header nor a frame arrived."""
+        if self.header is not None:
+            return self.header.geometry.ysize, self.header.geometry.xsize
+        held = self.coverage["held"].get("frame")
+        return None if held is None else (held["frame"][0], held["frame"][1])
+
+    @property
     def complete(self) -> bool:
         """Whether every packet that was sent is here."""
         return self.expected is not None and self.packets >= self.expected
@@ -82,7 +90,7 @@ def _part(chain: Chain, heads: NDArray[np.void], bad: int) -> Part:
     packets = sum(map(len, found.values()))
     rows, frames = _frames(heads, found["frame"])
     first, last = _times(heads)
-    runs = {word: coverage.runs_of(there) for word, there in found.items() if len(there)}
+    runs = {word: (_size(heads, kind), coverage.runs_of(found[word])) for kind, word in coverage.WORDS.items() if len(found[word])}
     return Part(
         exposure=name_of_head(heads[0]),
         detector=layout.DETECTOR_OF[int(heads[0]["identification"]) & 0x7FF],
@@ -99,12 +107,17 @@ def _part(chain: Chain, heads: NDArray[np.void], bad: int) -> Part:
     )
 
 
+def _size(heads: NDArray[np.void], kind: int) -> tuple[int, int]:
+    one = heads[int(np.argmax(heads["kind"] == kind))]
+    return int(one["frame_rows"]), int(one["frame_columns"])
+
+
 def _frames(heads: NDArray[np.void], found: NDArray[np.int64]) -> tuple[int, int]:
     """Count the rows of frames that are there, each once, and the frames of which all are."""
     if not len(found):
         return 0, 0
-    one = heads[int(np.argmax(heads["kind"] == layout.FRAME))]
-    height, per_packet = int(one["frame_rows"]), layout.rows_per_packet(int(one["frame_columns"]))
+    height, columns = _size(heads, layout.FRAME)
+    per_packet = layout.rows_per_packet(columns)
     per_frame = -(-height // per_packet)
     position = (found & 0xFFFFFFFF) % per_frame
     short = per_frame * per_packet - height

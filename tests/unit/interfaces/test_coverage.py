@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,8 +69,18 @@ def test_a_packet_that_is_missing_costs_few_runs_more():
     assert runs == [[2, 2, 0, 26], [1, 1, 0, 274], [3, 4, 0, 274], [2, 2, 27, 274]]
 
 
-def test_what_was_sent_survives_as_plain_data():
+def test_what_was_sent_and_what_is_held_survive_as_plain_data():
     sent = {"frame": Sent(nints=2, groups=3, rows=8, columns=8), "zero frame": Sent(nints=2, groups=1, rows=8, columns=8)}
-    kept = json.loads(json.dumps(coverage.plain(sent, {"frame": [[1, 2, 0, 3]]})))
-    assert coverage.read_plain(kept) == (sent, {"frame": [[1, 2, 0, 3]]})
-    assert coverage.read_plain(coverage.plain(None, {})) == (None, {})
+    kept = json.loads(json.dumps(coverage.plain(sent, {"frame": ((8, 8), [[1, 2, 0, 3]])})))
+    assert coverage.read_sent(kept) == sent
+    assert coverage.runs_within(kept, sent) == {"frame": [[1, 2, 0, 3]]}
+    assert coverage.read_sent(coverage.plain(None, {})) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "runs", "kind"),
+    [((9, 8), [], "frame"), ((8, 8), [[1, 3, 0, 1]], "frame"), ((8, 8), [[1, 1, 2, 4]], "frame"), ((8, 8), [], "zero frame")],
+)
+def test_what_does_not_fit_what_was_sent_is_not_put_together(size, runs, kind):
+    sent = {"frame": Sent(nints=2, groups=3, rows=8, columns=8)}
+    assert coverage.runs_within(coverage.plain(None, {kind: (size, runs)}), sent) is None

@@ -168,7 +168,7 @@ def _check(t: Taken, paths: list[Path], parts: list) -> None:
     open_packets = 0
     for kind, (pixels, filled, oracle) in kinds.items():
         np.testing.assert_array_equal(pixels, np.where(filled[..., None], oracle, 0))
-        runs = [run for part in parts for run in part.coverage["held"].get(kind, [])]
+        runs = [run for part in parts for run in (coverage.runs_within(part.coverage, sent) or {}).get(kind, [])]
         missing = coverage.missing(sent[kind], coverage.held(sent[kind], runs))
         reported = np.zeros_like(filled)
         for integration, group, row, count in coverage.spans_of_rows(sent[kind], missing):
