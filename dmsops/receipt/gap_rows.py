@@ -6,12 +6,17 @@ whatever was decided: an exposure that is whole needs no decision any more.
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from dmsops.core.db import reading
+from dmsops.interfaces.fos.packets import counters
 from dmsops.receipt.holdings import Holding, holdings
+from dmsops.receipt.queries import files_released
 from dmsops.receipt.states import FileState
 from dmsops.receipt.tables import delivered_file, gap_decision, reported_exposure, rerequest
 
@@ -127,3 +132,23 @@ def missing_runs(ops: Ops, exposure: str, detector: str) -> list[dict[str, Any]]
 def complete(ops: Ops, visit: str) -> frozenset[tuple[str, str]]:
     """Give exposure and detector of all that is whole over all released files of a visit (11 digits)."""
     return frozenset((h.exposure, h.detector) for h in holdings(ops, visit) if h.complete)
+
+
+def counter_report(ops: Ops, visit: str) -> list[dict[str, Any]]:
+    """Follow the sequence counters through a visit's released science files: by detector, file after file in order of time.
+
+    This reads the files. A counter that goes on without a jump says that no packet of its detector is missing between the
+    first and the last; what jumps mean for exposures `gap_report` says.
+
+    Returns
+    -------
+    list of dict
+        ``detector``, ``file``, ``first_at``, ``packets``, ``first``, ``last``, ``skipped``, ``back``, ``before``
+        (see `dmsops.interfaces.fos.counters.Counted`).
+    """
+    with tempfile.TemporaryDirectory(prefix="counters-", dir=ops.settings.folder("work")) as view:
+        links = []
+        for row in files_released(ops, "science", visit):
+            links.append(Path(view) / row["name"])
+            links[-1].symlink_to(ops.store.path(row["sha256"]))
+        return [asdict(counted) for counted in counters(links)]

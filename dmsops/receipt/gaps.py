@@ -15,6 +15,7 @@ from dmsops.receipt.gap_rows import (
     WAIT,
     WAITING,
     complete,
+    counter_report,
     gap_report,
     missing_runs,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "GapDecision",
     "ask_for_gaps",
     "complete",
+    "counter_report",
     "decide",
     "decide_overdue",
     "gap_report",

@@ -3,6 +3,7 @@
 The layout is ours: docs/reference/packets.md gives it bit by bit.
 """
 
+from dmsops.interfaces.fos.counters import Counted, counters
 from dmsops.interfaces.fos.layout import APIDS, POINTING_APID, ExposureHeader, Geometry, TakenName
 from dmsops.interfaces.fos.parts import Part, scan
 from dmsops.interfaces.fos.recorder import Recorded, RecorderWriter
@@ -13,6 +14,7 @@ __all__ = [
     "APIDS",
     "POINTING_APID",
     "POINTING_MNEMONICS",
+    "Counted",
     "EngineeringPart",
     "ExposureHeader",
     "Geometry",
@@ -21,6 +23,7 @@ __all__ = [
     "Recorded",
     "RecorderWriter",
     "TakenName",
+    "counters",
     "read_engineering",
     "read_exposure",
     "scan",
