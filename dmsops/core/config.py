@@ -71,6 +71,15 @@ class Settings(BaseSettings):
     status_file_minutes: float = Field(
         60.0, gt=0, description="When a visit that has ended, and has no Observatory Status File, counts as overdue."
     )
+    gaps_least_percent: float = Field(
+        50.0, gt=0, le=100, description="An exposure with packets missing may be used when at least so many per cent of them are there."
+    )
+    use_gaps_after_minutes: float = Field(
+        0.0,
+        ge=0,
+        description="Minutes after missing packets were asked for when an exposure is used without them, by itself; 0 leaves it to a person."
+        " Wavefront visits have 90 minutes in all.",
+    )
     wss_address: Path | None = Field(None, description="Folder where the wavefront team picks up deliveries; empty means outbox/wss.")
     token_file: Path | None = Field(
         None, description="File with the acting person's token, readable by its owner only; DMSOPS_TOKEN wins over it."

@@ -7,10 +7,17 @@ public, our reconstruction of the operations names (docs/reference/names).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from dmsops.core.errors import BadName
+from dmsops.core.exposure_names import BASE36, ExposureName, GuideStarName, Name, VisitId
+
+__all__ = [
+    "DETECTORS", "FAMILIES", "INSTRUMENTS", "AssociationName", "CombinedProduct", "EphemerisName", "ExposureName", "ExposureProduct",
+    "GuideStarName", "GuideStarProduct", "Name", "PoolName", "RecorderFileName", "StatusFileName", "VisitId",
+    "parse_any", "safe_file_name",
+]  # fmt: skip
 
 DETECTORS = (
     "nrca1", "nrca2", "nrca3", "nrca4", "nrcalong", "nrcb1", "nrcb2", "nrcb3", "nrcb4", "nrcblong",
@@ -19,91 +26,8 @@ DETECTORS = (
 INSTRUMENTS = ("nircam", "nirspec", "miri", "niriss", "fgs")
 MAX_STAGE3 = 70
 
-_BASE36 = r"[0-9a-z]{2}"
 _AC_ID = r"o[0-9]{3}|[ca][0-9]{4}|r[0-9]{4}"
 _SUFFIX = r"[a-z0-9]+"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Name:
-    """A name that is parsed by `PATTERN` and written by ``str()``."""
-
-    PATTERN: ClassVar[str] = ""
-    KIND: ClassVar[str] = "name"
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read a name.
-
-        Raises
-        ------
-        BadName
-            The text does not follow the pattern.
-        """
-        match = re.fullmatch(cls.PATTERN, text)
-        if match is None:
-            raise BadName(f"'{text}' is not a {cls.KIND}", name=text, kind=cls.KIND)
-        found = {key: value for key, value in match.groupdict().items() if value is not None}
-        return cls._from_parts(found)
-
-    @classmethod
-    def _from_parts(cls, parts: dict[str, str]) -> Self:
-        known = {f.name for f in fields(cls)}
-        return cls(**{key: value for key, value in parts.items() if key in known})
-
-    @classmethod
-    def matches(cls, text: str) -> bool:
-        """Say whether the text is such a name."""
-        return re.fullmatch(cls.PATTERN, text) is not None
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class VisitId(Name):
-    """A visit: program, observation, visit; all are strings (``01067`` is not a number)."""
-
-    program: str
-    observation: str
-    visit: str
-
-    PATTERN: ClassVar[str] = r"V?(?P<program>[0-9]{5})(?P<observation>[0-9]{3})(?P<visit>[0-9]{3})"
-    KIND: ClassVar[str] = "visit id (11 digits, as V02726402001)"
-
-    def __str__(self) -> str:
-        return f"{self.program}{self.observation}{self.visit}"
-
-    @property
-    def v(self) -> str:
-        """The id as the observatory writes it: ``V02726402001``."""
-        return f"V{self}"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class ExposureName(Name):
-    """One exposure, all its detectors: ``jw02726402001_03104_00001``."""
-
-    visit: VisitId
-    group: str
-    sequence: str
-    activity: str
-    number: int
-
-    PATTERN: ClassVar[str] = (
-        r"jw(?P<visit>[0-9]{11})_(?P<group>[0-9]{2})(?P<sequence>[1-5])"
-        rf"(?P<activity>{_BASE36})_(?P<number>[0-9]{{5}})"
-    )
-    KIND: ClassVar[str] = "exposure name"
-
-    @classmethod
-    def _from_parts(cls, parts: dict[str, str]) -> Self:
-        return cls(VisitId.parse(parts["visit"]), parts["group"], parts["sequence"], parts["activity"], int(parts["number"]))
-
-    def __str__(self) -> str:
-        return f"jw{self.visit}_{self.group}{self.sequence}{self.activity}_{self.number:05d}"
-
-    @property
-    def obs_id(self) -> str:
-        """The observatory's id of its activity: ``V02726402001P0000000003104``."""
-        return f"{self.visit.v}P00000000{self.group}{self.sequence}{self.activity.upper()}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -142,6 +66,40 @@ class ExposureProduct(Name):
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class GuideStarProduct(Name):
+    """A file of one guide-star function: ``jw04556001001_gs-fg_2024060040644-seg001_uncal.fits``, ``..._gs-id_1_stacked-uncal.fits``."""
+
+    name: GuideStarName
+    suffix: str
+    segment: int | None = None
+    extension: str = "fits"
+
+    PATTERN: ClassVar[str] = (
+        rf"(?P<name>{re.sub(r'\?P<[a-z]+>', '?:', GuideStarName.PATTERN)})(?:-seg(?P<segment>[0-9]{{3}}))?"
+        r"_(?P<suffix>(?:(?:image|stacked)-)?[a-z0-9]+)\.(?P<extension>fits|jpg|json)"
+    )
+    KIND: ClassVar[str] = "guide-star product name"
+
+    @classmethod
+    def _from_parts(cls, parts: dict[str, str]) -> Self:
+        segment = int(parts["segment"]) if "segment" in parts else None
+        return cls(GuideStarName.parse(parts["name"]), parts["suffix"], segment, parts["extension"])
+
+    def __str__(self) -> str:
+        return f"{self.root}_{self.suffix}.{self.extension}"
+
+    @property
+    def root(self) -> str:
+        """The name without suffix."""
+        segment = "" if self.segment is None else f"-seg{self.segment:03d}"
+        return f"{self.name}{segment}"
+
+    def with_suffix(self, suffix: str) -> GuideStarProduct:
+        """Give the sibling file with another suffix."""
+        return GuideStarProduct(self.name, suffix, self.segment, self.extension)
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class CombinedProduct(Name):
     """A stage-3 file: ``jw02726-o402_t001_nircam_f212n-wlm8-nrca3_wfscmb-04.fits``."""
 
@@ -158,7 +116,7 @@ class CombinedProduct(Name):
     PATTERN: ClassVar[str] = (
         rf"jw(?P<program>[0-9]{{5}})-(?P<candidate>{_AC_ID})_(?P<source>[tbv][0-9]{{3,9}}|s[0-9]{{5,9}})(?:-epoch(?P<epoch>[0-9]+))?"
         rf"_(?P<instrument>{'|'.join(INSTRUMENTS)})_(?P<optics>[a-z0-9]+(?:-[a-z0-9]+)*)_(?P<suffix>{_SUFFIX})"
-        rf"(?:-(?P<activity>{_BASE36}))?\.(?P<extension>fits|ecsv|jpg|asdf)"
+        rf"(?:-(?P<activity>{BASE36}))?\.(?P<extension>fits|ecsv|jpg|asdf)"
     )
     KIND: ClassVar[str] = "stage-3 product name"
 
@@ -258,6 +216,7 @@ class EphemerisName(Name):
 
 FAMILIES: tuple[type[Name], ...] = (
     ExposureProduct,
+    GuideStarProduct,
     CombinedProduct,
     AssociationName,
     PoolName,
@@ -265,6 +224,7 @@ FAMILIES: tuple[type[Name], ...] = (
     RecorderFileName,
     EphemerisName,
     ExposureName,
+    GuideStarName,
     VisitId,
 )
 

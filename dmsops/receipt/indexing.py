@@ -35,6 +35,8 @@ def _science_parts(c: sa.Connection, sha256: str, parts: Iterable[Part]) -> None
             "sha256": sha256, "exposure": str(p.exposure), "detector": p.detector, "visit": str(p.exposure.visit),
             "packets": p.packets, "expected": p.expected, "rows": p.rows, "complete_frames": p.complete_frames,
             "duplicates": p.duplicates, "bad_crc": p.bad_crc, "complete": p.complete, "first_at": p.first_at, "last_at": p.last_at,
+            "nints": p.header and p.header.nints, "ngroups": p.header and p.header.ngroups,
+            "frame_rows": p.frame and p.frame[0], "frame_columns": p.frame and p.frame[1], "coverage": p.coverage,
         }
         for p in parts
     ]  # fmt: skip

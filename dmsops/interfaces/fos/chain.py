@@ -13,7 +13,9 @@ from dmsops.core.errors import BadDelivery
 from dmsops.interfaces.fos import layout
 
 BLOCK = 1 << 14
-"""Packets whose headers are gathered at once: keeps what is in memory small beside the file."""
+"""Packets that are looked at together: keeps what is in memory small beside the file."""
+ALIKE = 16
+"""After so many packets of one length the walk tries whether as many again follow, all at once."""
 SMALLEST = layout.PRIMARY.size + layout.TIME.size + layout.CHECK.size
 
 
@@ -26,31 +28,33 @@ class Chain:
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
 
-    def take(self, chosen: NDArray[np.bool_]) -> Chain:
+    def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Chain:
         """Give the chain of some of the packets."""
         return Chain(self.path, self.content, self.starts[chosen], self.ends[chosen])
 
     def heads(self, dtype: np.dtype[np.void]) -> NDArray[np.void]:
         """Gather the first bytes of every packet as records; bytes past a packet's end read as zero."""
-        gathered = np.empty((len(self.starts), dtype.itemsize), dtype=np.uint8)
-        for first in range(0, len(gathered), BLOCK):
-            part = slice(first, first + BLOCK)
-            places = self.starts[part, None] + np.arange(dtype.itemsize)
-            inside = places < self.ends[part, None]
-            gathered[part] = np.where(inside, self.content[np.minimum(places, len(self.content) - 1)], 0)
+        size = dtype.itemsize
+        gathered = np.zeros((len(self.starts), size), dtype=np.uint8)
+        long = self.ends - self.starts >= size
+        if long.any():
+            gathered[long] = self.cut(self.starts[long], size)
+        for i in np.flatnonzero(~long).tolist():
+            start, end = int(self.starts[i]), int(self.ends[i])
+            gathered[i, : end - start] = self.content[start:end]
         return gathered.view(dtype).reshape(-1)
+
+    def cut(self, places: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+        """Copy ``size`` bytes from each of some places, shape (places, size)."""
+        return np.asarray(np.lib.stride_tricks.sliding_window_view(self.content, size)[places])
 
     def sound(self) -> NDArray[np.bool_]:
         """Say of every packet whether its CRC-32 agrees."""
-        view = memoryview(self.content)
-        crc, check = zlib.crc32, layout.CHECK.size
-        return np.array(
-            [
-                crc(view[start : end - check]) == int.from_bytes(view[end - check : end])
-                for start, end in zip(self.starts.tolist(), self.ends.tolist(), strict=True)
-            ],
-            dtype=bool,
-        )
+        check = layout.CHECK.size
+        view, crc = memoryview(self.content), zlib.crc32
+        pairs = zip(self.starts.tolist(), (self.ends - check).tolist(), strict=True)
+        found = np.fromiter((crc(view[start:end]) for start, end in pairs), dtype=np.uint32, count=len(self.starts))
+        return np.asarray(found == self.cut(self.ends - check, check).view(">u4")[:, 0])
 
 
 def read_chain(path: Path) -> Chain:
@@ -65,8 +69,15 @@ def read_chain(path: Path) -> Chain:
         content = np.memmap(path, dtype=np.uint8, mode="r")
     except (OSError, ValueError) as error:
         raise BadDelivery(f"{path.name}: cannot be read: {error}", file=path.name) from None
-    starts = []
-    offset, size = 0, len(content)
+    starts = _walk(path, content)
+    return Chain(path, content, starts, np.append(starts[1:], len(content)))
+
+
+def _walk(path: Path, content: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Follow the lengths: packet by packet, and in strides where many of one length follow each other."""
+    pieces: list[NDArray[np.int64]] = []
+    starts: list[int] = []
+    offset, size, before, alike = 0, len(content), 0, 0
     view = memoryview(content)
     unpack, header = layout.PRIMARY.unpack_from, layout.PRIMARY.size
     while offset < size:
@@ -76,11 +87,34 @@ def read_chain(path: Path) -> Chain:
         identification, _, length = unpack(view, offset)
         if identification >> 11 != 1:
             raise broken(path, offset, "this is no telemetry packet with a time (CCSDS version 0, type 0, secondary header)")
-        offset += header + length + 1
-        if offset > size or length + 1 + header < SMALLEST:
-            raise broken(path, starts[-1], "the packet's length leads past the end of the file or is too small")
-    begins = np.array(starts, dtype=np.int64)
-    return Chain(path, content, begins, np.append(begins[1:], size))
+        stride = header + length + 1
+        if stride > size - offset or stride < SMALLEST:
+            raise broken(path, offset, "the packet's length leads past the end of the file or is too small")
+        offset += stride
+        alike = alike + 1 if stride == before else 0
+        before = stride
+        if alike == ALIKE:
+            alike = 0
+            count = _like(content, offset, stride)
+            pieces += [np.array(starts, dtype=np.int64), offset + stride * np.arange(count)]
+            starts = []
+            offset += stride * count
+    return np.concatenate([*pieces, np.array(starts, dtype=np.int64)])
+
+
+def _like(content: NDArray[np.uint8], offset: int, stride: int) -> int:
+    """Count how many whole packets of one length follow from a place; looks further and further while all are alike."""
+    primary = content[offset - stride : offset - stride + layout.PRIMARY.size]
+    most, found, look = (len(content) - offset) // stride, 0, 4 * ALIKE
+    while found < most:
+        count = min(look, most - found)
+        first = offset + found * stride
+        heads = content[first : first + count * stride].reshape(count, stride)
+        alike = (heads[:, 0] >> 3 == 1) & (heads[:, 4] == primary[4]) & (heads[:, 5] == primary[5])
+        if not alike.all():
+            return found + int(np.argmin(alike))
+        found, look = found + count, min(4 * look, BLOCK)
+    return found
 
 
 def broken(path: Path, offset: int, why: str) -> BadDelivery:

@@ -13,18 +13,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dmsops.core.names import DETECTORS, ExposureName, VisitId
+from dmsops.core.errors import BadName
+from dmsops.core.names import DETECTORS, ExposureName, GuideStarName, VisitId
 
 SCIENCE_APID = 0x200
 APIDS = {name.upper(): SCIENCE_APID + index for index, name in enumerate(DETECTORS)}
 """Application id of each detector's packets."""
+GUIDERS = (APIDS["GUIDER1"], APIDS["GUIDER2"])
 POINTING_APID = 0x0A0
 """Application id of the pointing telemetry."""
 DETECTOR_OF = {apid: name for name, apid in APIDS.items()}
 
-LAYOUT_VERSION = 1
-FRAME, EXPOSURE = 1, 2
-"""Kinds of science packet: rows of a frame, and the exposure header."""
+LAYOUT_VERSION = 2
+FRAME, EXPOSURE, ZERO_FRAME, REFERENCE_OUTPUT = 1, 2, 3, 4
+"""Kinds of science packet: rows of a frame, the exposure header, rows of an integration's first read, rows of the reference output."""
+PIXELS = (FRAME, ZERO_FRAME, REFERENCE_OUTPUT)
+OUTPUTS = 4
+"""A detector's outputs share its columns; the reference output has the columns of one of them (MIRI)."""
+GUIDE_FUNCTIONS = ("gs-id", "gs-acq1", "gs-acq2", "gs-track", "gs-fg")
+"""Guide-star functions by their number in a packet, from 1."""
 
 FIRST, CONTINUATION, LAST, WHOLE = 0b01, 0b00, 0b10, 0b11
 """Sequence flags: where a packet stands in its frame."""
@@ -36,7 +43,7 @@ PRIMARY = struct.Struct(">HHH")
 TIME = struct.Struct(">HIH")
 HEAD = struct.Struct(">HHH HIH BBQBBHI IHHHHHH")
 """Primary header, time and science header of one packet."""
-DESCRIPTION = struct.Struct(">IHHHHHHHI HIH 16s24s16s16s")
+DESCRIPTION = struct.Struct(">IHHHHHHHIII HIH 16s24s16s16s")
 """Body of an exposure header packet."""
 CHECK = struct.Struct(">I")
 
@@ -67,6 +74,10 @@ HEAD_DTYPE = np.dtype(
 """The same bytes as `HEAD`, for reading many at once."""
 
 
+TakenName = ExposureName | GuideStarName
+"""What science packets may be of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Geometry:
     """Where the pixels lie on the detector: 1-based corner and size, science frame (as SUBSTRT, SUBSIZE)."""
@@ -81,10 +92,11 @@ class Geometry:
 class ExposureHeader:
     """What an exposure header packet says of one exposure on one detector.
 
-    ``packets`` is the number of frame packets that the recorder sent; ``start`` is UTC.
+    ``packets``, ``zero_packets`` and ``reference_packets`` are the numbers of packets that the recorder sent of frames,
+    of zero frames and of the reference output (0: the exposure has none); ``start`` is UTC.
     """
 
-    exposure: ExposureName
+    exposure: TakenName
     detector: str
     nints: int
     ngroups: int
@@ -92,15 +104,22 @@ class ExposureHeader:
     groupgap: int
     geometry: Geometry
     packets: int
+    zero_packets: int
+    reference_packets: int
     start: datetime
     readpatt: str
     subarray: str
     filter: str
     pupil: str
 
+    @property
+    def all_packets(self) -> int:
+        """How many packets with pixels, of all kinds, the recorder sent."""
+        return self.packets + self.zero_packets + self.reference_packets
+
 
 class Tag(NamedTuple):
-    """The numbers that name an exposure inside a packet."""
+    """The numbers that name an exposure or a guide-star function inside a packet."""
 
     visit: int
     group: int
@@ -109,17 +128,50 @@ class Tag(NamedTuple):
     number: int
 
 
-def tag_of(name: ExposureName) -> Tag:
-    """Write an exposure's name as numbers (the activity is base 36)."""
+def tag_of(name: TakenName) -> Tag:
+    """Write a name as numbers.
+
+    The activity is base 36. A guide-star function has sequence 0, its own number as group, and as number its attempt
+    (identification) or the seconds from 1958-01-01 to its end.
+
+    Raises
+    ------
+    BadName
+        A guide-star function's stamp is no time that 32 bits can hold.
+    """
+    if isinstance(name, GuideStarName):
+        return Tag(int(str(name.visit)), GUIDE_FUNCTIONS.index(name.function) + 1, 0, 0, _stamp_number(name))
     return Tag(int(str(name.visit)), int(name.group), int(name.sequence), int(name.activity, 36), name.number)
 
 
-def name_of(tag: Tag) -> ExposureName:
-    """Read an exposure's name from the numbers of a packet; raises `BadName` when they make no name."""
+def name_of(tag: Tag) -> TakenName:
+    """Read a name from the numbers of a packet; raises `BadName` when they make no name."""
+    visit = VisitId.parse(f"{tag.visit:011d}")
+    if tag.sequence == 0:
+        return _guide_star_name(visit, tag)
     digits = "0123456789abcdefghijklmnopqrstuvwxyz"
     activity = digits[tag.activity // 36] + digits[tag.activity % 36]
-    visit = VisitId.parse(f"{tag.visit:011d}")
     return ExposureName(visit, f"{tag.group:02d}", str(tag.sequence), activity, tag.number)
+
+
+def _stamp_number(name: GuideStarName) -> int:
+    if name.function == GUIDE_FUNCTIONS[0]:
+        return int(name.stamp)
+    year, day = int(name.stamp[:4]), int(name.stamp[4:7])
+    hour, minute, second = (int(name.stamp[i : i + 2]) for i in (7, 9, 11))
+    end = datetime(min(max(year, 1), 9998), 1, 1, hour, minute, second, tzinfo=UTC) + timedelta(days=day - 1)
+    seconds = int((end - EPOCH).total_seconds())
+    if end.year != year or not 0 <= seconds < 1 << 32:
+        raise BadName(f"'{name}': the time in it is none between 1958 and 2094", name=str(name))
+    return seconds
+
+
+def _guide_star_name(visit: VisitId, tag: Tag) -> GuideStarName:
+    if not 1 <= tag.group <= len(GUIDE_FUNCTIONS) or tag.activity:
+        raise BadName(f"visit group {tag.group}, activity {tag.activity} of sequence 0 name no guide-star function")
+    function = GUIDE_FUNCTIONS[tag.group - 1]
+    ended = EPOCH + timedelta(seconds=tag.number)
+    return GuideStarName(visit, function, str(tag.number) if tag.group == 1 else ended.strftime("%Y%j%H%M%S"))
 
 
 def cds(when: datetime) -> tuple[int, int, int]:
@@ -138,6 +190,6 @@ def rows_per_packet(columns: int) -> int:
     return max(1, MAX_PIXEL_BYTES // (2 * columns))
 
 
-def packets_per_frame(geometry: Geometry) -> int:
+def packets_per_frame(rows: int, columns: int) -> int:
     """Say into how many packets a frame is cut."""
-    return -(-geometry.ysize // rows_per_packet(geometry.xsize))
+    return -(-rows // rows_per_packet(columns))

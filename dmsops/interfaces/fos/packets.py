@@ -3,21 +3,27 @@
 The layout is ours: docs/reference/packets.md gives it bit by bit.
 """
 
-from dmsops.interfaces.fos.layout import APIDS, POINTING_APID, ExposureHeader, Geometry
-from dmsops.interfaces.fos.recorder import RecorderWriter
-from dmsops.interfaces.fos.science import Part, RawExposure, read_exposure, scan
+from dmsops.interfaces.fos.counters import Counted, counters
+from dmsops.interfaces.fos.layout import APIDS, POINTING_APID, ExposureHeader, Geometry, TakenName
+from dmsops.interfaces.fos.parts import Part, scan
+from dmsops.interfaces.fos.recorder import Recorded, RecorderWriter
+from dmsops.interfaces.fos.science import RawExposure, read_exposure
 from dmsops.interfaces.fos.telemetry import POINTING_MNEMONICS, EngineeringPart, read_engineering, scan_engineering, write_engineering
 
 __all__ = [
     "APIDS",
     "POINTING_APID",
     "POINTING_MNEMONICS",
+    "Counted",
     "EngineeringPart",
     "ExposureHeader",
     "Geometry",
     "Part",
     "RawExposure",
+    "Recorded",
     "RecorderWriter",
+    "TakenName",
+    "counters",
     "read_engineering",
     "read_exposure",
     "scan",

@@ -7,16 +7,52 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dmsops.core.errors import BadInput
 from dmsops.core.files import whole_file
-from dmsops.core.records import Exposure, Readout
+from dmsops.core.records import Readout
 from dmsops.interfaces.fos import layout
-from dmsops.interfaces.fos.layout import Geometry
+from dmsops.interfaces.fos.layout import Geometry, TakenName
+
+
+class Recorded(Protocol):
+    """What the recorder must know of what it records: an `Exposure`, or a guide-star function."""
+
+    @property
+    def name(self) -> TakenName:
+        """Its name."""
+
+    @property
+    def nints(self) -> int:
+        """Integrations."""
+
+    @property
+    def ngroups(self) -> int:
+        """Groups in an integration."""
+
+    @property
+    def nframes(self) -> int:
+        """Frames averaged into a group."""
+
+    @property
+    def groupgap(self) -> int:
+        """Frames dropped between groups."""
+
+    @property
+    def readpatt(self) -> str:
+        """Readout pattern."""
+
+    @property
+    def subarray(self) -> str:
+        """Subarray."""
+
+    @property
+    def start(self) -> datetime:
+        """Its start, UTC."""
 
 
 class RecorderWriter:
@@ -46,9 +82,28 @@ class RecorderWriter:
         self._open.__exit__(*exception)  # type: ignore[arg-type]
         self._file = None
 
-    def exposure_header(self, exposure: Exposure, readout: Readout, geometry: Geometry, at: datetime) -> None:
-        """Write the packet that describes an exposure on one detector; once before its frames and once after them."""
-        packets = exposure.nints * exposure.ngroups * layout.packets_per_frame(geometry)
+    def exposure_header(
+        self,
+        exposure: Recorded,
+        readout: Readout,
+        geometry: Geometry,
+        at: datetime,
+        *,
+        zero_frames: bool = False,
+        reference_outputs: bool = False,
+    ) -> None:
+        """Write the packet that describes an exposure on one detector; once before its frames and once after them.
+
+        Parameters
+        ----------
+        zero_frames : bool
+            One zero frame is sent of every integration.
+        reference_outputs : bool
+            The reference output is sent with every frame.
+        """
+        frames, rows = exposure.nints * exposure.ngroups, geometry.ysize
+        whole = layout.packets_per_frame(rows, geometry.xsize)
+        reference = layout.packets_per_frame(rows, _reference_columns(geometry)) if reference_outputs else 0
         body = layout.DESCRIPTION.pack(
             exposure.nints,
             exposure.ngroups,
@@ -58,7 +113,9 @@ class RecorderWriter:
             geometry.ystart,
             geometry.xsize,
             geometry.ysize,
-            packets,
+            frames * whole,
+            exposure.nints * whole if zero_frames else 0,
+            frames * reference,
             *layout.cds(exposure.start),
             *(_ascii(text, size) for text, size in _words(exposure, readout)),
         )
@@ -67,7 +124,7 @@ class RecorderWriter:
 
     def frame(
         self,
-        exposure: Exposure,
+        exposure: Recorded,
         readout: Readout,
         geometry: Geometry,
         integration: int,
@@ -91,18 +148,50 @@ class RecorderWriter:
         BadInput
             The frame has another shape than the geometry says, or is not 16 bit unsigned.
         """
-        rows, columns = geometry.ysize, geometry.xsize
-        if pixels.shape != (rows, columns) or pixels.dtype != np.uint16:
+        self._rows(exposure, readout, (layout.FRAME, integration, group), (geometry.ysize, geometry.xsize), pixels, at)
+
+    def zero_frame(
+        self, exposure: Recorded, readout: Readout, geometry: Geometry, integration: int, pixels: NDArray[np.uint16], at: datetime
+    ) -> None:
+        """Write the first read of an integration (NIRCam, where frames are averaged into groups), shape (rows, columns); as `frame`."""
+        self._rows(exposure, readout, (layout.ZERO_FRAME, integration, 0), (geometry.ysize, geometry.xsize), pixels, at)
+
+    def reference_output(
+        self,
+        exposure: Recorded,
+        readout: Readout,
+        geometry: Geometry,
+        integration: int,
+        group: int,
+        pixels: NDArray[np.uint16],
+        at: datetime,
+    ) -> None:
+        """Write what the reference output gave beside a frame (MIRI), shape (rows, columns / 4); as `frame`."""
+        shape = (geometry.ysize, _reference_columns(geometry))
+        self._rows(exposure, readout, (layout.REFERENCE_OUTPUT, integration, group), shape, pixels, at)
+
+    def _rows(
+        self,
+        exposure: Recorded,
+        readout: Readout,
+        what: tuple[int, int, int],
+        shape: tuple[int, int],
+        pixels: NDArray[np.uint16],
+        at: datetime,
+    ) -> None:
+        rows, columns = shape
+        if pixels.shape != shape or pixels.dtype != np.uint16:
             raise BadInput(f"a frame of {exposure.name} {readout.detector} must be uint16 of {rows} x {columns}", field="pixels")
         sent = memoryview(pixels.astype(">u2").tobytes())
+        kind, integration, group = what
         for first, count, flag in _cuts(rows, layout.rows_per_packet(columns)):
             place = (integration, group, 1, first, count, rows, columns)
             payload = sent[first * columns * 2 : (first + count) * columns * 2]
-            self._packet(exposure, readout, at, (layout.FRAME, flag), place, payload)
+            self._packet(exposure, readout, at, (kind, flag), place, payload)
 
     def _packet(
         self,
-        exposure: Exposure,
+        exposure: Recorded,
         readout: Readout,
         at: datetime,
         kind: tuple[int, int],
@@ -123,8 +212,14 @@ class RecorderWriter:
         self._file.writelines((head, payload, layout.CHECK.pack(check)))
 
 
-def _words(exposure: Exposure, readout: Readout) -> tuple[tuple[str, int], ...]:
+def _words(exposure: Recorded, readout: Readout) -> tuple[tuple[str, int], ...]:
     return (exposure.readpatt, 16), (exposure.subarray, 24), (readout.filter, 16), (readout.pupil, 16)
+
+
+def _reference_columns(geometry: Geometry) -> int:
+    if geometry.xsize % layout.OUTPUTS:
+        raise BadInput(f"{geometry.xsize} columns do not go into {layout.OUTPUTS} outputs: there is no reference output", field="geometry")
+    return geometry.xsize // layout.OUTPUTS
 
 
 def _ascii(text: str, size: int) -> bytes:

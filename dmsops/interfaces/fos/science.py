@@ -1,51 +1,23 @@
-"""Reading science recorder files: what arrived of which exposure, and its pixels."""
+"""Reading the pixels of an exposure out of science recorder files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dmsops.core.errors import BadDelivery, BadName
-from dmsops.core.names import ExposureName
+from dmsops.core.errors import BadDelivery
 from dmsops.interfaces.fos import layout
-from dmsops.interfaces.fos.chain import Chain, broken, read_chain
-from dmsops.interfaces.fos.layout import ExposureHeader, Geometry, Tag
+from dmsops.interfaces.fos.chain import Chain, read_chain
+from dmsops.interfaces.fos.coverage import WORDS, sent_of
+from dmsops.interfaces.fos.layout import ExposureHeader, TakenName
+from dmsops.interfaces.fos.science_heads import check_fits, check_layout, described
 
-MOST_BYTES = 16 * 2**30
-"""More than any exposure of one detector that fits the recorder beside others (ours); a larger claim is damage."""
-KEYS = ["identification", *Tag._fields]
-PLACE = ["integration", "frame_group", "first_row"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """What one file holds of one exposure on one detector.
-
-    ``packets`` counts each frame packet once; repeated ones are in ``duplicates``, those whose check sum does not
-    agree in ``bad_crc``. ``expected`` and ``header`` are None when no exposure header packet arrived.
-    """
-
-    exposure: ExposureName
-    detector: str
-    packets: int
-    expected: int | None
-    duplicates: int
-    bad_crc: int
-    rows: int
-    complete_frames: int
-    first_at: datetime
-    last_at: datetime
-    header: ExposureHeader | None
-
-    @property
-    def complete(self) -> bool:
-        """Whether every packet that was sent is here."""
-        return self.expected is not None and self.packets >= self.expected
+TOGETHER = 1 << 23
+"""Bytes of pixels that are put into place at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,68 +32,90 @@ class RawExposure:
         Which rows arrived.
     bad_crc : int
         Packets left out because their check sum does not agree.
+    zeroframe : ndarray of uint16, shape (nints, rows, columns), or None
+        The first read of every integration, with ``zeroframe_filled`` (nints, rows); None when none was sent.
+    refout : ndarray of uint16, shape (nints, ngroups, rows, columns / 4), or None
+        The reference output, with ``refout_filled`` (nints, ngroups, rows); None when none was sent.
     """
 
     header: ExposureHeader
     pixels: NDArray[np.uint16]
     filled: NDArray[np.bool_]
     bad_crc: int
+    zeroframe: NDArray[np.uint16] | None = None
+    zeroframe_filled: NDArray[np.bool_] | None = None
+    refout: NDArray[np.uint16] | None = None
+    refout_filled: NDArray[np.bool_] | None = None
 
     @property
     def complete(self) -> bool:
         """Whether every row arrived."""
-        return bool(self.filled.all())
+        return all(mask is None or bool(mask.all()) for mask in (self.filled, self.zeroframe_filled, self.refout_filled))
 
 
-def scan(path: Path) -> list[Part]:
-    """Tell what a science recorder file holds, in the order in which it begins; one pass, nothing kept in memory.
-
-    Raises
-    ------
-    BadDelivery
-        The file is no science recorder file; the message names the byte where it stops being one.
-    """
-    chain = read_chain(path)
-    sound = chain.sound()
-    heads = chain.heads(layout.HEAD_DTYPE)
-    if not sound.any():
-        raise BadDelivery(f"{path.name}: no packet's check sum agrees", file=path.name)
-    _check(chain.take(sound), heads[sound])
-    keys, index = _exposures(heads[sound])
-    bad = _blame(heads, sound, index, len(keys))
-    good = chain.take(sound)
-    parts = [_part(good.take(index == i), heads[sound][index == i], int(bad[i])) for i in range(len(keys))]
-    begins = [int(np.argmax(index == i)) for i in range(len(keys))]
-    return [parts[i] for i in np.argsort(begins)]
-
-
-def read_exposure(paths: Iterable[Path], exposure: ExposureName, detector: str) -> RawExposure:
+def read_exposure(paths: Iterable[Path], exposure: TakenName, detector: str) -> RawExposure:
     """Read the pixels of one exposure on one detector out of the files that hold parts of it.
 
-    Packets may come in any order and more than once; those whose check sum does not agree are left out.
+    Files and packets may come in any order and more than once; packets whose check sum does not agree are left out.
 
     Raises
     ------
     BadDelivery
-        A file cannot be followed, no exposure header packet arrived, or a packet contradicts it.
+        A file cannot be followed, no exposure header packet arrived, two contradict each other, or a packet contradicts it.
     """
     pieces = [_pieces(path, exposure, detector) for path in paths]
-    header = next((h for chain, heads, _ in pieces if (h := _described(chain, heads)) is not None), None)
-    if header is None:
-        raise BadDelivery(
-            f"no exposure header packet of {exposure} {detector} is in the files given", exposure=str(exposure), detector=detector
-        )
-    shape = (header.nints, header.ngroups, header.geometry.ysize)
-    if int(np.prod(shape, dtype=object)) * header.geometry.xsize * 2 > MOST_BYTES:
-        raise BadDelivery(f"{exposure} {detector}: the exposure header claims more pixels than the recorder holds", exposure=str(exposure))
-    pixels = np.zeros((*shape, header.geometry.xsize), dtype=np.uint16)
-    filled = np.zeros(shape, dtype=bool)
+    header = _header(pieces, exposure, detector)
+    planes = _planes(header)
     for chain, heads, _ in pieces:
-        _place(chain, heads, pixels, filled)
-    return RawExposure(header=header, pixels=pixels, filled=filled, bad_crc=sum(bad for _, _, bad in pieces))
+        check_fits(chain, heads, header)
+        for kind, (pixels, filled) in planes.items():
+            mine = heads["kind"] == kind
+            _place(chain.take(mine), heads[mine], pixels, filled)
+    (pixels, filled), zero, reference = planes[layout.FRAME], planes.get(layout.ZERO_FRAME), planes.get(layout.REFERENCE_OUTPUT)
+    return RawExposure(
+        header=header,
+        pixels=pixels,
+        filled=filled,
+        bad_crc=sum(bad for _, _, bad in pieces),
+        zeroframe=None if zero is None else zero[0][:, 0],
+        zeroframe_filled=None if zero is None else zero[1][:, 0],
+        refout=None if reference is None else reference[0],
+        refout_filled=None if reference is None else reference[1],
+    )
 
 
-def _pieces(path: Path, exposure: ExposureName, detector: str) -> tuple[Chain, NDArray[np.void], int]:
+_Planes = dict[int, tuple[NDArray[np.uint16], NDArray[np.bool_]]]
+"""By kind of packet: pixels (nints, groups, rows, columns) and which rows are filled (nints, groups, rows)."""
+
+
+def _planes(header: ExposureHeader) -> _Planes:
+    sent = sent_of(header)
+    try:
+        return {
+            kind: (np.zeros((s.nints, s.groups, s.rows, s.columns), dtype=np.uint16), np.zeros((s.nints, s.groups, s.rows), dtype=bool))
+            for kind, word in WORDS.items()
+            if (s := sent.get(word)) is not None
+        }
+    except MemoryError:
+        raise BadDelivery(
+            f"{header.exposure} {header.detector}: the exposure header claims more pixels than this machine's memory holds",
+            exposure=str(header.exposure),
+        ) from None
+
+
+_Piece = tuple[Chain, NDArray[np.void], int]
+"""The sound packets of an exposure in one file, their headers, and how many were damaged."""
+
+
+def _header(pieces: list[_Piece], exposure: TakenName, detector: str) -> ExposureHeader:
+    found = {header for chain, heads, _ in pieces if (header := described(chain, heads)) is not None}
+    if len(found) == 1:
+        return found.pop()
+    words = "the exposure header packets of {} contradict each other" if found else "no exposure header packet of {} is in the files given"
+    raise BadDelivery(words.format(f"{exposure} {detector}"), exposure=str(exposure), detector=detector)
+
+
+def _pieces(path: Path, exposure: TakenName, detector: str) -> _Piece:
     chain = read_chain(path)
     heads = chain.heads(layout.HEAD_DTYPE)
     wanted = (heads["identification"] & 0x7FF) == layout.APIDS.get(detector, -1)
@@ -129,117 +123,26 @@ def _pieces(path: Path, exposure: ExposureName, detector: str) -> tuple[Chain, N
         wanted &= heads[field] == value
     chain, heads = chain.take(wanted), heads[wanted]
     sound = chain.sound()
-    _check(chain.take(sound), heads[sound])
-    return chain.take(sound), heads[sound], int((~sound).sum())
-
-
-def _check(chain: Chain, heads: NDArray[np.void]) -> None:
-    """Refuse a packet whose check sum agrees but which is not of this layout."""
-    frame, described = heads["kind"] == layout.FRAME, heads["kind"] == layout.EXPOSURE
-    payload = chain.ends - chain.starts - layout.HEAD.size - layout.CHECK.size
-    rows, columns = heads["rows"].astype(np.int64), heads["frame_columns"].astype(np.int64)
-    inside = heads["first_row"] + rows <= heads["frame_rows"]
-    fits = frame & (rows > 0) & inside & (columns > 0) & (payload == 2 * rows * columns) & (heads["integration"] > 0)
-    fits = (fits & (heads["frame_group"] > 0)) | (described & (payload == layout.DESCRIPTION.size))
-    tagged = (heads["visit"] < 10**11) & (heads["group"] < 100) & (heads["sequence"] > 0) & (heads["sequence"] < 6)
-    tagged &= (heads["activity"] < 36**2) & (heads["number"] < 10**5)
-    timed = (heads["millisecond"] < 86_401_000) & (heads["microsecond"] < 1000)
-    known = np.isin(heads["identification"] & 0x7FF, list(layout.DETECTOR_OF))
-    right = (heads["version"] == layout.LAYOUT_VERSION) & fits & tagged & timed & known
-    if not right.all():
-        raise broken(chain.path, chain.starts[int(np.argmin(right))], "the science header is not of the known layout")
-
-
-def _exposures(heads: NDArray[np.void]) -> tuple[NDArray[np.void], NDArray[np.int64]]:
-    keys, index = np.unique(_fields(heads, KEYS), return_inverse=True)
-    return keys, index.astype(np.int64).reshape(-1)
-
-
-def _fields(heads: NDArray[np.void], names: list[str]) -> NDArray[np.void]:
-    plain = np.dtype([(name, np.int64) for name in names])
-    chosen = np.empty(len(heads), dtype=plain)
-    for name in names:
-        chosen[name] = heads[name]
-    return chosen
-
-
-def _blame(heads: NDArray[np.void], sound: NDArray[np.bool_], index: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Count damaged packets per exposure: each goes to the sound packet before it, as its own header may lie."""
-    before = np.cumsum(sound)[~sound] - 1
-    return np.bincount(index[np.maximum(before, 0)], minlength=count)
-
-
-def _part(chain: Chain, heads: NDArray[np.void], bad: int) -> Part:
-    header = _described(chain, heads)
-    frames = heads[heads["kind"] == layout.FRAME]
-    _, kept = np.unique(_fields(frames, PLACE), return_index=True)
-    once = frames[kept]
-    names, rows = np.unique(_fields(once, PLACE[:2]), return_inverse=True)
-    arrived = np.bincount(rows.reshape(-1), weights=once["rows"], minlength=len(names))
-    times = _fields(heads, ["day", "millisecond", "microsecond"])
-    times.sort()
-    return Part(
-        exposure=name_of_head(heads[0]),
-        detector=layout.DETECTOR_OF[int(heads[0]["identification"]) & 0x7FF],
-        packets=len(once),
-        expected=None if header is None else header.packets,
-        duplicates=len(frames) - len(once),
-        bad_crc=bad,
-        rows=int(once["rows"].sum()),
-        complete_frames=int((arrived >= once["frame_rows"].max(initial=1)).sum()),
-        first_at=layout.from_cds(*times[0].tolist()),
-        last_at=layout.from_cds(*times[-1].tolist()),
-        header=header,
-    )
-
-
-def name_of_head(head: np.void) -> ExposureName:
-    """Give the exposure that a packet belongs to."""
-    return layout.name_of(Tag(*(int(head[field]) for field in Tag._fields)))
-
-
-def _described(chain: Chain, heads: NDArray[np.void]) -> ExposureHeader | None:
-    for i in np.flatnonzero(heads["kind"] == layout.EXPOSURE):
-        start = int(chain.starts[i])
-        try:
-            return _exposure_header(heads[i], bytes(chain.content[start + layout.HEAD.size : int(chain.ends[i]) - layout.CHECK.size]))
-        except (BadName, UnicodeDecodeError, OverflowError, ValueError) as error:
-            raise broken(chain.path, start, f"the exposure header packet cannot be used: {error}") from None
-    return None
-
-
-def _exposure_header(head: np.void, body: bytes) -> ExposureHeader:
-    numbers = layout.DESCRIPTION.unpack(body)
-    readpatt, subarray, light, pupil = (word.rstrip(b"\0").decode("ascii") for word in numbers[12:])
-    nints, ngroups, nframes, groupgap, xstart, ystart, xsize, ysize, packets = numbers[:9]
-    if min(nints, ngroups, nframes, xstart, ystart, xsize, ysize) < 1:
-        raise ValueError("a count, a corner or a size is zero")
-    return ExposureHeader(
-        exposure=name_of_head(head),
-        detector=layout.DETECTOR_OF[int(head["identification"]) & 0x7FF],
-        nints=nints,
-        ngroups=ngroups,
-        nframes=nframes,
-        groupgap=groupgap,
-        geometry=Geometry(xstart, ystart, xsize, ysize),
-        packets=packets,
-        start=layout.from_cds(*numbers[9:12]),
-        readpatt=readpatt,
-        subarray=subarray,
-        filter=light,
-        pupil=pupil,
-    )
+    good, kept = chain.take(sound), heads[sound]
+    check_layout(good, kept)
+    return good, kept, int((~sound).sum())
 
 
 def _place(chain: Chain, heads: NDArray[np.void], pixels: NDArray[np.uint16], filled: NDArray[np.bool_]) -> None:
-    nints, ngroups, ysize, xsize = pixels.shape
-    for start, head in zip(chain.starts.tolist(), heads.tolist(), strict=True):
-        if head[7] != layout.FRAME:
-            continue
-        integration, group, _, first, rows, frame_rows, columns = head[13:]
-        if integration > nints or group > ngroups or (frame_rows, columns) != (ysize, xsize):
-            raise broken(chain.path, start, "the frame does not fit what the exposure header packet says")
-        data = start + layout.HEAD.size
-        block = chain.content[data : data + 2 * rows * columns].view(">u2").reshape(rows, columns)
-        pixels[integration - 1, group - 1, first : first + rows] = block
-        filled[integration - 1, group - 1, first : first + rows] = True
+    """Put packets of one kind into place: frames that are one packet many at a time, rows of larger frames packet by packet."""
+    if not len(heads):
+        return
+    rows, columns = pixels.shape[2:]
+    data = chain.starts + layout.HEAD.size
+    integration, group = heads["integration"].astype(np.int64) - 1, np.maximum(heads["frame_group"].astype(np.int64), 1) - 1
+    if layout.packets_per_frame(rows, columns) == 1:
+        size = 2 * rows * columns
+        for first in range(0, len(data), max(1, TOGETHER // size)):
+            part = slice(first, first + max(1, TOGETHER // size))
+            pixels[integration[part], group[part]] = chain.cut(data[part], size).view(">u2").reshape(-1, rows, columns)
+        filled[integration, group] = True
+        return
+    firsts, counts = heads["first_row"].tolist(), heads["rows"].tolist()
+    for start, i, g, row, count in zip(data.tolist(), integration.tolist(), group.tolist(), firsts, counts, strict=True):
+        pixels[i, g, row : row + count] = chain.content[start : start + 2 * count * columns].view(">u2").reshape(count, columns)
+        filled[i, g, row : row + count] = True

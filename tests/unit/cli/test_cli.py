@@ -40,6 +40,7 @@ def test_every_part_helps(part: str) -> None:
         ["engine", "status"], ["workflow", "list"], ["workflow", "steps"], ["workflow", "failures"], ["archive", "summary"],
         ["archive", "observations"], ["wfsc", "clocks"], ["wfsc", "deliveries"], ["journal", "show"], ["journal", "verify"], ["status"],
         ["components"], ["runbook", "list"], ["runbook", "runs"], ["runbook", "verify"], ["fault", "list"], ["testbed", "visits"],
+        ["gaps", "list"], ["gaps", "counters", "02726402001"],
     ],
     ids=" ".join,
 )  # fmt: skip

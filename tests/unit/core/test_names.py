@@ -18,6 +18,11 @@ stamps = st.datetimes().map(lambda t: t.strftime("%Y%m%dt%H%M%S").rjust(15, "0")
 candidates = st.one_of(digits(3).map("o{}".format), digits(4).map("c{}".format), digits(4).map("a{}".format))
 visits = st.builds(names.VisitId, digits(5), digits(3), digits(3))
 exposures = st.builds(names.ExposureName, visits, digits(2), st.sampled_from("12345"), base36, st.integers(0, 99999))
+ends = st.datetimes().map(lambda t: t.strftime("%Y%j%H%M%S").rjust(13, "0"))
+guide_stars = st.one_of(
+    st.builds(names.GuideStarName, visits, st.just("gs-id"), st.integers(1, 99).map(str)),
+    st.builds(names.GuideStarName, visits, st.sampled_from(["gs-acq1", "gs-acq2", "gs-track", "gs-fg"]), ends),
+)
 NAMES = {
     "visit": visits,
     "exposure": exposures,
@@ -28,6 +33,11 @@ NAMES = {
         names.CombinedProduct,
         digits(5), candidates, digits(3).map("t{}".format), st.sampled_from(names.INSTRUMENTS),
         st.lists(word, min_size=1, max_size=3).map("-".join), word, st.none() | base36, st.none() | st.sampled_from(["1", "12"]),
+    ),
+    "guide-star function": guide_stars,
+    "guide-star product": st.builds(
+        names.GuideStarProduct,
+        guide_stars, st.sampled_from(["uncal", "cal", "image-uncal", "stacked-uncal"]), st.none() | st.integers(0, 999),
     ),
     "association": st.builds(
         names.AssociationName, digits(5), candidates, stamps, st.sampled_from(["image2", "wfs-image3", "tso-spec2"]), digits(5) | digits(3)
@@ -60,6 +70,10 @@ def test_any_text_is_a_name_or_a_bad_name_and_never_anything_else(text: str) -> 
     [
         "jw02726402001_03104_00001_nrca3_uncal.fits",
         "jw02726402001_03104_00001-seg002_nrcalong_rateints.fits",
+        "jw04556001001_gs-fg_2024060040644_uncal.fits",
+        "jw04556001001_gs-fg_2024060040644-seg001_cal.fits",
+        "jw04556001001_gs-id_1_image-uncal.fits",
+        "jw04556001001_gs-id_2_stacked-uncal.fits",
         "jw02586-o173_t035_nircam_f212n-wlm8-nrca3_wfscmb-04.fits",
         "jw00626-o032_20190909t010000_spec2_008_asn.json",
         "jw02726_20221204t042704_pool.csv",
@@ -72,6 +86,13 @@ def test_real_names_parse_and_are_written_the_same(text: str) -> None:
 
 def test_program_ids_stay_strings() -> None:
     assert names.VisitId.parse("V01067001002").program == "01067"
+
+
+@pytest.mark.parametrize(
+    "text", ["gs-id_2024060040644", "gs-fg_1", "gs-track_2024399040644", "gs-fg_2024060250000", "gs-acq3_2024060040644"]
+)
+def test_a_guide_star_name_has_an_attempt_or_a_time_as_its_function_has_it(text: str) -> None:
+    assert not names.GuideStarName.matches(f"jw04556001001_{text}")
 
 
 def test_an_activity_may_be_base_36() -> None:

@@ -113,5 +113,5 @@ def test_a_frame_that_contradicts_its_exposure_header_is_refused(tmp_path, expos
     with RecorderWriter(path) as recorder:
         recorder.exposure_header(exposure, exposure.readouts[0], SMALL, exposure.start)
         recorder.frame(exposure, exposure.readouts[0], SMALL, 3, 1, np.zeros((8, 8), np.uint16), exposure.start)
-    with pytest.raises(BadDelivery, match="byte 154: the frame does not fit"):
+    with pytest.raises(BadDelivery, match="byte 162: the frame does not fit"):
         read_exposure([path], exposure.name, "NRCA3")
