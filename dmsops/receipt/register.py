@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from dmsops.core import journal
 from dmsops.receipt.examine import EXTRA, Finding, Wanted
+from dmsops.receipt.indexing import index
 from dmsops.receipt.states import CURRENT, TRANSITIONS, VERSIONED, DeliveryState, FileState
-from dmsops.receipt.tables import delivered_file, delivery, rerequest, science_part
+from dmsops.receipt.tables import delivered_file, delivery, rerequest
 
 if TYPE_CHECKING:
-    from dmsops.interfaces.fos.packets import Part
     from dmsops.ops import Ops
 
 _f = delivered_file.c
@@ -62,7 +62,7 @@ def settle(c: sa.Connection, ops: Ops, delivery_id: str, finding: Finding) -> No
         covers = {"visit": content.visit, "covers_from": content.covers_from, "covers_to": content.covers_to}
         good = {"sha256": finding.sha256, "size": finding.size, "fault": None, "reason": None}
         if move(c, ops, "verify", here, **good, **covers):
-            _index(c, str(finding.sha256), content.parts)
+            index(c, str(finding.sha256), content)
         return
     bad = {"sha256": finding.sha256, "size": finding.size, "fault": finding.fault, "reason": finding.reason}
     if not move(c, ops, "quarantine", here, **bad):
@@ -74,21 +74,6 @@ def settle(c: sa.Connection, ops: Ops, delivery_id: str, finding: Finding) -> No
     )  # fmt: skip
     if finding.wanted.kind != EXTRA:
         ask_again(c, ops, delivery_id, name, str(finding.reason))
-
-
-def _index(c: sa.Connection, sha256: str, parts: Iterable[Part]) -> None:
-    if c.execute(sa.select(science_part.c.sha256).where(science_part.c.sha256 == sha256).limit(1)).scalar() is not None:
-        return
-    rows = [
-        {
-            "sha256": sha256, "exposure": str(p.exposure), "detector": p.detector, "visit": str(p.exposure.visit),
-            "packets": p.packets, "expected": p.expected, "rows": p.rows, "complete_frames": p.complete_frames,
-            "duplicates": p.duplicates, "bad_crc": p.bad_crc, "complete": p.complete, "first_at": p.first_at, "last_at": p.last_at,
-        }
-        for p in parts
-    ]  # fmt: skip
-    if rows:
-        c.execute(sa.insert(science_part), rows)
 
 
 def ask_again(c: sa.Connection, ops: Ops, delivery_id: str, name: str, reason: str) -> None:
