@@ -5,7 +5,8 @@ Planning may be done again at any time: what is planned already stays, what has 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from dmsops.core.records import Exposure, Visit
 from dmsops.interfaces import pps
 from dmsops.interfaces.fos.osf import StatusFile, read_osf
 from dmsops.prediction.products import STAGE_1
+from dmsops.receipt import ephemerides
 from dmsops.receipt import queries as received
 from dmsops.wfsc import clock
 from dmsops.workflow import blackboard
@@ -47,7 +49,7 @@ class Released:
     visit: Visit
     osf: StatusFile
     osf_name: str
-    oem_name: str
+    ephemerides: tuple[dict[str, Any], ...]
     engineering: tuple[str, ...]
     science: dict[tuple[str, str], list[str]]
     complete: frozenset[tuple[str, str]]
@@ -88,7 +90,7 @@ def plan_visit(ops: Ops, visit_id: str) -> Planned:
     with ops.db.begin() as c:
         if files.visit.is_wavefront and files.science:
             due = clock.start_clock(c, ops, str(visit), files.received_at)
-        for row in files.rows:
+        for row in (*files.rows, *_used(files, ready)):
             blackboard.publish(c, ops, row["name"], row["sha256"], row["size"], origin="receipt")
         cls = "wfsc" if files.visit.is_wavefront else "science"
         report.steps = len(blackboard.submit(c, ops, WORKFLOW, str(visit), specs, cls=cls, due=due))
@@ -102,7 +104,7 @@ def _released(ops: Ops, visit: VisitId) -> Released:
         if not by_kind[kind]:
             remedy = "Procedure P05 for a missing status file, else P04."
             raise NotFound(f"visit {visit.v} has no released {words}", remedy=remedy, visit=str(visit))
-    plan, osf, oem = (max(by_kind[k], key=lambda r: (r["name"], r["version"])) for k in NEEDED)
+    plan, osf = (max(by_kind[k], key=lambda r: (r["name"], r["version"])) for k in ("plan", "osf"))
     parts = received.parts_of(ops, str(visit))
     science: dict[tuple[str, str], list[str]] = {}
     for part in parts:
@@ -111,13 +113,25 @@ def _released(ops: Ops, visit: VisitId) -> Released:
         visit=pps.read_plan(ops.store.path(plan["sha256"])),
         osf=read_osf(ops.store.path(osf["sha256"])),
         osf_name=osf["name"],
-        oem_name=oem["name"],
+        ephemerides=tuple(ephemerides.usable(ops)),
         engineering=tuple(sorted(r["name"] for r in by_kind["engineering"])),
         science=science,
         complete=frozenset((p["exposure"], p["detector"]) for p in parts if p["complete"]),
         received_at=received.arrival(ops, str(visit)) or ops.clock.now(),
-        rows=tuple(row for rows in by_kind.values() for row in rows),
+        rows=tuple(row for kind, rows in by_kind.items() if kind != "ephemeris" for row in rows),
     )
+
+
+def _used(files: Released, ready: list[tuple[Exposure, str]]) -> list[dict[str, Any]]:
+    """Give the ephemerides that these exposures are made with."""
+    found = {row["name"]: row for row in (_ephemeris_of(files, exposure) for exposure, _ in ready) if row is not None}
+    return list(found.values())
+
+
+def _ephemeris_of(files: Released, exposure: Exposure) -> dict[str, Any] | None:
+    """Give the ephemeris for an exposure, at the time at which it was taken; None when none that may be used covers it."""
+    taken = files.osf.exposure(exposure.name) or exposure
+    return ephemerides.choose(files.ephemerides, taken.start, taken.end)
 
 
 def _ready_exposures(files: Released, report: Planned) -> list[tuple[Exposure, str]]:
@@ -130,6 +144,9 @@ def _ready_exposures(files: Released, report: Planned) -> list[tuple[Exposure, s
             continue
         if record.status != "completed":
             report.problems.append(f"{record.name} was {record.status}: nothing is made of it (procedure P05)")
+            continue
+        if _ephemeris_of(files, exposure) is None:
+            report.awaited.append(f"{record.name}: no ephemeris that may be used covers it; it waits for one (procedure P06)")
             continue
         for readout in exposure.readouts:
             key = (str(record.name), readout.detector)
@@ -145,20 +162,30 @@ def _exposure_steps(files: Released, exposure: Exposure, detector: str) -> list[
     names = {suffix: str(exposure.product(detector, suffix)) for suffix in ("uncal", "rate", "rateints", "cal")}
     root = exposure.product(detector, "uncal").root
     science = tuple(sorted(set(files.science[str(exposure.name), detector])))
-    level1b = StepSpec(
-        kind="processing.level1b",
-        dataset=root,
-        needs=(*science, files.osf_name, files.oem_name, *files.engineering),
-        makes=(names["uncal"],),
-        params={
-            "visit": pps.visit_to_dict(files.visit), "osf": files.osf_name, "oem": files.oem_name, "science": list(science),
-            "engineering": list(files.engineering), "exposure": str(exposure.name), "detector": detector,
-        },
+    oem = str((_ephemeris_of(files, exposure) or {})["name"])
+    level1b = _whatever_ephemeris(
+        StepSpec(
+            kind="processing.level1b",
+            dataset=root,
+            needs=(*science, files.osf_name, oem, *files.engineering),
+            makes=(names["uncal"],),
+            params={
+                "visit": pps.visit_to_dict(files.visit), "osf": files.osf_name, "oem": oem, "science": list(science),
+                "engineering": list(files.engineering), "exposure": str(exposure.name), "detector": detector,
+            },
+        )
     )  # fmt: skip
     if exposure.is_jitter:
         return [level1b, _ingest(root, (names["uncal"],))]
     made = tuple(names[s] for s in STAGE_1)
     return [level1b, StepSpec(kind="processing.detector1", dataset=root, needs=(names["uncal"],), makes=made)]
+
+
+def _whatever_ephemeris(spec: StepSpec) -> StepSpec:
+    """Let a level 1b planned again with another ephemeris be the same step: the flow EPHEMERIS refreshes what it has made."""
+    params = {key: value for key, value in spec.params.items() if key != "oem"}
+    needs = sorted(set(spec.needs) - {spec.params["oem"]})
+    return replace(spec, identity=json.dumps([params, needs, sorted(spec.makes)], sort_keys=True))
 
 
 def _ingest(root: str, products: tuple[str, ...], members: tuple[str, ...] = ()) -> StepSpec:

@@ -17,7 +17,7 @@ from dmsops.core.errors import BadDelivery, Failed
 from dmsops.core.files import make_folder
 from dmsops.core.people import Role, require
 from dmsops.interfaces.fos import manifest as fos
-from dmsops.receipt import register
+from dmsops.receipt import ephemerides, register
 from dmsops.receipt.announced import is_worth_a_look, read_announced, wanted_files
 from dmsops.receipt.examine import Finding, Wanted, examine
 from dmsops.receipt.quarantine import keep_apart
@@ -73,6 +73,7 @@ def take(ops: Ops, folder: Path, manifest: fos.Manifest, *, reason: str) -> Rece
         return receipt_of(ops, manifest.delivery_id)
     for batch in itertools.batched(open_rows, _BATCH):
         _take_batch(ops, folder, manifest.delivery_id, batch)
+    ephemerides.check_received(ops)
     transact(ops.db, lambda c: register.promote(c, ops, manifest.delivery_id))
     _answer(ops, manifest)
     transact(ops.db, lambda c: _release(c, ops, manifest.delivery_id, reason))
