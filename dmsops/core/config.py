@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     engine: str = Field("local", description="Engine that runs the steps: local, htcondor, or an entry point's name.")
     reconcile_seconds: float = Field(60.0, gt=0, description="How often the HTCondor engine compares the site with the pool's queue.")
     step_modules: tuple[str, ...] = Field(
-        ("dmsops.processing.steps", "dmsops.archive.steps", "dmsops.wfsc.steps", "dmsops.flows.steps"),
+        ("dmsops.processing.steps", "dmsops.processing.refresh", "dmsops.archive.steps", "dmsops.wfsc.steps", "dmsops.flows.steps"),
         description="Python modules that register processing steps; a site with steps of its own adds to them.",
     )
     preload: str = Field(
@@ -79,6 +79,27 @@ class Settings(BaseSettings):
         ge=0,
         description="Minutes after missing packets were asked for when an exposure is used without them, by itself; 0 leaves it to a person."
         " Wavefront visits have 90 minutes in all.",
+    )
+    ephemeris_definitive_km: float = Field(
+        50.0, gt=0, description="A definitive ephemeris that is farther than this from an earlier definitive one needs a person (km; ours)."
+    )
+    ephemeris_definitive_km_s: float = Field(0.0005, gt=0, description="The same for its velocity (km/s; ours).")
+    ephemeris_predicted_km: float = Field(
+        1000.0,
+        gt=0,
+        description="A prediction that is farther than this from an earlier ephemeris, or from its definitive one, needs a person (km; ours).",
+    )
+    ephemeris_predicted_km_s: float = Field(0.01, gt=0, description="The same for its velocity (km/s; ours).")
+    ephemeris_step_seconds: float = Field(
+        900.0, gt=0, description="An ephemeris with a larger step between two of its vectors has a hole, and needs a person (ours)."
+    )
+    ephemeris_stale_days: float = Field(
+        30.0, gt=0, description="A product that still has a predicted ephemeris after so many days is on the list of procedure P06."
+    )
+    refresh_pixels: float = Field(
+        0.01,
+        gt=0,
+        description="A refresh of the ephemeris that moves an image by more than so many pixels combines its images again (ours).",
     )
     wss_address: Path | None = Field(None, description="Folder where the wavefront team picks up deliveries; empty means outbox/wss.")
     token_file: Path | None = Field(

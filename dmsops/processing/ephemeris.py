@@ -2,6 +2,7 @@
 
 The OEM gives geocentric position and velocity (EME2000, km, km/s); astropy's builtin Earth gives the rest of the
 way to the barycentre. Values are those of the one-minute grid at or before the exposure's middle, as in flight headers.
+An ephemeris on another grid is interpolated.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dmsops.core.errors import StepFailed
+from dmsops.interfaces.fdf import interpolate
 from dmsops.processing.timing import SECONDS_PER_DAY
 
 if TYPE_CHECKING:
@@ -41,17 +43,25 @@ class Observer:
         """Light travel time to the barycentre for light from (ra, dec), seconds."""
         return _delay(self.position, ra, dec)
 
+    def receding(self, ra: float, dec: float) -> float:
+        """Speed away from (ra, dec) as seen from the barycentre, m/s: VELOSYS, as flight headers have it."""
+        return -float(self.velocity @ _toward(ra, dec)) * 1000.0
+
     def heliocentric_seconds(self, ra: float, dec: float) -> float:
         """Light travel time to the Sun for light from (ra, dec), seconds."""
         return _delay(self.sun, ra, dec)
 
 
-def _delay(position: np.ndarray, ra: float, dec: float) -> float:
+def _toward(ra: float, dec: float) -> np.ndarray:
+    """Give the unit vector towards a place on the sky (degrees)."""
     import numpy as np
 
     alpha, delta = np.radians([ra, dec])
-    toward = np.array([np.cos(delta) * np.cos(alpha), np.cos(delta) * np.sin(alpha), np.sin(delta)])
-    return float(position @ toward / LIGHT_KM_S)
+    return np.array([np.cos(delta) * np.cos(alpha), np.cos(delta) * np.sin(alpha), np.sin(delta)])
+
+
+def _delay(position: np.ndarray, ra: float, dec: float) -> float:
+    return float(position @ _toward(ra, dec) / LIGHT_KM_S)
 
 
 def observer(ephemeris: Any, mid: float, name: str = "ephemeris") -> Observer:
@@ -96,7 +106,7 @@ def observer(ephemeris: Any, mid: float, name: str = "ephemeris") -> Observer:
 
 
 def _at(ephemeris: Any, mjd: float, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Interpolate linearly (cubic position is not needed: the grid is one minute, the acceleration 1e-6 km/s2)."""
+    """Give position and velocity at a time: the vector itself on the ephemeris's own grid, between two the cubic through both."""
     import numpy as np
 
     times = as_mjd(ephemeris.times)
@@ -108,10 +118,10 @@ def _at(ephemeris: Any, mjd: float, name: str) -> tuple[np.ndarray, np.ndarray]:
             file=name,
             mjd=mjd,
         )
-    return (
-        np.array([np.interp(mjd, times, ephemeris.positions[:, axis]) for axis in range(3)]),
-        np.array([np.interp(mjd, times, ephemeris.velocities[:, axis]) for axis in range(3)]),
-    )
+    seconds = (times - times[0]) * SECONDS_PER_DAY
+    at = np.array([(mjd - times[0]) * SECONDS_PER_DAY])
+    place, speed = interpolate(seconds, ephemeris.positions, ephemeris.velocities, at)
+    return place[0], speed[0]
 
 
 def as_mjd(times: np.ndarray) -> np.ndarray:
@@ -150,6 +160,7 @@ def fill_ephemeris(model: Any, where: Observer) -> None:
     e.spatial_x_geo, e.spatial_y_geo, e.spatial_z_geo = where.earth_position.tolist()
     e.velocity_x_geo, e.velocity_y_geo, e.velocity_z_geo = where.earth_velocity.tolist()
     ra, dec = model.meta.target.ra, model.meta.target.dec
+    model.meta.wcsinfo.velosys = where.receding(ra, dec)
     for prefix, seconds in (("barycentric", where.barycentric_seconds(ra, dec)), ("heliocentric", where.heliocentric_seconds(ra, dec))):
         _fill_corrected(model, prefix, seconds)
     x = model.meta.exposure

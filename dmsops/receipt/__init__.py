@@ -3,7 +3,7 @@
 Comes in: a delivery folder (manifest and files). Goes out: released files in the store (name, version, sha256),
 an index of what the science files hold, acknowledgements and re-requests to the sender, a quarantine with reasons.
 Verbs: preview, accept, withdraw, remind, ask_again, close_rerequest; of visits (`dmsops.receipt.reconcile`): compare, visits,
-overdue, preview, reconcile, note_overdue, ask_for_status_file.
+overdue, preview, reconcile, note_overdue, ask_for_status_file; of an ephemeris in doubt, ephemeris_acts.accept.
 
 Order of work: manifest in, files hashed while they are copied into the store (batches of them synced together), content
 read; then versions, release and the acknowledgement in one transaction. A process may die anywhere; `accept` given

@@ -12,7 +12,7 @@ from dmsops.core.db import transact
 from dmsops.core.errors import BadDelivery
 from dmsops.core.people import Role, require
 from dmsops.interfaces.fos import manifest as fos
-from dmsops.receipt import answers, register, requests, versions
+from dmsops.receipt import answers, ephemerides, register, requests, versions
 from dmsops.receipt.announced import is_worth_a_look, read_announced, wanted_files
 from dmsops.receipt.batches import take_files
 from dmsops.receipt.examine import Wanted
@@ -68,6 +68,7 @@ def _take(ops: Ops, folder: Path, manifest: fos.Manifest, reason: str) -> None:
         transact(ops.db, lambda c: answers.acknowledge(c, ops, delivery_id, again=True))
         return
     take_files(ops, delivery_id, folder, wanted)
+    ephemerides.check_received(ops)
     transact(ops.db, lambda c: _release(c, ops, delivery_id, reason))
 
 

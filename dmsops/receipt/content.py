@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from dmsops.interfaces.fos.manifest import kind_of
 from dmsops.interfaces.fos.osf import read_osf, status_file_name
 from dmsops.interfaces.fos.packets import scan, scan_engineering
 from dmsops.interfaces.pps import read_plan
+from dmsops.receipt.ephemeris_checks import Coverage, coverage_of
 
 if TYPE_CHECKING:
     from dmsops.core.records import Visit
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What was read: the visit it speaks of, the time it covers (UTC), the science parts, plan or report it holds."""
+    """What was read: the visit it speaks of, the time it covers (UTC), the science parts, plan, report or ephemeris it holds."""
 
     visit: str | None = None
     covers_from: datetime | None = None
@@ -31,6 +32,7 @@ class Content:
     parts: tuple[Part, ...] = ()
     plan: Visit | None = None
     report: StatusFile | None = None
+    ephemeris: Coverage | None = None
 
 
 def _science(path: Path) -> Content:
@@ -65,9 +67,8 @@ def _plan(path: Path) -> Content:
 
 
 def _ephemeris(path: Path) -> Content:
-    times = read_oem(path).times
-    first, last = (datetime.fromisoformat(str(t.astype("datetime64[us]"))).replace(tzinfo=UTC) for t in (times[0], times[-1]))
-    return Content(covers_from=first, covers_to=last)
+    found = coverage_of(read_oem(path), path.name)
+    return Content(covers_from=found.covers_from, covers_to=found.covers_to, ephemeris=found)
 
 
 READERS: dict[str, Callable[[Path], Content]] = {

@@ -6,16 +6,18 @@ Every function works in the caller's write transaction; the same bytes are put i
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from dmsops.receipt import reports
 from dmsops.receipt.content import Content
-from dmsops.receipt.tables import science_part
+from dmsops.receipt.tables import ephemeris_file, science_part
 
 if TYPE_CHECKING:
     from dmsops.interfaces.fos.packets import Part
+    from dmsops.receipt.ephemeris_checks import Coverage
 
 
 def index(c: sa.Connection, sha256: str, content: Content) -> None:
@@ -25,6 +27,8 @@ def index(c: sa.Connection, sha256: str, content: Content) -> None:
         reports.index_plan(c, sha256, content.plan)
     if content.report is not None:
         reports.index_report(c, sha256, content.report)
+    if content.ephemeris is not None:
+        _ephemeris(c, sha256, content.ephemeris)
 
 
 def _science_parts(c: sa.Connection, sha256: str, parts: Iterable[Part]) -> None:
@@ -42,3 +46,11 @@ def _science_parts(c: sa.Connection, sha256: str, parts: Iterable[Part]) -> None
     ]  # fmt: skip
     if rows:
         c.execute(sa.insert(science_part), rows)
+
+
+def _ephemeris(c: sa.Connection, sha256: str, covers: Coverage) -> None:
+    """Note what an ephemeris covers; it is not checked against others yet, and nothing uses it before."""
+    if c.execute(sa.select(ephemeris_file.c.sha256).where(ephemeris_file.c.sha256 == sha256)).scalar() is None:
+        values = asdict(covers)
+        values["created_at"] = values.pop("created")
+        c.execute(sa.insert(ephemeris_file).values(sha256=sha256, doubts=[], **values))

@@ -169,12 +169,21 @@ ephemeris_file = sa.Table(
     metadata,
     sa.Column("sha256", sa.String(64), primary_key=True),
     sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("created_at", UtcTime),
     sa.Column("covers_from", UtcTime, nullable=False),
     sa.Column("covers_to", UtcTime, nullable=False),
     sa.Column("vectors", sa.Integer, nullable=False),
     sa.Column("largest_step_seconds", sa.Float, nullable=False),
+    sa.Column("checked_at", UtcTime),
     sa.Column("compared_with", sa.String(64)),
     sa.Column("residual_km", sa.Float),
     sa.Column("residual_km_s", sa.Float),
+    sa.Column("doubts", sa.JSON, nullable=False),
+    sa.Column("accepted_at", UtcTime),
+    sa.Column("accepted_by", sa.String(64)),
+    sa.Column("accepted_reason", sa.Text),
 )
-"""What an ephemeris covers, and how far it is from the one before it where both speak."""
+"""What an ephemeris covers, and how far it is from the one before it where both speak.
+
+Nothing uses an ephemeris before it is checked, nor one that is in doubt before a person has accepted it.
+"""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmsops.core.records import Visit
-from dmsops.interfaces.fdf import Ephemeris, EphemerisKind
+from dmsops.interfaces.fdf import Ephemeris
 
 OUTWARD_KM = 1.5e6
 SIDEWAYS_KM = 7.0e5
@@ -22,16 +22,30 @@ PERIOD_DAYS = 177.66
 OBLIQUITY = np.deg2rad(23.4392911)
 SECONDS_PER_DAY = 86400.0
 MARGIN = timedelta(hours=12)
+CORRECTION_KM, CORRECTION_KM_S = 12.0, 5.0e-6
+"""How far a prediction of some days is off: 12 km and 5 mm/s (ours)."""
 Vectors = NDArray[np.float64]
 
 
-def ephemeris(visit: Visit, kind: EphemerisKind = "Predicted") -> Ephemeris:
-    """Give positions and velocities minute by minute, from 12 hours before a visit to 12 hours after."""
+def ephemeris(visit: Visit) -> Ephemeris:
+    """Give predicted positions and velocities minute by minute, from 12 hours before a visit to 12 hours after."""
     first = (visit.start - MARGIN).replace(second=0, microsecond=0, tzinfo=None)
     count = int((visit.end.replace(tzinfo=None) + MARGIN - first).total_seconds() // 60) + 2
     times = np.datetime64(first, "ms") + np.arange(count) * np.timedelta64(60_000, "ms")
     positions, velocities = geocentric(times)
-    return Ephemeris(kind=kind, times=times, positions=positions, velocities=velocities)
+    return Ephemeris(kind="Predicted", times=times, positions=positions, velocities=velocities)
+
+
+def corrected(predicted: Ephemeris, rng: np.random.Generator, *, km: float = CORRECTION_KM, km_s: float = CORRECTION_KM_S) -> Ephemeris:
+    """Give the definitive ephemeris for a predicted one: what was learned afterwards, in a drawn direction each.
+
+    The difference is a shift that grows with a constant speed, so that velocities stay the change of positions. The
+    pointing telemetry of a flight is made with the predicted one; at this size the difference does not show in it.
+    """
+    shift, speed = (v / np.linalg.norm(v) for v in rng.normal(size=(2, 3)))
+    seconds = ((predicted.times - predicted.times[0]) / np.timedelta64(1, "s"))[:, None]
+    positions = predicted.positions + km * shift + seconds * km_s * speed
+    return Ephemeris(kind="Definitive", times=predicted.times, positions=positions, velocities=predicted.velocities + km_s * speed)
 
 
 def velocity(at: datetime) -> Vectors:

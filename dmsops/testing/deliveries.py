@@ -87,8 +87,9 @@ def write_science(path: Path, exposure: Exposure, random: np.random.Generator) -
 def _ephemeris() -> Ephemeris:
     midnight = np.datetime64(START.strftime("%Y-%m-%d"), "ms")
     times = midnight + np.arange(0, 6 * 60, dtype="timedelta64[m]").astype("timedelta64[ms]")
-    places = np.tile([1.4e6, 2.0e5, 1.0e5], (len(times), 1))
-    return Ephemeris(kind="Predicted", times=times, positions=places, velocities=np.tile([0.1, 0.2, 0.05], (len(times), 1)))
+    velocity = np.array([0.1, 0.2, 0.05])
+    places = np.array([1.4e6, 2.0e5, 1.0e5]) + np.arange(len(times))[:, None] * 60.0 * velocity
+    return Ephemeris(kind="Predicted", times=times, positions=places, velocities=np.tile(velocity, (len(times), 1)))
 
 
 def delivered_names(folder: Path) -> list[str]:

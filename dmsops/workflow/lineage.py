@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -122,3 +122,68 @@ def _known(c: sa.Connection, names: tuple[str, ...]) -> set[str]:
     return {
         n for part in parts(names) for column in columns for n in c.execute(sa.select(column).where(column.in_(part)).distinct()).scalars()
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """A file that a product was made with, directly or not: its name, its version's sha256."""
+
+    name: str
+    sha256: str
+
+
+def origins(ops: Ops, names: Collection[str], wanted: Callable[[str], bool]) -> dict[str, Origin]:
+    """Find, for the current version of each product, the nearest file among what it was made with whose name is wanted.
+
+    A version was made with the versions that were the newest when it was published. Followed level by level for all
+    products together; products that come from no such file, or were not made here, are left out.
+    """
+    found: dict[str, Origin] = {}
+    with reading(ops.db) as c:
+        seen = {row.name: {row.id} for row in _versions(c, names) if row.current}
+        level = {row.name: [row] for row in _versions(c, names) if row.current}
+        while level:
+            level = _level_above(c, level, wanted, found)
+            level = {name: [r for r in rows if r.id not in seen[name]] for name, rows in level.items()}
+            for name, rows in level.items():
+                seen[name] |= {r.id for r in rows}
+            level = {name: rows for name, rows in level.items() if rows}
+    return found
+
+
+def _level_above(
+    c: sa.Connection, level: dict[str, list[Any]], wanted: Callable[[str], bool], found: dict[str, Origin]
+) -> dict[str, list[Any]]:
+    """Give what the versions of a level were made with; names that are wanted end their product's search."""
+    makers = {row.step_id for rows in level.values() for row in rows if row.step_id is not None}
+    needs = _needs(c, makers)
+    versions: dict[str, list[Any]] = {}
+    for version in _versions(c, {name for names in needs.values() for name in names}):
+        versions.setdefault(version.name, []).append(version)
+    above: dict[str, list[Any]] = {}
+    for name, rows in level.items():
+        used = [_newest_before(versions.get(need, ()), row.id) for row in rows for need in needs.get(row.step_id, ())]
+        there = [v for v in used if v is not None]
+        hit = next((v for v in there if wanted(v.name)), None)
+        if hit is not None:
+            found[name] = Origin(name=hit.name, sha256=hit.sha256)
+        elif there:
+            above[name] = there
+    return above
+
+
+def _newest_before(versions: Iterable[Any], number: int) -> Any:
+    return max((v for v in versions if v.id < number), key=lambda v: v.id, default=None)
+
+
+def _versions(c: sa.Connection, names: Collection[str]) -> list[Any]:
+    query = sa.select(product)
+    return [row for part in parts(sorted(names)) for row in c.execute(query.where(product.c.name.in_(part)))]
+
+
+def _needs(c: sa.Connection, steps: Collection[int]) -> dict[int, list[str]]:
+    needs: dict[int, list[str]] = {}
+    for part in parts(sorted(steps)):
+        for step_id, name in c.execute(sa.select(need.c.step_id, need.c.product).where(need.c.step_id.in_(part))):
+            needs.setdefault(step_id, []).append(name)
+    return needs

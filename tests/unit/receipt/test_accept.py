@@ -49,7 +49,7 @@ def test_a_good_delivery_is_released_acknowledged_and_stored(ops: Ops, folder: P
         assert ops.store.path(str(file.sha256)).read_bytes() == (folder / file.name).read_bytes()
         assert file.version == 1
     assert set(outbox(ops)["D0001_ack.json"]["files"]) == set(delivered_names(folder))  # type: ignore[call-overload]
-    assert events(ops)[-2:] == ["delivery.announced", "delivery.accepted"]
+    assert events(ops)[-3:] == ["delivery.announced", "ephemeris.checked", "delivery.accepted"]
 
 
 def test_the_receipt_clock_is_the_time_of_the_announcement(ops: Ops, folder: Path) -> None:
