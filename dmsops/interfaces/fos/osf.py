@@ -19,7 +19,7 @@ from dmsops.core.errors import BadDelivery, BadInput
 from dmsops.core.files import write_bytes
 from dmsops.core.names import ExposureName, StatusFileName, VisitId
 from dmsops.core.plain import to_plain
-from dmsops.core.records import Dither, Exposure, ExposureStatus, GuideStar, MirrorMove, Visit, VisitStatus
+from dmsops.core.records import AntennaMove, Dither, Exposure, ExposureStatus, GuideStar, MirrorMove, Visit, VisitStatus
 from dmsops.interfaces.documents import load_xml
 
 if TYPE_CHECKING:
@@ -44,14 +44,6 @@ class ExposureRecord:
     end: datetime
     detectors: tuple[str, ...]
     dither: Dither
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AntennaMove:
-    """A move of the high-gain antenna, UTC."""
-
-    start: datetime
-    end: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +128,7 @@ def _document(visit: Visit, head: dict[str, str], antenna_moves: Iterable[Antenn
             _write_exposure(element, exposure)
     for move in visit.moves:
         etree.SubElement(element, "mirror_move", _attributes(at=move.at, group=move.group))
-    for antenna in antenna_moves:
+    for antenna in (*visit.antenna_moves, *antenna_moves):
         etree.SubElement(element, "hga_move", _attributes(start=antenna.start, end=antenna.end))
     return root
 
@@ -202,6 +194,9 @@ class _Facts:
     def __getitem__(self, field: str) -> str:
         return str(self._element.attrib[field])
 
+    def get(self, field: str, default: str) -> str:
+        return str(self._element.attrib.get(field, default))
+
     def time(self, field: str) -> datetime:
         try:
             return parse_iso(self[field])
@@ -231,7 +226,8 @@ def _dither(a: _Facts) -> Dither:
 
 def _guide_star(a: _Facts) -> GuideStar:
     numbers = {field: float(a[field]) for field in ("x", "y", "ra", "dec", "magnitude")}
-    return GuideStar(guider=int(a["guider"]), catalogue_id=a["catalogue_id"], **numbers)
+    control = cast("Any", a.get("control", "FINEGUIDE"))
+    return GuideStar(guider=int(a["guider"]), catalogue_id=a["catalogue_id"], control=control, **numbers)
 
 
 def _mirror_move(facts: _Facts) -> MirrorMove:
