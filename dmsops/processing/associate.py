@@ -187,7 +187,8 @@ def _write_headers(reading: Readings, place: Path) -> Iterable[tuple[str, str]]:
 
 def planned_frame(subarray: str, detector: str) -> Frame:
     """Give the frame that the plan foresees; the pool needs its aperture only, the geometry comes with the telemetry."""
-    return Frame(subarray=subarray, xstart=1, ystart=1, xsize=1, ysize=1, aperture=modes.subarray(subarray).aperture_of(detector))
+    part = modes.subarray(subarray, modes.instrument_of(detector))
+    return Frame(subarray=subarray, xstart=1, ystart=1, xsize=1, ysize=1, aperture=part.aperture_of(detector))
 
 
 def generate(pool_file: Path, version_id: str) -> dict[str, str]:

@@ -86,7 +86,7 @@ def _files() -> dict[str, dict[str, Any]]:
     return {content["name"]: content for content in map(tomllib.loads, texts)}
 
 
-def _modes(instrument: str) -> dict[str, Any]:
+def _modes(instrument: str) -> Any:
     return _found(_files(), instrument, "instrument", "the observatory")
 
 
@@ -106,7 +106,8 @@ def instrument_of(word: str) -> str:
 def subarray(name: str, instrument: str = NIRCAM) -> Subarray:
     """Find an instrument's subarray by its header name; raises `BadVisit` when there is none."""
     facts = _listed(instrument, "subarrays", name, "subarray")
-    return Subarray(name=name, **{key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()})
+    lists = {key: tuple(facts.get(key, ())) for key in ("detectors", "corner")}
+    return Subarray(name=name, **{**facts, **lists})
 
 
 def subarray_of(exposure: Exposure) -> Subarray:
