@@ -110,6 +110,11 @@ def subarray(name: str, instrument: str = NIRCAM) -> Subarray:
     return Subarray(name=name, **{**facts, **lists})
 
 
+def subarrays(instrument: str = NIRCAM) -> tuple[str, ...]:
+    """Give the names of an instrument's subarrays."""
+    return tuple(_modes(instrument)["subarrays"])
+
+
 def subarray_of(exposure: Exposure) -> Subarray:
     """Find the subarray of an exposure."""
     return subarray(exposure.subarray, instrument_of(exposure.readouts[0].detector))
