@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from dmsops.core import modes
 from dmsops.core.errors import NotFound
 from dmsops.core.names import VisitId
 from dmsops.core.people import Role, require
+from dmsops.core.plain import to_plain
 from dmsops.core.records import Exposure, Visit
+from dmsops.core.segments import Segment, segments
 from dmsops.interfaces import pps
 from dmsops.interfaces.fos.osf import StatusFile, read_osf
-from dmsops.prediction.products import STAGE_1
+from dmsops.prediction.products import is_associated, stage_1
 from dmsops.receipt import queries as received
 from dmsops.wfsc import clock
 from dmsops.workflow import blackboard
@@ -81,9 +84,11 @@ def plan_visit(ops: Ops, visit_id: str) -> Planned:
     files = _released(ops, visit)
     report = Planned(visit=str(visit))
     ready = _ready_exposures(files, report)
-    specs = [spec for exposure, detector in ready for spec in _exposure_steps(files, exposure, detector)]
-    if any(not exposure.is_jitter for exposure, _ in ready):
-        specs.append(_associate_step(files, ready, report.awaited))
+    limit = ops.settings.segment_bytes
+    pieces = [(exposure, detector, part) for exposure, detector in ready for part in segments(exposure, limit)]
+    specs = [spec for exposure, detector, part in pieces for spec in _exposure_steps(files, exposure, detector, part)]
+    if any(is_associated(exposure) for exposure, _ in ready):
+        specs.append(_associate_step(files, [(e, d) for e, d in ready if is_associated(e) or e.is_jitter], report.awaited))
     due = None
     with ops.db.begin() as c:
         if files.visit.is_wavefront and files.science:
@@ -141,24 +146,39 @@ def _ready_exposures(files: Released, report: Planned) -> list[tuple[Exposure, s
     return ready
 
 
-def _exposure_steps(files: Released, exposure: Exposure, detector: str) -> list[StepSpec]:
-    names = {suffix: str(exposure.product(detector, suffix)) for suffix in ("uncal", "rate", "rateints", "cal")}
-    root = exposure.product(detector, "uncal").root
+def _exposure_steps(files: Released, exposure: Exposure, detector: str, part: Segment) -> list[StepSpec]:
+    """Plan what is made of one detector of an exposure, or of one segment of it, before associations.
+
+    A dark, a lamp, and what has no stage 2 or no calibration references is archived at once; the rest with its stage-2 products.
+    """
+    uncal = exposure.product(detector, "uncal", part.label)
+    level1b = _level1b_step(files, exposure, detector, part)
+    made = tuple(str(uncal.with_suffix(s)) for s in stage_1(exposure))
+    if not made:
+        return [level1b, _ingest(uncal.root, (str(uncal),))]
+    kind = f"processing.{modes.exposure_type(exposure.exp_type).stage1}"
+    calibrated = StepSpec(kind=kind, dataset=uncal.root, needs=(str(uncal),), makes=made)
+    if is_associated(exposure):
+        return [level1b, calibrated]
+    return [level1b, calibrated, _ingest(uncal.root, (str(uncal), *made))]
+
+
+def _level1b_step(files: Released, exposure: Exposure, detector: str, part: Segment) -> StepSpec:
+    uncal = exposure.product(detector, "uncal", part.label)
     science = tuple(sorted(set(files.science[str(exposure.name), detector])))
-    level1b = StepSpec(
+    params: dict[str, Any] = {
+        "visit": pps.visit_to_dict(files.visit), "osf": files.osf_name, "oem": files.oem_name, "science": list(science),
+        "engineering": list(files.engineering), "exposure": str(exposure.name), "detector": detector,
+    }  # fmt: skip
+    if part.label is not None:
+        params["segment"] = to_plain(part)
+    return StepSpec(
         kind="processing.level1b",
-        dataset=root,
+        dataset=uncal.root,
         needs=(*science, files.osf_name, files.oem_name, *files.engineering),
-        makes=(names["uncal"],),
-        params={
-            "visit": pps.visit_to_dict(files.visit), "osf": files.osf_name, "oem": files.oem_name, "science": list(science),
-            "engineering": list(files.engineering), "exposure": str(exposure.name), "detector": detector,
-        },
-    )  # fmt: skip
-    if exposure.is_jitter:
-        return [level1b, _ingest(root, (names["uncal"],))]
-    made = tuple(names[s] for s in STAGE_1)
-    return [level1b, StepSpec(kind="processing.detector1", dataset=root, needs=(names["uncal"],), makes=made)]
+        makes=(str(uncal),),
+        params=params,
+    )
 
 
 def _ingest(root: str, products: tuple[str, ...], members: tuple[str, ...] = ()) -> StepSpec:

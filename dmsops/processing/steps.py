@@ -142,6 +142,14 @@ def detector1(ops: Ops, job: Job) -> Outcome:
     return _good([job.folder / name for name in job.makes], {})
 
 
+@step("processing.dark", title="Dark ramps (calwebb_dark)", estimate_seconds=4, memory_mb=2000)
+def dark(ops: Ops, job: Job) -> Outcome:
+    """Correct the ramps of one dark uncal: dark."""
+    (uncal,) = job.inputs.values()
+    calibrate.dark(uncal, job.folder)
+    return _good([job.folder / name for name in job.makes], {})
+
+
 @step("processing.image2", title="Calibrated image (calwebb_image2)", estimate_seconds=3, memory_mb=1200)
 def image2(ops: Ops, job: Job) -> Outcome:
     """Calibrate one rate by its association: cal, and i2d where the mode makes one."""

@@ -78,7 +78,8 @@ def take(shot: Shot) -> Path:
     )
     root = exposure.product(readout.detector, "truth").root
     beside = {name: plane for name, plane in (("zero", readings.zero), ("reference", readings.reference)) if plane is not None}
-    np.savez_compressed(shot.truth / f"{root}.npz", **{"scene": scene, **beside})
+    kept: dict[str, Any] = {"scene": scene, **beside}
+    np.savez_compressed(shot.truth / f"{root}.npz", **kept)
     write_json(shot.truth / f"{root}.json", describe(shot, images, readings))
     for name, plane in beside.items():
         np.save(shot.beside(name), plane)
