@@ -131,6 +131,11 @@ def exposure_type(name: str) -> ExposureType:
     return ExposureType(name=name, **listed.get(name, {}))
 
 
+def exposure_types(instrument: str) -> tuple[str, ...]:
+    """Give the exposure types that are listed for an instrument."""
+    return tuple(_modes(instrument)["exposure_types"])
+
+
 def detectors_of(configuration: str, instrument: str = NIRCAM) -> tuple[str, ...]:
     """Give the detectors (upper case) of a configuration as the event log names it; raises `BadVisit`."""
     if configuration in _modes(instrument)["apertures"]:
