@@ -53,7 +53,8 @@ def _events(ops: Ops, name: str, now: datetime) -> str:
     except NotFound:
         return ""
     lines = "".join(
-        f"<tr><td>{theme.age(e.at, now)}</td><td>{escape(e.what)}</td><td>{_id(e.name)} {escape(e.words)}</td></tr>" for e in found[-_LINES:]
+        f"<tr><td>{theme.age(e.at, now)}</td><td>{escape(e.what)}</td><td>{_id(e.name)} {escape(e.words)}</td></tr>"
+        for e in found[-_LINES:]
     )
     cut = f'<p class="soft">the last {_LINES} of {len(found):,}; `dmsops receipt where` has all</p>' if len(found) > _LINES else ""
     return f'<h3>What happened</h3><div class="scroll"><table>{lines}</table></div>{cut}'

@@ -47,5 +47,7 @@ def draw(seen: Receiving, now: datetime) -> str:
 def _holes(holes: tuple[Row, ...]) -> str:
     if not holes:
         return ""
-    lines = "".join(f"<li>{escape(hole['what'])}: {hole['covers_from']:%Y-%m-%d %H:%M}Z to {hole['covers_to']:%Y-%m-%d %H:%M}Z</li>" for hole in holes)
+    lines = "".join(
+        f"<li>{escape(hole['what'])}: {hole['covers_from']:%Y-%m-%d %H:%M}Z to {hole['covers_to']:%Y-%m-%d %H:%M}Z</li>" for hole in holes
+    )
     return f'<div class="warn"><h3>No ephemeris that can be used</h3><ul>{lines}</ul></div>'

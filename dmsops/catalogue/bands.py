@@ -1,6 +1,6 @@
 """Wavelength bands of filters, in micrometres, as far as we know them.
 
-Source: JWST User Documentation, *NIRCam Filters*, *MIRI Filters and Dispersers* and *FGS Instrumentation*
+Source: JWST User Documentation, *NIRCam Filters*, *MIRI Filters and Dispersers*, *NIRISS Filters* and *FGS Instrumentation*
 (half-power wavelengths, rounded to 1 nm); the weak lens WLP4 carries a narrow band around 2.12 um.
 """
 
@@ -18,7 +18,12 @@ _MIRI = {
     "F560W": (5.054, 6.171), "F770W": (6.581, 8.687), "F1000W": (9.023, 10.891), "F1130W": (10.953, 11.667), "F1280W": (11.588, 14.115),
     "F1500W": (13.527, 16.640), "F1800W": (16.519, 19.502), "F2100W": (18.477, 23.159), "F2550W": (23.301, 26.733),
 }  # fmt: skip
-_BANDS = {"NIRCAM": _NIRCAM, "MIRI": _MIRI}
+_NIRISS = {
+    "F090W": (0.796, 1.005), "F115W": (1.013, 1.283), "F140M": (1.331, 1.480), "F150W": (1.330, 1.671), "F158M": (1.488, 1.688),
+    "F200W": (1.751, 2.226), "F277W": (2.413, 3.143), "F356W": (3.141, 4.068), "F380M": (3.726, 3.931), "F430M": (4.182, 4.395),
+    "F444W": (3.880, 5.023), "F480M": (4.668, 4.971),
+}  # fmt: skip
+_BANDS = {"NIRCAM": _NIRCAM, "MIRI": _MIRI, "NIRISS": _NIRISS}
 _WHOLE = {"FGS": (0.6, 5.0)}
 """Instruments without filters: their whole range."""
 
@@ -34,4 +39,4 @@ def band_of(instrument: str, light: str, pupil: str) -> tuple[float, float] | No
 
 def bandpass_name(light: str, pupil: str) -> str:
     """Name what the light went through: ``F212N;WLM8``, or ``F212N`` when the pupil is clear."""
-    return ";".join(word for word in (light, pupil) if word and word not in ("CLEAR", "N/A"))
+    return ";".join(word for word in (light, pupil) if word and word not in ("CLEAR", "CLEARP", "N/A"))

@@ -7,16 +7,26 @@ from typing import Any
 from dmsops.catalogue.bands import band_of, bandpass_name
 from dmsops.catalogue.headers import Header
 from dmsops.catalogue.polygon import counter_clockwise, read_region
+from dmsops.core import modes
+from dmsops.core.errors import BadVisit
 
 _MICROMETRE = 1e-6
 
 
+def sees_the_sky(exp_type: str | None) -> bool:
+    """Say whether an exposure of that type looks at the sky; one that is not known is taken to do so."""
+    try:
+        return not modes.exposure_type(exp_type or "").internal
+    except BadVisit:
+        return True
+
+
 def position_of(head: Header) -> Any:
-    """Give the footprint, turned counter-clockwise; None without a readable S_REGION."""
+    """Give the footprint, turned counter-clockwise; None without a readable S_REGION, and of what does not see the sky."""
     import caom2
     from caom2.shape import MultiPolygon, Polygon, SegmentType, Vertex
 
-    vertices = read_region(head.region)
+    vertices = read_region(head.region) if sees_the_sky(head.exp_type) else None
     if not vertices:
         return None
     vertices = counter_clockwise(vertices)

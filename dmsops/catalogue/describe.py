@@ -1,7 +1,7 @@
 """Describe the products of one observation as a CAOM 2.4 observation.
 
 How products become planes and URIs is ours where MAST's own practice is not published: one plane per calibration
-level (``level1`` uncal; ``level2`` rate, rateints, cal; ``level3`` combined), artifact URIs ``mast:JWST/product/<file>``.
+level (``level1`` uncal; ``level2`` rate, rateints, dark, cal; ``level3`` combined), artifact URIs ``mast:JWST/product/<file>``.
 The same products give the same observation, ids included.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmsops.catalogue.access import release_of
-from dmsops.catalogue.coverage import energy_of, position_of, time_of
+from dmsops.catalogue.coverage import energy_of, position_of, sees_the_sky, time_of
 from dmsops.catalogue.headers import Header, read_header
 from dmsops.catalogue.library import quiet_library
 from dmsops.core.errors import BadInput
@@ -132,6 +132,8 @@ def _observation(collection: str, identity: str, best: str, head: Header, member
     if head.instrument:
         observation.instrument = caom2.Instrument(head.instrument)
         observation.instrument.keywords.update(word for word in (head.detector, head.light, head.pupil) if word)
+    if not sees_the_sky(head.exp_type):
+        return observation
     if head.target:
         observation.target = caom2.Target(head.target)
     if head.target_ra is not None and head.target_dec is not None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from dmsops.catalogue.coverage import sees_the_sky
 from dmsops.catalogue.library import quiet_library
 from dmsops.catalogue.polygon import fault_of
 from dmsops.catalogue.xml import schema_fault, to_xml
@@ -155,7 +156,9 @@ def is_named_right(observation: Any) -> Iterator[Seen]:
 
 @rule("C27", "error", "Set the pointing (P12), make the product again, and ingest it again (P15).")
 def has_a_footprint(observation: Any) -> Iterator[Seen]:
-    """Find a plane without a footprint on the sky."""
+    """Find a plane without a footprint on the sky, of an exposure that saw the sky."""
+    if not sees_the_sky(observation.type):
+        return
     for plane in observation.planes.values():
         if plane.position is None or plane.position.bounds is None:
             yield _uri(observation, plane), "a polygon from S_REGION", "no position"

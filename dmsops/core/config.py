@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(60.0, gt=1, description="A running step whose engine shows no sign of life for this long is lost.")
     step_timeout_seconds: float = Field(3600.0, gt=0, description="A step that runs longer than this is stopped and fails.")
     wfsc_limit_minutes: float = Field(90.0, gt=0, description="Limit from receipt of a wavefront visit to its delivery to WSS.")
+    segment_bytes: int = Field(
+        2_000_000_000, ge=1, description="An exposure whose stage-2 product of one detector would be larger is made in segments."
+    )
     crds_path: Path | None = Field(None, description="CRDS cache; empty means crds/ in the site's folder.")
     crds_server: str = Field(
         "https://jwst-serverless-mode.stsci.edu", description="CRDS server; an address with 'serverless' is never contacted."

@@ -17,6 +17,9 @@ from dmsops.core.clock import iso, parse_iso
 from dmsops.core.errors import BadInput, BadName
 from dmsops.core.names import Name
 
+SPARSE = {"sparse": True}
+"""Metadata of a field that is written only when it is not its default: a field that few records need."""
+
 
 def to_plain(value: Any) -> Any:
     """Write a record (or a part of one) as plain data."""
@@ -25,10 +28,14 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return _iso(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value) if not _left_out(f, value)}
     if isinstance(value, tuple | list):
         return [to_plain(item) for item in value]
     return value
+
+
+def _left_out(field: dataclasses.Field[Any], record: Any) -> bool:
+    return "sparse" in field.metadata and getattr(record, field.name) == field.default
 
 
 def _iso(when: datetime) -> str:

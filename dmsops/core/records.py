@@ -7,18 +7,23 @@ from datetime import datetime
 from typing import Literal
 
 from dmsops.core.names import ExposureName, ExposureProduct, VisitId
+from dmsops.core.plain import SPARSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readout:
     """One detector of an exposure: what light it saw.
 
-    ``detector`` upper case (``NRCA3``); ``filter`` and ``pupil`` as in the headers (``F212N``, ``WLM8``).
+    ``detector`` upper case (``NRCA3``); ``filter`` and ``pupil`` as in the headers (``F212N``, ``WLM8``; ``N/A`` where the
+    instrument has none). ``grating`` (NIRSpec), ``lamp`` (of a calibration unit) and ``slit`` are empty where there is none.
     """
 
     detector: str
     filter: str
     pupil: str
+    grating: str = field(default="", metadata=SPARSE)
+    lamp: str = field(default="", metadata=SPARSE)
+    slit: str = field(default="", metadata=SPARSE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,8 @@ class Exposure:
     """One exposure of a visit, all its detectors.
 
     Times are UTC; ``exposure_seconds`` is what the observatory calls *exptime* (resets included),
-    ``photon_seconds`` is *pctime*, the time that photons were collected.
+    ``photon_seconds`` is *pctime*, the time that photons were collected. With ``zero_frame`` the first read of every
+    integration is kept beside the groups.
     """
 
     name: ExposureName
@@ -62,15 +68,16 @@ class Exposure:
     dither: Dither = field(default_factory=Dither)
     dms_note: str = ""
     status: ExposureStatus = "completed"
+    zero_frame: bool = field(default=False, metadata=SPARSE)
 
     @property
     def is_jitter(self) -> bool:
         """Whether it measures line-of-sight jitter: such an exposure stops at level 1b."""
         return self.dms_note.upper() == JITTER_NOTE
 
-    def product(self, detector: str, suffix: str) -> ExposureProduct:
-        """Name a product of this exposure."""
-        return ExposureProduct(self.name, detector.lower(), suffix)
+    def product(self, detector: str, suffix: str, segment: int | None = None) -> ExposureProduct:
+        """Name a product of this exposure, or of one segment of it."""
+        return ExposureProduct(self.name, detector.lower(), suffix, segment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +86,14 @@ class MirrorMove:
 
     at: datetime
     group: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AntennaMove:
+    """A move of the high-gain antenna, UTC."""
+
+    start: datetime
+    end: datetime
 
 
 VisitStatus = Literal["SUCCESSFUL", "UNSUCCESSFUL", "SKIPPED"]
@@ -123,7 +138,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuideStar:
-    """The star that held the observatory: which guider, where on it (arcsec, ideal frame), and where on the sky (degrees, ICRS)."""
+    """The star that held the observatory: which guider, where on it (arcsec, ideal frame), and where on the sky (degrees, ICRS).
+
+    ``control`` is how closely it held (``PCS_MODE``).
+    """
 
     guider: int = 1
     x: float = 0.0
@@ -132,6 +150,7 @@ class GuideStar:
     catalogue_id: str = "S1HP000001"
     ra: float = 0.0
     dec: float = 0.0
+    control: Literal["FINEGUIDE", "TRACK", "MOVING"] = field(default="FINEGUIDE", metadata=SPARSE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +171,7 @@ class Visit:
     guide_star: GuideStar | None
     exposures: tuple[Exposure, ...]
     moves: tuple[MirrorMove, ...] = ()
+    antenna_moves: tuple[AntennaMove, ...] = field(default=(), metadata=SPARSE)
     status: VisitStatus = "SUCCESSFUL"
     end_reason: str = ""
     guiding: Guiding | None = None

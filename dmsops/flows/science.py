@@ -1,38 +1,37 @@
 """New science data: a visit's released files become the steps LEVEL_1 to LEVEL_3, archive and delivery.
 
-Planning may be done again at any time: what is planned already stays, what has arrived since is added.
+Planning may be done again at any time: what is planned already stays, what has arrived since is added. Level 1b of which
+more packets have come is made again at once; one of which a later status file says something else is left to a person.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
-from dmsops.core.errors import NotFound
+from dmsops.core.errors import Refused
 from dmsops.core.names import VisitId
 from dmsops.core.people import Role, require
-from dmsops.core.records import Exposure, Visit
+from dmsops.flows import exposures
+from dmsops.flows.exposures import LEVEL1B, Ready, Remarks
+from dmsops.flows.released import Released, released
 from dmsops.interfaces import pps
-from dmsops.interfaces.fos.osf import StatusFile, read_osf
-from dmsops.prediction.products import STAGE_1
-from dmsops.processing.reported import reported
+from dmsops.prediction.products import is_associated
+from dmsops.receipt import gaps, reconcile
 from dmsops.receipt import queries as received
-from dmsops.receipt import reconcile, reports
 from dmsops.wfsc import clock
 from dmsops.workflow import blackboard, replan
+from dmsops.workflow.states import StepState
 from dmsops.workflow.steps import StepSpec
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from dmsops.ops import Ops
 
 WORKFLOW = "SCIENCE"
-LEVEL1B = "processing.level1b"
-KINDS = ("plan", "osf", "ephemeris", "engineering", "science")
-NEEDED = {"plan": "plan (PPS)", "osf": "Observatory Status File (FOS)", "ephemeris": "ephemeris (FDF)"}
 
 
 @dataclass(slots=True)
@@ -42,23 +41,9 @@ class Planned:
     visit: str
     steps: int = 0
     exposures: int = 0
+    again: int = 0
     problems: list[str] = field(default_factory=list)
     awaited: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Released:
-    """The released files of one visit."""
-
-    visit: Visit
-    osf: StatusFile
-    osf_name: str
-    oem_name: str
-    engineering: tuple[str, ...]
-    science: dict[tuple[str, str], list[str]]
-    complete: frozenset[tuple[str, str]]
-    received_at: datetime
-    rows: tuple[dict[str, Any], ...]
 
 
 def plan_received(ops: Ops) -> list[Planned]:
@@ -72,7 +57,8 @@ def plan_visit(ops: Ops, visit_id: str) -> Planned:
     """Plan the work for one visit.
 
     Level 1b that was planned from an earlier status file, which said something else of the exposure, is left as it is and
-    named: making it again is an act of its own (`dmsops.flows.status_files`).
+    named: making it again is an act of its own (`dmsops.flows.status_files`). Level 1b that was made with gaps is made
+    again when more of its packets have come.
 
     Parameters
     ----------
@@ -88,136 +74,79 @@ def plan_visit(ops: Ops, visit_id: str) -> Planned:
     """
     require(ops.operator, Role.OPERATOR, "flow plan")
     visit = VisitId.parse(visit_id)
+    gaps.decide_overdue(ops, str(visit))
     files = released(ops, visit)
     report = Planned(visit=str(visit))
-    specs = steps_of(files, report)
+    specs = steps_of(ops, files, report)
     with ops.db.begin() as c:
-        publish(c, ops, files)
-        other = {s.dataset for s in differing(replan.standing(c, WORKFLOW, str(visit), LEVEL1B), specs).values()}
-        report.steps = len(submit(c, ops, files, [s for s in specs if s.kind != LEVEL1B or s.dataset not in other]))
+        publish(c, ops, files, specs)
+        standing = replan.standing(c, WORKFLOW, str(visit), LEVEL1B)
+        other = sorted(s.dataset for s in exposures.told_otherwise(standing, specs).values())
+        better = exposures.of_more_packets(standing, specs)
+        report.again = _make_better(c, ops, {n: s for n, s in better.items() if standing[s.dataset].state != StepState.CANCELLED}, report)
+        report.steps = len(submit(c, ops, files, specs))
     words = f"{files.osf_name} says something else than it was made from: make it again (procedure P05)"
-    report.problems += [f"{name}: {words}" for name in sorted(other)]
+    report.problems += [f"{name}: {words}" for name in other]
     report.exposures = len({s.params["exposure"] for s in specs if s.kind == LEVEL1B})
+    gaps.ask_for_gaps(ops, str(visit))
     return report
 
 
-def steps_of(files: Released, report: Planned) -> list[StepSpec]:
+def _make_better(c: sa.Connection, ops: Ops, better: dict[int, StepSpec], report: Planned) -> int:
+    """Plan level 1b anew, of more packets; what is in use at this moment has to wait for its end. Gives the number."""
+    done = 0
+    for number, spec in better.items():
+        one = {number: spec}
+        try:
+            replan.replan(c, ops, replan.look(c, ops, one), one, reason="more of its packets have come")
+        except Refused as error:
+            report.problems.append(f"{spec.dataset} is made again of more packets when {error.message.rpartition(' is ')[0]} has ended")
+            continue
+        done += 1
+    return done
+
+
+def steps_of(ops: Ops, files: Released, report: Planned) -> list[StepSpec]:
     """Give the steps of everything that can be worked on now; what cannot is named in the report."""
-    ready = _ready_exposures(files, report)
-    specs = [spec for exposure, detector in ready for spec in _exposure_steps(files, exposure, detector)]
-    if any(not exposure.is_jitter for exposure, _ in ready):
-        specs.append(_associate_step(files, ready, report.awaited))
+    taken = exposures.ready(files, Remarks(problems=report.problems, awaited=report.awaited))
+    specs = exposures.specs(files, taken, ops.settings.segment_bytes)
+    if any(is_associated(exposure) for exposure, _ in taken):
+        specs.append(_associate(files, [(e, d) for e, d in taken if is_associated(e) or e.is_jitter], report.awaited))
     return specs
 
 
-def differing(standing: dict[str, Any], specs: list[StepSpec]) -> dict[int, StepSpec]:
-    """Give the level 1b steps, by number, of whose exposure the status file says something else than they were planned from."""
-    found = ((standing.get(s.dataset), s) for s in specs if s.kind == LEVEL1B)
-    return {row.id: s for row, s in found if row is not None and row.params.get("reported") != s.params["reported"]}
-
-
-def publish(c: sa.Connection, ops: Ops, files: Released) -> None:
-    """Put the visit's released files onto the blackboard."""
-    for row in files.rows:
+def publish(c: sa.Connection, ops: Ops, files: Released, specs: Iterable[StepSpec]) -> None:
+    """Put the visit's released files, and the ephemerides that its steps use, onto the blackboard."""
+    used = {spec.params["oem"] for spec in specs if spec.kind == LEVEL1B}
+    for row in (*files.rows, *(e for e in files.ephemerides if e["name"] in used)):
         blackboard.publish(c, ops, row["name"], row["sha256"], row["size"], origin="receipt")
 
 
-def submit(c: sa.Connection, ops: Ops, files: Released, specs: list[StepSpec]) -> list[int]:
-    """Plan steps of a visit; a wavefront visit's clock starts with its first packets. Gives the new steps' numbers."""
+def submit(c: sa.Connection, ops: Ops, files: Released, specs: Iterable[StepSpec]) -> list[int]:
+    """Plan steps of a visit; a wavefront visit's clock starts with its first packets. Gives the new steps' numbers.
+
+    Level 1b of a product that has its step already is not planned a second time.
+    """
     wavefront, visit = files.visit.is_wavefront, str(files.visit.id)
     due = clock.start_clock(c, ops, visit, files.received_at) if wavefront and files.science else None
-    return blackboard.submit(c, ops, WORKFLOW, visit, specs, cls="wfsc" if wavefront else "science", due=due)
+    standing = replan.standing(c, WORKFLOW, visit, LEVEL1B)
+    new = [spec for spec in specs if spec.kind != LEVEL1B or spec.dataset not in standing]
+    return blackboard.submit(c, ops, WORKFLOW, visit, new, cls="wfsc" if wavefront else "science", due=due)
 
 
-def released(ops: Ops, visit: VisitId) -> Released:
-    """Give the released files of a visit; raises `NotFound` when its plan, status file or ephemeris is not among them."""
-    by_kind = {kind: received.files_released(ops, kind, str(visit)) for kind in KINDS}
-    for kind, words in NEEDED.items():
-        if not by_kind[kind]:
-            remedy = "Procedure P05 for a missing status file, else P04."
-            raise NotFound(f"visit {visit.v} has no released {words}", remedy=remedy, visit=str(visit))
-    plan, oem = (max(by_kind[k], key=lambda r: (r["name"], r["version"])) for k in ("plan", "ephemeris"))
-    osf = reports.current_report(ops, str(visit)) or by_kind["osf"][-1]
-    parts = received.parts_of(ops, str(visit))
-    science: dict[tuple[str, str], list[str]] = {}
-    for part in parts:
-        science.setdefault((part["exposure"], part["detector"]), []).append(part["name"])
-    return Released(
-        visit=pps.read_plan(ops.store.path(plan["sha256"])),
-        osf=read_osf(ops.store.path(osf["sha256"])),
-        osf_name=osf["name"],
-        oem_name=oem["name"],
-        engineering=tuple(sorted(r["name"] for r in by_kind["engineering"])),
-        science=science,
-        complete=frozenset((p["exposure"], p["detector"]) for p in parts if p["complete"]),
-        received_at=received.arrival(ops, str(visit)) or ops.clock.now(),
-        rows=tuple(row for rows in by_kind.values() for row in rows),
-    )
-
-
-def _ready_exposures(files: Released, report: Planned) -> list[tuple[Exposure, str]]:
-    """Give exposures and detectors that the status file covers and whose packets are whole; name the others as problems."""
-    ready = []
-    for record in files.osf.exposures:
-        exposure = files.visit.exposure(record.name)
-        if exposure is None:
-            report.problems.append(f"{record.name} was taken but is not in the plan: reconcile the visit (procedure P05)")
-            continue
-        if record.status != "completed":
-            report.problems.append(f"{record.name} was {record.status}: nothing is made of it (procedure P05)")
-            continue
-        for readout in exposure.readouts:
-            key = (str(record.name), readout.detector)
-            if key in files.complete:
-                ready.append((exposure, readout.detector))
-            else:
-                report.awaited.append(f"{record.name} {readout.detector}: packets are missing; it waits for them (procedure P04)")
-    report.problems += report.awaited
-    return ready
-
-
-def _exposure_steps(files: Released, exposure: Exposure, detector: str) -> list[StepSpec]:
-    """Plan one detector up to its rate. Level 1b is the same step as long as it is made from the same: the status file's name is not."""
-    names = {suffix: str(exposure.product(detector, suffix)) for suffix in ("uncal", "rate", "rateints", "cal")}
-    root = exposure.product(detector, "uncal").root
-    science = tuple(sorted(set(files.science[str(exposure.name), detector])))
-    made_from = {
-        "visit": pps.visit_to_dict(files.visit), "oem": files.oem_name, "science": list(science),
-        "engineering": list(files.engineering), "exposure": str(exposure.name), "detector": detector,
-        "reported": reported(files.visit, files.osf, exposure.name),
-    }  # fmt: skip
-    level1b = StepSpec(
-        kind=LEVEL1B,
-        dataset=root,
-        needs=(*science, files.osf_name, files.oem_name, *files.engineering),
-        makes=(names["uncal"],),
-        params={**made_from, "osf": files.osf_name},
-        identity=json.dumps(made_from, sort_keys=True),
-    )
-    if exposure.is_jitter:
-        return [level1b, _ingest(root, (names["uncal"],))]
-    made = tuple(names[s] for s in STAGE_1)
-    return [level1b, StepSpec(kind="processing.detector1", dataset=root, needs=(names["uncal"],), makes=made)]
-
-
-def _ingest(root: str, products: tuple[str, ...], members: tuple[str, ...] = ()) -> StepSpec:
-    params = {"members": sorted(members)} if members else {}
-    return StepSpec(kind="archive.ingest", dataset=root, needs=products, makes=(f"{root}_caom.xml",), params=params)
-
-
-def _associate_step(files: Released, ready: list[tuple[Exposure, str]], awaited: list[str]) -> StepSpec:
+def _associate(files: Released, taken: Ready, awaited: list[str]) -> StepSpec:
     """Plan the associations of what is there now; planned again with more exposures it is another step.
 
     The stamp in the association names is the visit's end plus one second for each exposure and detector that is
     there: the same set gives the same names, another set other names.
     """
-    stamp = files.visit.end + timedelta(seconds=len(ready))
+    stamp = files.visit.end + timedelta(seconds=len(taken))
     return StepSpec(
         kind="science.associate",
-        dataset=f"{files.visit.id.v} ({len(ready)} files)",
+        dataset=f"{files.visit.id.v} ({len(taken)} files)",
         params={
             "visits": [pps.visit_to_dict(files.visit)],
-            "exposures": [[str(e.name), d] for e, d in ready],
+            "exposures": [[str(e.name), d] for e, d in taken],
             "version_id": stamp.strftime("%Y%m%dt%H%M%S"),
             "missing": list(awaited),
         },

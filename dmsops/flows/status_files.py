@@ -21,7 +21,9 @@ from dmsops.core.db import reading, transact
 from dmsops.core.errors import BadInput, Refused, StalePlan
 from dmsops.core.names import ExposureName, VisitId
 from dmsops.core.people import Role, require
-from dmsops.flows import science
+from dmsops.flows import exposures, science
+from dmsops.flows.exposures import LEVEL1B
+from dmsops.flows.released import Released, released
 from dmsops.workflow import blackboard, reach, replan
 from dmsops.workflow.plan import Plan
 from dmsops.workflow.states import StepState
@@ -87,7 +89,7 @@ class Regeneration:
 class _Work:
     """What there is to do, with the specs and step numbers it is done with."""
 
-    files: science.Released
+    files: Released
     specs: list[StepSpec]
     changed: dict[int, StepSpec]
     seen: Regeneration
@@ -101,17 +103,17 @@ def preview(ops: Ops, visit: str) -> Regeneration:
     NotFound
         The visit's plan, status file or ephemeris has not been released.
     """
-    files = science.released(ops, VisitId.parse(visit))
+    files = released(ops, VisitId.parse(visit))
     with reading(ops.db) as c:
         return _look(c, ops, files).seen
 
 
-def _look(c: sa.Connection, ops: Ops, files: science.Released) -> _Work:
+def _look(c: sa.Connection, ops: Ops, files: Released) -> _Work:
     visit = str(files.visit.id)
-    specs = science.steps_of(files, science.Planned(visit=visit))
-    level1b = [s for s in specs if s.kind == science.LEVEL1B]
-    standing = replan.standing(c, science.WORKFLOW, visit, science.LEVEL1B)
-    differing = science.differing(standing, specs)
+    specs = science.steps_of(ops, files, science.Planned(visit=visit))
+    level1b = [s for s in specs if s.kind == LEVEL1B]
+    standing = replan.standing(c, science.WORKFLOW, visit, LEVEL1B)
+    differing = exposures.told_otherwise(standing, specs)
     gone = {s.dataset for s in differing.values() if standing[s.dataset].state == StepState.CANCELLED}
     changed = {number: s for number, s in differing.items() if s.dataset not in gone}
     seen = Regeneration(
@@ -126,7 +128,7 @@ def _look(c: sa.Connection, ops: Ops, files: science.Released) -> _Work:
     return _Work(files=files, specs=specs, changed=changed, seen=seen)
 
 
-def _void(c: sa.Connection, files: science.Released, standing: Iterable[Any]) -> Iterable[Void]:
+def _void(c: sa.Connection, files: Released, standing: Iterable[Any]) -> Iterable[Void]:
     """Find the steps of exposures that are not completed by the current status file, and what was made by them and after them."""
     for row in standing:
         record = files.osf.exposure(ExposureName.parse(row.params["exposure"]))
@@ -163,11 +165,11 @@ def regenerate(ops: Ops, visit: str, *, ticket: str, reason: str) -> Regeneratio
     require(ops.operator, Role.OPERATOR, "visit regenerate")
     if not reason.strip():
         raise BadInput("making a visit's products again needs a reason", field="reason")
-    files = science.released(ops, VisitId.parse(visit))
+    files = released(ops, VisitId.parse(visit))
     return transact(ops.db, lambda c: _regenerate(c, ops, files, ticket, reason))
 
 
-def _regenerate(c: sa.Connection, ops: Ops, files: science.Released, ticket: str, reason: str) -> Regeneration:
+def _regenerate(c: sa.Connection, ops: Ops, files: Released, ticket: str, reason: str) -> Regeneration:
     work = _look(c, ops, files)
     seen = work.seen
     if seen.hash != ticket:
@@ -181,9 +183,9 @@ def _regenerate(c: sa.Connection, ops: Ops, files: science.Released, ticket: str
         raise Refused(
             f"{seen.report} changes nothing that was made of visit V{seen.visit}", remedy="Nothing is to be done (procedure P05)."
         )
-    science.publish(c, ops, files)
+    science.publish(c, ops, files, work.specs)
     replan.replan(c, ops, seen.plan, work.changed, reason=reason)
-    science.submit(c, ops, files, [s for s in work.specs if s.kind != science.LEVEL1B or s.dataset not in seen.dropped])
+    science.submit(c, ops, files, work.specs)
     journal.write(
         c, ops.clock, "visit.regenerated", f"V{seen.visit}", actor=ops.operator.name, reason=reason, status_file=seen.report,
         changed=list(seen.changed), added=list(seen.added), void=[v.dataset for v in seen.void], supersedes=list(seen.plan.supersedes),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dmsops.core.names import CombinedProduct, ExposureProduct
 from dmsops.core.records import Visit
+from dmsops.core.segments import segments
 from dmsops.interfaces import pps
 from dmsops.prediction.products import STAGE_1
 from dmsops.processing.associate import PAIR
@@ -38,7 +39,7 @@ def associate(ops: Ops, job: Job) -> Outcome:
     archive = [_ingest_of(spec) for spec in calibration]
     spawn = [*calibration, *archive]
     if visit.is_wavefront:
-        spawn.append(_delivery(visit, calibration, job))
+        spawn.append(_delivery(ops, visit, calibration, job))
     return replace(outcome, spawn=tuple(spawn))
 
 
@@ -60,12 +61,13 @@ def _ingest_of(spec: StepSpec) -> StepSpec:
     return StepSpec(kind="archive.ingest", dataset=root, needs=spec.makes, makes=(f"{root}_caom.xml",), params={"members": members})
 
 
-def _delivery(visit: Visit, calibration: list[StepSpec], job: Job) -> StepSpec:
+def _delivery(ops: Ops, visit: Visit, calibration: list[StepSpec], job: Job) -> StepSpec:
     """Deliver to WSS: combined images, calibrated target acquisition, jitter at level 1b."""
     combined = [m for s in calibration for m in s.makes if CombinedProduct.matches(m)]
     exposures = {str(e.name): e for e in visit.exposures}
     taken = [(exposures[name], detector) for name, detector in job.params["exposures"]]
-    single = [str(e.product(d, suffix)) for e, d in taken for suffix in ("uncal", "cal")]
+    pieces = [(e, d, part.label) for e, d in taken for part in segments(e, ops.settings.segment_bytes)]
+    single = [str(e.product(d, suffix, label)) for e, d, label in pieces for suffix in ("uncal", "cal")]
     products = wanted_by_wss(visit, {*combined, *single})
     missing = list(job.params.get("missing", []))
     params = {"visit": str(visit.id), "missing": missing}

@@ -1,7 +1,8 @@
 """Products of a visit by suffix, from its plan alone.
 
-Rules: jwst documentation, *stage 2 and stage 3 associations* and *data product types*; the names are those that the
-jwst package's association rules give (held to them by a test). Imaging only, so far.
+Rules: jwst documentation, *stage 2 and stage 3 associations*, *data product types* and *pipeline stages by EXP_TYPE* (the
+latter in ``core/modes``); the names are those that the jwst package's association rules give (held to them by a test).
+Imaging, darks and lamps, so far; what has no calibration references ends at level 1b.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dmsops.core import modes
 from dmsops.core.names import CombinedProduct
+from dmsops.core.segments import SEGMENT_BYTES, segments
 
 if TYPE_CHECKING:
     from dmsops.core.records import Exposure, Readout, Visit
@@ -20,8 +23,13 @@ STAGE_1 = ("rate", "rateints")
 PAIR = 2
 
 
-def predict(visit: Visit) -> dict[str, tuple[str, ...]]:
+def predict(visit: Visit, segment_bytes: int = SEGMENT_BYTES) -> dict[str, tuple[str, ...]]:
     """Name every product that a visit should give.
+
+    Parameters
+    ----------
+    segment_bytes : int
+        Size above which an exposure is made in segments (the site's setting).
 
     Returns
     -------
@@ -31,28 +39,41 @@ def predict(visit: Visit) -> dict[str, tuple[str, ...]]:
     """
     found: dict[str, set[str]] = defaultdict(set)
     for exposure in visit.exposures:
-        for readout in exposure.readouts:
-            for suffix in exposure_suffixes(visit, exposure):
-                found[suffix].add(str(exposure.product(readout.detector, suffix)))
+        pieces = [(r.detector, part.label) for r in exposure.readouts for part in segments(exposure, segment_bytes)]
+        for suffix in exposure_suffixes(visit, exposure):
+            found[suffix] |= {str(exposure.product(detector, suffix, label)) for detector, label in pieces}
     for name in combined(visit):
         found[name.suffix].add(str(name))
     return {suffix: tuple(sorted(names)) for suffix, names in found.items()}
 
 
+def stage_1(exposure: Exposure) -> tuple[str, ...]:
+    """Say what stage 1 makes of an exposure: nothing of jitter, and nothing where there are no calibration references."""
+    if exposure.is_jitter or not modes.is_calibrated(exposure):
+        return ()
+    return {"detector1": STAGE_1, "dark": ("dark",)}.get(modes.exposure_type(exposure.exp_type).stage1, ())
+
+
+def is_associated(exposure: Exposure) -> bool:
+    """Say whether an exposure goes on into associations after stage 1."""
+    return stage_1(exposure) == STAGE_1 and modes.exposure_type(exposure.exp_type).stage2 == "image2"
+
+
 def exposure_suffixes(visit: Visit, exposure: Exposure) -> tuple[str, ...]:
     """Say which products every detector of an exposure gives by itself."""
-    if exposure.is_jitter:
-        return ("uncal",)
-    image = exposure.exp_type.upper().endswith("_IMAGE") and not visit.is_wavefront
-    return ("uncal", *STAGE_1, "cal", *(("i2d",) if image else ()))
+    after = ("cal", "i2d") if _is_image(exposure) and not visit.is_wavefront else ("cal",)
+    return ("uncal", *stage_1(exposure), *(after if is_associated(exposure) else ()))
+
+
+def _is_image(exposure: Exposure) -> bool:
+    return is_associated(exposure) and modes.exposure_type(exposure.exp_type).stage3 == "image3"
 
 
 def combined(visit: Visit) -> list[CombinedProduct]:
     """Name the stage-3 products: a wfscmb for every wavefront pair, an i2d for every optical path of an ordinary visit."""
     if visit.is_wavefront:
         return _pairs(visit)
-    images = [e for e in visit.exposures if e.exp_type.upper().endswith("_IMAGE") and not e.is_jitter]
-    return sorted({_name(visit, optics(e, r), "i2d") for e in images for r in e.readouts})
+    return sorted({_name(visit, optics(e, r), "i2d") for e in visit.exposures if _is_image(e) for r in e.readouts})
 
 
 def _pairs(visit: Visit) -> list[CombinedProduct]:

@@ -64,7 +64,7 @@ def completeness(ops: Ops, visit: Visit) -> Comparison:
         for prefix in (f"jw{visit.id}", f"jw{visit.id.program}-o{visit.id.observation}")
         for row in queries.products(ops, text=prefix)
     ]
-    predicted = predict(visit)
+    predicted = predict(visit, ops.settings.segment_bytes)
     return compare(predicted, [name for name in names if name.endswith(".fits")])
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from dmsops.core import modes
 from dmsops.core.errors import StepFailed
 from dmsops.core.names import PoolName
+from dmsops.core.segments import SEGMENT_BYTES, segments
 from dmsops.interfaces.pps import visit_from_dict
 from dmsops.processing.header import Frame, Pedigree, fill_header, software
 from dmsops.processing.timing import timing
@@ -44,11 +45,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readings:
-    """One visit and which of its detector exposures were received; ``versions`` as in their headers."""
+    """One visit and which of its detector exposures were received; ``versions`` as in their headers.
+
+    ``segment_bytes`` is the size above which its exposures were made in segments: each is a row of the pool.
+    """
 
     visit: Visit
     received: frozenset[tuple[str, str]]
     pedigree: Pedigree
+    segment_bytes: int = SEGMENT_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +92,9 @@ def associate(ops: Ops, job: Job) -> Outcome:
     """
     received = frozenset((str(name), str(detector)) for name, detector in job.params["exposures"])
     pedigree = Pedigree(software=software(), osf_file="", made=ops.clock.now(), prd="UNKNOWN", rehearsal=ops.settings.mode == "rehearsal")
-    readings = [Readings(visit=visit_from_dict(plan), received=received, pedigree=pedigree) for plan in job.params["visits"]]
+    limit = ops.settings.segment_bytes
+    visits = [visit_from_dict(plan) for plan in job.params["visits"]]
+    readings = [Readings(visit=visit, received=received, pedigree=pedigree, segment_bytes=limit) for visit in visits]
     made = make_associations(readings, job.params["version_id"], job.folder)
     for problem in made.problems:
         _log.warning("%s", problem)
@@ -179,15 +186,17 @@ def _write_headers(reading: Readings, place: Path) -> Iterable[tuple[str, str]]:
             if (str(exposure.name), readout.detector) not in reading.received:
                 continue
             frame = planned_frame(exposure.subarray, readout.detector)
-            with Level1bModel() as model:
-                fill_header(model, visit, exposure, readout, frame, timing(exposure, 1.0), reading.pedigree)
-                model.save(place / model.meta.filename)
-                yield model.meta.filename, exposure.dms_note
+            for part in segments(exposure, reading.segment_bytes):
+                with Level1bModel() as model:
+                    fill_header(model, visit, exposure, readout, frame, timing(exposure, 1.0), reading.pedigree, part)
+                    model.save(place / model.meta.filename)
+                    yield model.meta.filename, exposure.dms_note
 
 
 def planned_frame(subarray: str, detector: str) -> Frame:
     """Give the frame that the plan foresees; the pool needs its aperture only, the geometry comes with the telemetry."""
-    return Frame(subarray=subarray, xstart=1, ystart=1, xsize=1, ysize=1, aperture=modes.subarray(subarray).aperture_of(detector))
+    part = modes.subarray(subarray, modes.instrument_of(detector))
+    return Frame(subarray=subarray, xstart=1, ystart=1, xsize=1, ysize=1, aperture=part.aperture_of(detector))
 
 
 def generate(pool_file: Path, version_id: str) -> dict[str, str]:

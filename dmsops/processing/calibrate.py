@@ -34,6 +34,20 @@ def detector1(uncal: Path, folder: Path) -> None:
     _run(Detector1Pipeline, uncal, folder, uncal.name)
 
 
+def dark(uncal: Path, folder: Path) -> None:
+    """Correct a dark exposure's ramps, without fitting them: writes dark into ``folder``.
+
+    Raises
+    ------
+    StepFailed
+        As for `detector1`.
+    """
+    from jwst.pipeline import DarkPipeline
+
+    _prepare(uncal, DarkPipeline)
+    _run(DarkPipeline, uncal, folder, uncal.name)
+
+
 def image2(association: Path, rates: list[Path], folder: Path) -> None:
     """Calibrate the members of an image2 association: writes cal (and i2d where CRDS does not skip resampling).
 

@@ -50,6 +50,7 @@ class Limits:
 
 LIMITS = {
     "uncal": Limits(),
+    "dark": Limits(steps=("S_DQINIT", "S_SATURA", "S_SUPERB", "S_LINEAR")),
     "rate": Limits(steps=("S_DQINIT", "S_SATURA", "S_SUPERB", "S_LINEAR", "S_DARK", "S_JUMP", "S_RAMP"), units=("DN/s",)),
     "rateints": Limits(steps=("S_DQINIT", "S_SATURA", "S_JUMP", "S_RAMP"), units=("DN/s",)),
     "cal": Limits(steps=("S_RAMP", "S_WCS", "S_FLAT", "S_PHOTOM"), units=("MJy/sr",), photometry=True),

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dmsops.core.errors import StepFailed
+from dmsops.core.segments import Segment, whole
 from dmsops.processing.ephemeris import fill_ephemeris, observer
 from dmsops.processing.header import fill_header
 from dmsops.processing.pointing import point
-from dmsops.processing.timing import group_table, int_times, timing
+from dmsops.processing.timing import group_table, int_times, integration_edges, timing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,13 +30,17 @@ _log = logging.getLogger(__name__)
 class Telemetry:
     """What was recorded for one detector of one exposure.
 
-    ``pixels`` uint16 (nints, ngroups, rows, columns); ``filled`` bool (nints, ngroups, rows): rows that arrived.
+    ``pixels`` uint16 (nints, ngroups, rows, columns); ``filled`` bool (nints, ngroups, rows): rows that arrived; of the
+    integrations of one segment. ``zeroframe`` (nints, rows, columns) and ``refout`` (nints, ngroups, rows, columns / 4)
+    are None where the detector sent none.
     """
 
     pixels: np.ndarray
     filled: np.ndarray
     frame: Frame
     bad_packets: int = 0
+    zeroframe: np.ndarray | None = None
+    refout: np.ndarray | None = None
 
 
 def make_level1b(
@@ -49,6 +54,7 @@ def make_level1b(
     frame_seconds: float,
     pedigree: Pedigree,
     ephemeris_name: str = "ephemeris",
+    segment: Segment | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """Make an uncal model.
 
@@ -65,6 +71,8 @@ def make_level1b(
         Pointing telemetry: mnemonic to (unix seconds, values); may be empty.
     frame_seconds : float
         Time to read one frame of the subarray.
+    segment : Segment, optional
+        Which integrations the telemetry holds; all of them unless given.
 
     Returns
     -------
@@ -81,20 +89,23 @@ def make_level1b(
     from stdatamodels.exceptions import ValidationWarning
     from stdatamodels.jwst.datamodels import Level1bModel
 
-    name = exposure.product(readout.detector, "uncal")
-    _check(telemetry, exposure, str(name))
+    part = segment or whole(exposure)
+    name = exposure.product(readout.detector, "uncal", part.label)
+    _check(telemetry, exposure, part, str(name))
     missing = int((~telemetry.filled).sum())
     times = timing(exposure, frame_seconds)
     with warnings.catch_warnings():
         warnings.simplefilter("error", ValidationWarning)
         model = Level1bModel(data=telemetry.pixels)
-        fill_header(model, visit, exposure, readout, telemetry.frame, times, pedigree)
+        fill_header(model, visit, exposure, readout, telemetry.frame, times, pedigree, part)
+        _planes(model, telemetry)
         model.meta.exposure.data_problem = missing > 0
         where = observer(ephemeris, times.mid, ephemeris_name)
         fill_ephemeris(model, where)
         delay = where.barycentric_seconds(visit.target.ra, visit.target.dec)
-        model.int_times = int_times(exposure.nints, times, delay, where.tdb_minus_utc, model.get_dtype("int_times"))
-        model.group = group_table(telemetry.filled, telemetry.pixels.shape[-1], times, delay, model.get_dtype("group"))
+        begins = integration_edges(exposure.nints, times)[0][part.first - 1 : part.last]
+        model.int_times = int_times(begins, part.first, times, delay, where.tdb_minus_utc, model.get_dtype("int_times"))
+        model.group = group_table(telemetry, begins, part.first, times, delay, model.get_dtype("group"))
         problems = point(model, samples, visit.position_angle)
         model.validate()
     if missing:
@@ -109,8 +120,16 @@ def make_level1b(
     }
 
 
-def _check(telemetry: Telemetry, exposure: Exposure, name: str) -> None:
-    expected = (exposure.nints, exposure.ngroups, telemetry.frame.ysize, telemetry.frame.xsize)
+def _planes(model: Any, telemetry: Telemetry) -> None:
+    """Add what came beside the groups: first reads (NIRCam), reference output (MIRI)."""
+    if telemetry.zeroframe is not None:
+        model.zeroframe = telemetry.zeroframe
+    if telemetry.refout is not None:
+        model.refout = telemetry.refout
+
+
+def _check(telemetry: Telemetry, exposure: Exposure, part: Segment, name: str) -> None:
+    expected = (part.integrations, exposure.ngroups, telemetry.frame.ysize, telemetry.frame.xsize)
     if telemetry.pixels.shape != expected:
         raise StepFailed(
             f"{name}: telemetry has shape {telemetry.pixels.shape} (integrations, groups, rows, columns), the plan says {expected}",

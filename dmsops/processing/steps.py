@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dmsops.core import modes
 from dmsops.core.errors import StepFailed
 from dmsops.core.names import ExposureName
+from dmsops.core.segments import Segment, whole
 from dmsops.interfaces.fdf import read_oem
 from dmsops.interfaces.fos.osf import read_osf
 from dmsops.interfaces.fos.packets import RawExposure, read_engineering, read_exposure
@@ -29,13 +30,13 @@ step("processing.associate", title="Pool and associations", estimate_seconds=5, 
 
 @step("processing.level1b", title="Level 1b", estimate_seconds=3, memory_mb=900)
 def level1b(ops: Ops, job: Job) -> Outcome:
-    """Make the uncal of one detector exposure from its recorder files.
+    """Make the uncal of one detector exposure, or of one segment of it, from its recorder files.
 
     Parameters
     ----------
     job : Job
         ``params``: ``visit`` (plan), ``exposure``, ``detector``, and the names of the input files: ``osf``, ``oem``,
-        ``science`` and ``engineering`` (lists).
+        ``science`` and ``engineering`` (lists); ``segment`` (number, total, first, last) of an exposure that is cut.
 
     Raises
     ------
@@ -53,16 +54,18 @@ def level1b(ops: Ops, job: Job) -> Outcome:
     status = read_osf(job.inputs[p["osf"]])
     visit = executed(visit_from_dict(p["visit"]), status)
     exposure, readout = _wanted(visit, status, name, detector, p["osf"])
+    segment = Segment(**p["segment"]) if "segment" in p else whole(exposure)
     raw = read_exposure([job.inputs[f] for f in p["science"]], name, detector)
     model, metrics = make_level1b(
-        telemetry_of(raw, exposure, readout),
+        telemetry_of(raw, exposure, readout, segment),
         visit,
         exposure,
         readout,
         ephemeris=read_oem(job.inputs[p["oem"]]),
         ephemeris_name=p["oem"],
         samples=read_engineering([job.inputs[f] for f in p["engineering"]]),
-        frame_seconds=modes.frame_seconds(exposure.subarray),
+        frame_seconds=modes.subarray_of(exposure).frame_seconds,
+        segment=segment,
         pedigree=Pedigree(
             software=software(),
             osf_file=p["osf"],
@@ -77,13 +80,22 @@ def level1b(ops: Ops, job: Job) -> Outcome:
 
 
 def executed(visit: Visit, status: StatusFile) -> Visit:
-    """Put what the status file says was executed in the place of what was planned: states and times of visit and exposures."""
+    """Put what the status file says was executed in the place of what was planned: states, times, antenna moves, a lost guide star."""
     records = {record.name: record for record in status.exposures}
     exposures = tuple(
         replace(e, start=records[e.name].start, end=records[e.name].end, status=records[e.name].status) if e.name in records else e
         for e in visit.exposures
     )
-    return replace(visit, start=status.start, end=status.end, status=status.status, end_reason=status.end_reason, exposures=exposures)
+    return replace(
+        visit,
+        start=status.start,
+        end=status.end,
+        status=status.status,
+        end_reason=status.end_reason,
+        guide_star=status.guide_star and visit.guide_star,
+        antenna_moves=status.antenna_moves,
+        exposures=exposures,
+    )
 
 
 def _wanted(visit: Visit, status: StatusFile, name: ExposureName, detector: str, osf: str) -> tuple[Exposure, Readout]:
@@ -101,18 +113,25 @@ def _wanted(visit: Visit, status: StatusFile, name: ExposureName, detector: str,
     return exposure, readout
 
 
-def telemetry_of(raw: RawExposure, exposure: Exposure, readout: Readout) -> Telemetry:
-    """Put recorder pixels and the subarray's place together."""
-    g = raw.header.geometry
+def telemetry_of(raw: RawExposure, exposure: Exposure, readout: Readout, segment: Segment) -> Telemetry:
+    """Put recorder pixels of a segment and the subarray's place together."""
+    g, these = raw.header.geometry, slice(segment.first - 1, segment.last)
     frame = Frame(
         subarray=exposure.subarray,
         xstart=g.xstart,
         ystart=g.ystart,
         xsize=g.xsize,
         ysize=g.ysize,
-        aperture=modes.subarray(exposure.subarray).aperture_of(readout.detector),
+        aperture=modes.subarray_of(exposure).aperture_of(readout.detector),
     )
-    return Telemetry(pixels=raw.pixels, filled=raw.filled, frame=frame, bad_packets=raw.bad_crc)
+    return Telemetry(
+        pixels=raw.pixels[these],
+        filled=raw.filled[these],
+        frame=frame,
+        bad_packets=raw.bad_crc,
+        zeroframe=None if raw.zeroframe is None else raw.zeroframe[these],
+        refout=None if raw.refout is None else raw.refout[these],
+    )
 
 
 @step("processing.detector1", title="Ramps to slopes (calwebb_detector1)", estimate_seconds=6, memory_mb=2000)
@@ -120,6 +139,14 @@ def detector1(ops: Ops, job: Job) -> Outcome:
     """Fit the ramps of one uncal: rate and rateints."""
     (uncal,) = job.inputs.values()
     calibrate.detector1(uncal, job.folder)
+    return _good([job.folder / name for name in job.makes], {})
+
+
+@step("processing.dark", title="Dark ramps (calwebb_dark)", estimate_seconds=4, memory_mb=2000)
+def dark(ops: Ops, job: Job) -> Outcome:
+    """Correct the ramps of one dark uncal: dark."""
+    (uncal,) = job.inputs.values()
+    calibrate.dark(uncal, job.folder)
     return _good([job.folder / name for name in job.makes], {})
 
 

@@ -74,11 +74,15 @@ def integration_edges(nints: int, times: Timing) -> tuple[np.ndarray, np.ndarray
     return begins, begins + times.integration / SECONDS_PER_DAY
 
 
-def int_times(nints: int, times: Timing, bary_seconds: float, tdb_minus_utc: float, dtype: Any) -> np.ndarray:
+def int_times(begins: np.ndarray, first: int, times: Timing, bary_seconds: float, tdb_minus_utc: float, dtype: Any) -> np.ndarray:
     """Fill the INT_TIMES table.
 
     Parameters
     ----------
+    begins : (n,) float64
+        Starts of the product's integrations, MJD UTC.
+    first : int
+        Number of the first of them in the exposure, from 1.
     bary_seconds : float
         Light travel time from the observatory to the barycentre, seconds.
     tdb_minus_utc : float
@@ -88,9 +92,9 @@ def int_times(nints: int, times: Timing, bary_seconds: float, tdb_minus_utc: flo
     """
     import numpy as np
 
-    begins, ends = integration_edges(nints, times)
-    table = np.zeros(nints, dtype=dtype)
-    table["integration_number"] = np.arange(1, nints + 1)
+    ends = begins + times.integration / SECONDS_PER_DAY
+    table = np.zeros(len(begins), dtype=dtype)
+    table["integration_number"] = np.arange(first, first + len(begins))
     shift = (bary_seconds + tdb_minus_utc) / SECONDS_PER_DAY
     for when, column in (("start", begins), ("mid", (begins + ends) / 2), ("end", ends)):
         table[f"int_{when}_MJD_UTC"] = column
@@ -98,24 +102,26 @@ def int_times(nints: int, times: Timing, bary_seconds: float, tdb_minus_utc: flo
     return table
 
 
-def group_table(filled: np.ndarray, columns: int, times: Timing, bary_seconds: float, dtype: Any) -> np.ndarray:
+def group_table(telemetry: Any, begins: np.ndarray, first: int, times: Timing, bary_seconds: float, dtype: Any) -> np.ndarray:
     """Fill the GROUP table; ``number_of_gaps`` counts the runs of rows that did not arrive.
 
     Parameters
     ----------
-    filled : (nints, ngroups, rows) bool
-        Rows that arrived.
+    telemetry : Telemetry
+        ``filled`` (nints, ngroups, rows) says which rows arrived.
+    begins, first
+        As for `int_times`.
     """
     import numpy as np
     from astropy.time import Time
 
+    filled = telemetry.filled
     nints, ngroups, rows = filled.shape
-    begins, _ = integration_edges(nints, times)
     ends = (begins[:, None] + np.arange(1, ngroups + 1) * times.group / SECONDS_PER_DAY).ravel()
     missing = ~filled.reshape(-1, rows)
     gaps = np.diff(missing.astype(np.int8), axis=1, prepend=0)
     table = np.zeros(nints * ngroups, dtype=dtype)
-    table["integration_number"] = np.repeat(np.arange(1, nints + 1), ngroups)
+    table["integration_number"] = np.repeat(np.arange(first, first + nints), ngroups)
     table["group_number"] = np.tile(np.arange(1, ngroups + 1), nints)
     day = np.floor(ends)
     milli = (ends - day) * SECONDS_PER_DAY * 1000
@@ -123,7 +129,7 @@ def group_table(filled: np.ndarray, columns: int, times: Timing, bary_seconds: f
     table["end_milliseconds"] = np.floor(milli)
     table["end_submilliseconds"] = np.floor((milli - np.floor(milli)) * 1000)
     table["group_end_time"] = np.char.encode(Time(ends, format="mjd", scale="utc").isot)
-    table["number_of_columns"] = columns
+    table["number_of_columns"] = telemetry.pixels.shape[-1]
     table["number_of_rows"] = rows
     table["number_of_gaps"] = (gaps == 1).sum(axis=1)
     whole = table["number_of_gaps"] == 0

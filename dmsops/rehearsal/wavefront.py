@@ -110,7 +110,7 @@ def flight_folder(ops: Ops, visit: Visit) -> Path:
 
 def _report(ops: Ops, visit: Visit, receipt: Any, planned: science.Planned, tally: Tally) -> Exercise:
     names = product_names(ops, visit)
-    expected = prediction.predict(_carried_out(visit))
+    expected = prediction.predict(_carried_out(visit), ops.settings.segment_bytes)
     compared = prediction.compare(expected, names)
     steps = queries.counts(ops, str(visit.id))
     clock = _clock(ops, visit)

@@ -1,9 +1,9 @@
-"""A simulated H2RG detector: maps that stay, and exposures that are drawn.
+"""A simulated detector: maps that stay, and exposures that are drawn.
 
 What a pixel reads, from light to number: photons and dark current (Poisson) and cosmic rays fill the well; the well's
 response bends (`DetectorModel.curvature`) and ends; bias, reset noise, amplifier offset and read noise are added; the
 converter clips to 16 bits. The maps are the ones that the local calibration references state, so a calibrated exposure
-must give back the scene. All numbers are ours.
+must give back the scene. All numbers are ours; those of NIRCam stand for the detectors of the other instruments too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from dmsops.testbed.nircam import FULL_PIXELS, MODEL, PIXEL_CM, DetectorModel, cut
+from dmsops.core import modes
+from dmsops.testbed.focal_plane import cut, full_size
+from dmsops.testbed.nircam import MODEL, PIXEL_CM, DetectorModel
 
 REFERENCE_BORDER = 4
 AMPLIFIERS = 4
@@ -90,10 +92,16 @@ class Readings:
         Raw DN.
     rays : tuple of Ray
         Cosmic rays; ``group`` is the first that shows the ray.
+    zero : ndarray of uint16, shape (nints, rows, columns), optional
+        The first read of every integration.
+    reference : ndarray of uint16, shape (nints, ngroups, rows, columns / 4), optional
+        What the reference output gave beside every group.
     """
 
     pixels: NDArray[np.uint16]
     rays: tuple[Ray, ...]
+    zero: NDArray[np.uint16] | None = None
+    reference: NDArray[np.uint16] | None = None
 
 
 def seed_of(*words: object) -> int:
@@ -105,10 +113,11 @@ def seed_of(*words: object) -> int:
 def maps(detector: str, model: DetectorModel = MODEL) -> Maps:
     """Draw a detector's maps, full frame; always the same for one detector."""
     rng = np.random.default_rng(seed_of("maps", detector))
-    shape = (FULL_PIXELS, FULL_PIXELS)
+    shape = full_size(detector)
     reference = np.ones(shape, dtype=np.bool_)
     inside = slice(REFERENCE_BORDER, -REFERENCE_BORDER)
-    reference[inside, inside] = False
+    rows = slice(None) if modes.instrument_of(detector) == "MIRI" else inside  # MIRI has them on the left and the right only
+    reference[rows, inside] = False
     dead = _scatter(rng, shape, model.dead_fraction) & ~reference
     hot = _scatter(rng, shape, model.hot_fraction) & ~reference & ~dead
     return Maps(
@@ -146,6 +155,8 @@ def expose(
     seed: int,
     *,
     full_frame: bool = False,
+    zero_frame: bool = False,
+    reference_output: bool = False,
     rays_per_cm2_second: float = RAYS_PER_CM2_SECOND,
     model: DetectorModel = MODEL,
 ) -> Readings:
@@ -163,6 +174,8 @@ def expose(
         Decides every drawn number.
     full_frame : bool
         Read through four amplifiers, each with its own drift (which the reference pixels let the pipeline remove).
+    zero_frame, reference_output : bool
+        Keep the first read of every integration; read the reference output beside every group.
     rays_per_cm2_second : float
         Cosmic rays.
     model : DetectorModel
@@ -171,13 +184,21 @@ def expose(
     rng = np.random.Generator(np.random.SFC64(seed))
     rate = scene * fixed.response() + fixed.dark_rate(model) * np.float32(model.gain)
     pixels = np.empty((timing.nints, timing.ngroups, *scene.shape), dtype=np.uint16)
+    zero = np.empty((timing.nints, *scene.shape), dtype=np.uint16) if zero_frame else None
     rays: list[Ray] = []
     together = max(1, PIXELS_AT_ONCE // scene.size)
     for first in range(0, timing.nints, together):
-        block = pixels[first : first + together]
-        found = _integrate(rng, rate, fixed.bias, timing, block, rays_per_cm2_second, model, full_frame=full_frame)
+        these = slice(first, first + together)
+        block, zeros = pixels[these], None if zero is None else zero[these]
+        found = _integrate(rng, rate, fixed.bias, timing, block, rays_per_cm2_second, model, full_frame=full_frame, zero=zeros)
         rays.extend((i + first, group, y, x, e) for i, group, y, x, e in found if not fixed.reference[y, x])
-    return Readings(pixels=pixels, rays=tuple(rays))
+    return Readings(pixels=pixels, rays=tuple(rays), zero=zero, reference=_reference(rng, pixels, model) if reference_output else None)
+
+
+def _reference(rng: np.random.Generator, pixels: NDArray[np.uint16], model: DetectorModel) -> NDArray[np.uint16]:
+    """Draw what the reference output gives: no light, the noise of one read, a quarter of the columns."""
+    shape = (*pixels.shape[:3], pixels.shape[3] // AMPLIFIERS)
+    return _converted(np.float32(model.bias) + _noise(rng, shape, model.read_noise / model.gain))
 
 
 def _integrate(
@@ -190,26 +211,35 @@ def _integrate(
     model: DetectorModel,
     *,
     full_frame: bool,
+    zero: NDArray[np.uint16] | None,
 ) -> list[Ray]:
-    """Fill a block of integrations, all at once (many small frames would be slow one by one); give their cosmic rays."""
+    """Fill a block of integrations (and their zero frames), all at once: one by one is slow for small frames; give their cosmic rays."""
     shape = (len(block), *rate.shape)
     rays: list[Ray] = []
     well: NDArray[np.float32] = np.zeros(shape, dtype=np.float32)
-    zero = bias + _noise(rng, shape, model.reset_noise / model.gain)
+    empty = bias + _noise(rng, shape, model.reset_noise / model.gain)
     for group in range(timing.ngroups):
         if group and timing.gap:
             rays += _collect(rng, well, rate, timing.frame_seconds * timing.gap, rays_per_cm2_second, group)
         level: NDArray[np.float32] = np.zeros(shape, dtype=np.float32)
-        for _ in range(timing.frames):
+        for frame in range(timing.frames):
             rays += _collect(rng, well, rate, timing.frame_seconds, rays_per_cm2_second, group)
             level += respond(np.divide(well, model.gain, dtype=np.float32), model)
+            if zero is not None and group == 0 and frame == 0 and timing.frames > 1:
+                zero[:] = _converted(level + empty + _noise(rng, shape, model.read_noise / model.gain))
         level /= timing.frames
-        level += zero
+        level += empty
         level += _noise(rng, shape, model.read_noise / model.gain / timing.frames**0.5)
         if full_frame:
             level += _drift(rng, shape[2], model.amplifier_drift)
-        block[:, group] = np.clip(np.rint(level), 0, ADC_MAX)
+        block[:, group] = _converted(level)
+    if zero is not None and timing.frames == 1:
+        zero[:] = block[:, 0]
     return rays
+
+
+def _converted(level: NDArray[np.float32]) -> NDArray[np.uint16]:
+    return np.clip(np.rint(level), 0, ADC_MAX).astype(np.uint16)
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...], rms: float) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from dmsops.core import modes
 from dmsops.core.config import Settings, enter_runtime
 from dmsops.core.errors import BadVisit, Refused
 from dmsops.core.files import sync_folder, write_json
@@ -21,7 +22,7 @@ from dmsops.interfaces.fos import osf
 from dmsops.interfaces.fos.manifest import write_manifest
 from dmsops.interfaces.fos.packets import write_engineering
 from dmsops.testbed import faults as mishaps
-from dmsops.testbed import nircam, orbit, pointing
+from dmsops.testbed import focal_plane, nircam, orbit, pointing
 from dmsops.testbed.recording import Progress, carried_out, record_science, recorder_file
 
 SENDER = "OTB"  # the test bed in the place of FOS
@@ -205,13 +206,15 @@ def _without(visit: Visit, silent: Sequence[str]) -> Visit:
 def _check(visit: Visit) -> None:
     """Refuse, before hours of work, what cannot be simulated."""
     for exposure in visit.exposures:
+        if len({modes.instrument_of(r.detector) for r in exposure.readouts}) > 1:
+            raise BadVisit(f"{exposure.name}: one exposure has detectors of one instrument; a parallel one has its own sequence")
         for readout in exposure.readouts:
-            if readout.detector not in {d for module in nircam.MODULES.values() for d in module}:
-                raise BadVisit(
-                    f"{exposure.name}: the test bed flies NIRCam only, not detector {readout.detector}", detector=readout.detector
-                )
-            nircam.lens_waves(readout)
-            nircam.aperture(readout.detector, exposure.subarray)
+            focal_plane.aperture(readout.detector, exposure.subarray)
+            instrument = modes.instrument_of(readout.detector)
+            if instrument == modes.NIRCAM:
+                nircam.lens_waves(readout)
+            elif not modes.knows_optics(readout.filter, readout.pupil, instrument):
+                raise BadVisit(f"{exposure.name}: {instrument} has no filter {readout.filter} with pupil {readout.pupil}")
 
 
 @contextmanager

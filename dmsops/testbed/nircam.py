@@ -1,29 +1,24 @@
-"""The simulated NIRCam: what the test bed knows about its filters, its detectors and where they sit.
+"""The simulated NIRCam: what the test bed knows about its filters and its detectors.
 
-Positions and shapes come from the SIAF (``pysiaf``). The numbers in `FILTERS` are rounded from the instrument's public
+The numbers in `FILTERS` are rounded from the instrument's public
 documentation; the numbers in `DetectorModel` are **ours**, of the right size for a NIRCam H2RG, and are the same ones
 that the local calibration references state (`dmsops.testbed.references`).
 """
 
 from __future__ import annotations
 
-from contextlib import redirect_stdout
 from dataclasses import dataclass
-from functools import cache
-from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dmsops.core import modes
 from dmsops.core.errors import BadVisit
 
 if TYPE_CHECKING:
-    from dmsops.core.records import Exposure, Readout
+    from dmsops.core.records import Readout
 
 MODULES = {
     "A": ("NRCA1", "NRCA2", "NRCA3", "NRCA4", "NRCALONG"),
     "B": ("NRCB1", "NRCB2", "NRCB3", "NRCB4", "NRCBLONG"),
 }
-FULL_PIXELS = 2048
 PIXEL_CM = 18e-4
 TELESCOPE_M2 = 25.4
 THROUGHPUT = 0.35
@@ -145,76 +140,3 @@ def electrons_per_second(magnitude: float, light: Filter) -> float:
     """
     rate = PHOTONS_AT_AB_ZERO * (light.width / light.pivot) * TELESCOPE_M2 * THROUGHPUT
     return float(rate * 10 ** (-0.4 * min(magnitude, MAGNITUDE_LIMIT)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
-    """A subarray on its detector: 1-based corner in the science frame and size, as in ``SUBSTRT``/``SUBSIZE``."""
-
-    xstart: int
-    ystart: int
-    xsize: int
-    ysize: int
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """Give (rows, columns) of the full frame."""
-        y, x = self.ystart - 1, self.xstart - 1
-        return slice(y, y + self.ysize), slice(x, x + self.xsize)
-
-
-def rotations() -> Any:
-    """Give ``pysiaf.utils.rotations``, imported without what pysiaf prints."""
-    siaf()
-    from pysiaf.utils import rotations as found
-
-    return found
-
-
-@cache
-def siaf(instrument: str = "NIRCam") -> Any:
-    """Open the SIAF that comes with ``pysiaf`` (enter the runtime first: see `dmsops.core.config.enter_runtime`)."""
-    with redirect_stdout(StringIO()):  # pysiaf prints, at import, that it could not ask the network for a newer edition
-        import pysiaf
-
-    return pysiaf.Siaf(instrument)
-
-
-def aperture(detector: str, subarray: str) -> Any:
-    """Find the SIAF aperture of a detector and header subarray name.
-
-    Raises
-    ------
-    BadVisit
-        The detector has no such subarray.
-    """
-    name = modes.subarray(subarray).aperture_of(detector)
-    if name not in siaf().apernames:
-        raise BadVisit(f"detector {detector} has no subarray {subarray} in the SIAF", detector=detector, subarray=subarray)
-    return siaf()[name]
-
-
-@cache
-def cut(detector: str, subarray: str) -> Cut:
-    """Find where a subarray sits, in 1-based science pixels of its full frame.
-
-    The SIAF's own ``dms_corner`` is wrong for detectors whose x axis is flipped, so the corner is carried through the sky.
-    """
-    if subarray == "FULL":
-        return Cut(xstart=1, ystart=1, xsize=FULL_PIXELS, ysize=FULL_PIXELS)
-    part, full = aperture(detector, subarray), aperture(detector, "FULL")
-    x, y = full.tel_to_sci(*part.sci_to_tel(1, 1))
-    return Cut(xstart=round(float(x)), ystart=round(float(y)), xsize=int(part.XSciSize), ysize=int(part.YSciSize))
-
-
-def target_aperture(exposure: Exposure) -> Any:
-    """Give the aperture at whose reference point an exposure's target falls.
-
-    Module A wavefront work points at the focus point NRCA3_FP1 (its subarrays share it); small rehearsals point at the
-    centre of NRCA3's SUB320 so that the star is inside (ours). Without NRCA3 (or NRCB4) it is the first detector's own.
-    """
-    detectors = [r.detector for r in exposure.readouts]
-    main = next((d for d in ("NRCA3", "NRCB4") if d in detectors), detectors[0])
-    if exposure.subarray == "FULL" and main in {"NRCA3", "NRCB4"}:
-        return siaf()[f"{main}_FP1"]
-    return aperture(main, exposure.subarray)

@@ -118,6 +118,23 @@ def point_spread(light: Filter, waves: float, pixel_arcsec: float, seed: int, mo
     return Psf(blur * (oversample**2 / blur.sum()), oversample)
 
 
+@lru_cache(maxsize=4)
+def round_spread(width: float) -> Psf:
+    """Make a round spot for an instrument whose optics are not simulated.
+
+    Parameters
+    ----------
+    width : float
+        Pixels at half of the maximum.
+    """
+    oversample, pixels = 4, 41
+    n = oversample * pixels
+    steps = (np.arange(n) - (n - 1) / 2) / oversample
+    line = np.exp(-4 * np.log(2) * (steps / width) ** 2)
+    spot = np.outer(line, line)
+    return Psf(spot * (oversample**2 / spot.sum()), oversample)
+
+
 def _telescope(waves: float, seed: int, moves: int, oversample: int) -> Any:
     """Put the optical system together, up to the detector."""
     import astropy.units as u

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from dmsops.core.errors import BadVisit
 from dmsops.core.records import Exposure, GuideStar, Visit
-from dmsops.testbed import nircam
+from dmsops.testbed import focal_plane
 
 Matrix = NDArray[np.float64]
 Samples = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
@@ -33,23 +33,25 @@ NOT_ZERO = 1e-9  # an exact 0 counts as bad telemetry where averages are taken
 def attitude(visit: Visit, exposure: Exposure) -> Matrix:
     """Give the attitude matrix of an exposure, from V to the sky (shape (3, 3), as ``pysiaf`` defines it).
 
+    A parallel exposure has that of the prime one beside it.
     The dither moves the telescope by (x, y) in the ideal frame, so the target moves by (-x, -y).
     """
-    rotations = nircam.rotations()
-    v2, v3 = nircam.target_aperture(exposure).idl_to_tel(-exposure.dither.x, -exposure.dither.y)
+    rotations = focal_plane.rotations()
+    prime = focal_plane.steering(visit, exposure)
+    v2, v3 = focal_plane.target_aperture(prime).idl_to_tel(-prime.dither.x, -prime.dither.y)
     return np.asarray(rotations.attitude(v2, v3, visit.target.ra, visit.target.dec, visit.position_angle), dtype=np.float64)
 
 
 def sky_to_telescope(matrix: Matrix, ra: float, dec: float) -> tuple[float, float]:
     """Give V2, V3 (arcsec) of a place on the sky (degrees)."""
-    rotations = nircam.rotations()
+    rotations = focal_plane.rotations()
     v2, v3 = rotations.getv2v3(matrix, ra, dec)
     return float(v2), float(v3)
 
 
 def telescope_to_sky(matrix: Matrix, v2: float, v3: float) -> tuple[float, float]:
     """Give right ascension and declination (degrees) of a place in V2, V3 (arcsec)."""
-    rotations = nircam.rotations()
+    rotations = focal_plane.rotations()
     ra, dec = rotations.pointing(matrix, v2, v3)
     return float(ra) % 360.0, float(dec)
 
@@ -71,7 +73,7 @@ def with_guide_star(visit: Visit) -> Visit:
 def _guider(number: int) -> Any:
     if number not in {1, 2}:
         raise BadVisit(f"there is no guider {number}: the observatory has 1 and 2", field="guide_star.guider")
-    return nircam.siaf("FGS")[f"FGS{number}_FULL_OSS"]
+    return focal_plane.siaf("FGS")[f"FGS{number}_FULL_OSS"]
 
 
 def guide_position(matrix: Matrix, star: GuideStar, guider: int) -> tuple[float, float]:
@@ -98,7 +100,7 @@ def telemetry(visit: Visit, velocity: Callable[[datetime], NDArray[np.float64]])
     """
     if not visit.exposures:
         return {}
-    exposures = sorted(visit.exposures, key=lambda e: e.start)
+    exposures = sorted((e for e in visit.exposures if focal_plane.steering(visit, e) is e), key=lambda e: e.start)
     values = [_mnemonics(visit, exposure, velocity) for exposure in exposures]
     first, last = exposures[0].start.timestamp() - MARGIN_SECONDS, exposures[-1].end.timestamp() + MARGIN_SECONDS
     times = np.floor(first) + np.arange(int((last - first) * SAMPLES_PER_SECOND) + 1) / SAMPLES_PER_SECOND

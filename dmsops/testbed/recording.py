@@ -16,7 +16,7 @@ from dmsops.core.names import RecorderFileName
 from dmsops.core.records import Exposure, Readout, Visit
 from dmsops.interfaces.fos import osf
 from dmsops.interfaces.fos.packets import Geometry, RecorderWriter
-from dmsops.testbed import nircam
+from dmsops.testbed import focal_plane
 from dmsops.testbed.scene import field
 from dmsops.testbed.shot import Shot, take, timing
 
@@ -52,9 +52,9 @@ def record_science(visit: Visit, delivery: Path, truth: Path, seed: int, workers
                 done += 1
                 progress(done, total, f"{exposure.name} {shot.readout.detector}")
             with RecorderWriter(delivery / recorder_file("S", exposure.start, serial), counters) as recorder:
-                sent += _record(recorder, exposure, [(s.readout, np.load(s.pixels, mmap_mode="r")) for s in group])
+                sent += _record(recorder, exposure, [(s.readout, s.planes()) for s in group])
             for shot in group:
-                shot.pixels.unlink()
+                shot.forget()
     scratch.rmdir()
     return sent
 
@@ -74,23 +74,46 @@ def _taking(shots: list[Shot], workers: int) -> Iterator[Iterator[Path]]:
 
 
 def _area(shot: Shot) -> int:
-    where = nircam.cut(shot.readout.detector, shot.exposure.subarray)
+    where = focal_plane.cut(shot.readout.detector, shot.exposure.subarray)
     return where.xsize * where.ysize
 
 
-def _record(recorder: RecorderWriter, exposure: Exposure, taken: Sequence[tuple[Readout, np.ndarray]]) -> list[tuple[str, int]]:
+def _record(recorder: RecorderWriter, exposure: Exposure, taken: Sequence[tuple[Readout, dict[str, np.ndarray]]]) -> list[tuple[str, int]]:
     """Write one exposure's packets, its detectors interleaved frame by frame."""
-    places = [Geometry(w.xstart, w.ystart, w.xsize, w.ysize) for w in (nircam.cut(r.detector, exposure.subarray) for r, _ in taken)]
-    for (readout, _), geometry in zip(taken, places, strict=True):
-        recorder.exposure_header(exposure, readout, geometry, exposure.start)
+    sent = [_Sender(recorder, exposure, readout, planes) for readout, planes in taken]
+    for sender in sent:
+        sender.describe(exposure.start)
     count, last = 0, exposure.start
     for integration, group, last in _groups_read(exposure):
-        for (readout, pixels), geometry in zip(taken, places, strict=True):
-            recorder.frame(exposure, readout, geometry, integration + 1, group + 1, np.asarray(pixels[integration, group]), last)
+        for sender in sent:
+            sender.send(integration, group, last)
         count += 1
-    for (readout, _), geometry in zip(taken, places, strict=True):
-        recorder.exposure_header(exposure, readout, geometry, last)
+    for sender in sent:
+        sender.describe(last)
     return [(str(exposure.product(readout.detector, "uncal")), count) for readout, _ in taken]
+
+
+class _Sender:
+    """One detector of an exposure on its way into the recorder."""
+
+    def __init__(self, recorder: RecorderWriter, exposure: Exposure, readout: Readout, planes: dict[str, np.ndarray]) -> None:
+        where = focal_plane.cut(readout.detector, exposure.subarray)
+        self._recorder, self._planes = recorder, planes
+        self._what = (exposure, readout, Geometry(where.xstart, where.ystart, where.xsize, where.ysize))
+
+    def describe(self, at: datetime) -> None:
+        """Write the exposure header."""
+        planes = self._planes
+        self._recorder.exposure_header(*self._what, at, zero_frames="zero" in planes, reference_outputs="reference" in planes)
+
+    def send(self, integration: int, group: int, at: datetime) -> None:
+        """Write one group (0-based) and what was read beside it."""
+        number = (integration + 1, group + 1)
+        if "zero" in self._planes and group == 0:
+            self._recorder.zero_frame(*self._what, number[0], np.asarray(self._planes["zero"][integration]), at)
+        self._recorder.frame(*self._what, *number, np.asarray(self._planes["pixels"][integration, group]), at)
+        if "reference" in self._planes:
+            self._recorder.reference_output(*self._what, *number, np.asarray(self._planes["reference"][integration, group]), at)
 
 
 def _groups_read(exposure: Exposure) -> Iterator[tuple[int, int, datetime]]:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from dmsops.core import modes
 from dmsops.testbed.crds_context import ANY, INSTRUMENT, OBSERVATORY, Reference
 from dmsops.testbed.detector import Maps, maps_of
-from dmsops.testbed.nircam import FILTERS, MODEL, PUPILS, Cut, aperture, cut, is_long
+from dmsops.testbed.focal_plane import Cut, aperture, cut
+from dmsops.testbed.nircam import FILTERS, MODEL, PUPILS, is_long
 
 DARK_GROUPS = 3
 PHOTOM_MJY_SR = 1.5  # MJy/sr per DN/s, for every filter (ours)

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dmsops.core import modes
 from dmsops.core.config import Settings, enter_runtime
 from dmsops.core.errors import BadInput
 from dmsops.core.files import sync_folder, write_json
@@ -77,9 +78,12 @@ def recipe(sets: Iterable[str] = ("small",)) -> Recipe:
 
 
 def sets_for(visits: Iterable[Visit]) -> tuple[str, ...]:
-    """Name the sets that some visits need: *small* for what is read as SUB320, *real* for all else but target acquisition."""
+    """Name the sets that some visits need: *small* for what is read as SUB320, *real* for all else but target acquisition.
+
+    There are references for NIRCam only.
+    """
     kinds = {subarray: name for name, (module, subarray) in SETS.items() if module == "A"}
-    readouts = {(e.subarray, r.detector[3]) for visit in visits for e in visit.exposures for r in e.readouts}
+    readouts = {(e.subarray, r.detector[3]) for visit in visits for e in visit.exposures if modes.is_calibrated(e) for r in e.readouts}
     science = {(subarray, module) for subarray, module in readouts if "FP1" not in subarray} or {("SUB320", "A")}
     return tuple(sorted({kinds.get(subarray, "real") + ("-b" if module == "B" else "") for subarray, module in science}))
 

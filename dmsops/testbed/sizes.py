@@ -6,19 +6,19 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
-from dmsops.core.modes import frame_seconds
+from dmsops.core import modes
 from dmsops.core.records import Exposure, Visit
 
 Size = Literal["small", "real"]
-SMALL_SUBARRAY = "SUB320"
+SMALL_SUBARRAYS = {"NIRCAM": "SUB320", "NIRISS": "SUB64", "MIRI": "SUB64", "NIRSPEC": "SUB2048", "FGS": "SUB128CNTR"}
 SMALL_JITTER_NINTS = 10
 
 
 def as_size(visit: Visit, size: Size) -> Visit:
     """Give a visit the size of a rehearsal.
 
-    ``real`` is the visit as given. ``small`` (ours) reads the 320 x 320 pixel subarray of every detector in place of
-    its full frame, and 10 integrations of a jitter exposure. Start times stay as they were; durations shrink with
+    ``real`` is the visit as given. ``small`` (ours) reads a small subarray of every detector (NIRCam: 320 x 320 pixels) in
+    place of its full frame, and 10 integrations of a jitter exposure. Start times stay as they were; durations shrink with
     the time to read a frame.
     """
     if size == "real":
@@ -34,7 +34,8 @@ def detector_frames(visit: Visit) -> int:
 
 def _small(exposure: Exposure) -> Exposure:
     if exposure.subarray == "FULL":
-        return _shortened(replace(exposure, subarray=SMALL_SUBARRAY), frame_seconds(SMALL_SUBARRAY) / frame_seconds("FULL"))
+        small = replace(exposure, subarray=SMALL_SUBARRAYS[modes.instrument_of(exposure.readouts[0].detector)])
+        return _shortened(small, modes.subarray_of(small).frame_seconds / modes.subarray_of(exposure).frame_seconds)
     if exposure.is_jitter and exposure.nints > SMALL_JITTER_NINTS:
         return _shortened(replace(exposure, nints=SMALL_JITTER_NINTS), SMALL_JITTER_NINTS / exposure.nints)
     return exposure

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from dmsops.core.clock import parse_iso
 from dmsops.core.errors import BadDelivery, BadInput
@@ -21,6 +21,7 @@ from dmsops.core.names import ExposureName, StatusFileName, VisitId
 from dmsops.core.records import (
     Acquisition,
     AcquisitionOutcome,
+    AntennaMove,
     Dither,
     Exposure,
     ExposureStatus,
@@ -58,14 +59,6 @@ class ExposureRecord:
     end: datetime
     detectors: tuple[str, ...]
     dither: Dither
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AntennaMove:
-    """A move of the high-gain antenna, UTC."""
-
-    start: datetime
-    end: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +127,7 @@ def report_of(visit: Visit, issue: int = 1, *, antenna_moves: Iterable[AntennaMo
         guide_star=visit.guide_star,
         exposures=tuple(_record(e) for e in visit.exposures if e.status in EXECUTED),
         mirror_moves=visit.moves,
-        antenna_moves=tuple(antenna_moves),
+        antenna_moves=(*visit.antenna_moves, *antenna_moves),
         written=visit.end + LAG,
         issue=issue,
         guiding=visit.guiding or (Guiding(outcome="ACQUIRED") if visit.guide_star else None),
@@ -235,6 +228,9 @@ class _Facts:
     def number(self, field: str) -> float | None:
         return float(self[field]) if self.has(field) else None
 
+    def get(self, field: str, default: str) -> str:
+        return str(self._element.attrib.get(field, default))
+
     def time(self, field: str) -> datetime:
         try:
             return parse_iso(self[field])
@@ -264,7 +260,8 @@ def _dither(a: _Facts) -> Dither:
 
 def _guide_star(a: _Facts) -> GuideStar:
     numbers = {field: float(a[field]) for field in ("x", "y", "ra", "dec", "magnitude")}
-    return GuideStar(guider=int(a["guider"]), catalogue_id=a["catalogue_id"], **numbers)
+    control = cast("Any", a.get("control", "FINEGUIDE"))
+    return GuideStar(guider=int(a["guider"]), catalogue_id=a["catalogue_id"], control=control, **numbers)
 
 
 def _guiding(a: _Facts) -> Guiding:

@@ -14,6 +14,7 @@ import pytest
 
 from dmsops.core.clock import SimulatedClock
 from dmsops.core.config import Settings, enter_runtime
+from dmsops.core.plain import to_plain
 from dmsops.core.records import Visit
 from dmsops.interfaces.fos.osf import read_osf
 from dmsops.interfaces.pps import read_plan, visit_to_dict
@@ -69,15 +70,18 @@ class Bench:
     def readings(self):
         return [(e, r.detector) for e in self.visit.exposures for r in e.readouts]
 
-    def level1b(self, exposure, detector, *, keep=True, **changes):
+    def level1b(self, exposure, detector, *, keep=True, part=None, **changes):
         files = {kind: sorted(self.delivery.glob(pattern)) for kind, pattern in FILES.items()}
         files = {**files, **changes}
         params = {
             "visit": visit_to_dict(self.visit), "osf": files["osf"][0].name, "oem": files["oem"][0].name, "exposure": str(exposure.name),
             "detector": detector, "science": [f.name for f in files["science"]], "engineering": [f.name for f in files["engineering"]],
         }  # fmt: skip
+        if part is not None:
+            params["segment"] = to_plain(part)
         inputs = [f for found in files.values() for f in found]
-        return self.run("processing.level1b", inputs=inputs, makes=(str(exposure.product(detector, "uncal")),), params=params, keep=keep)
+        name = str(exposure.product(detector, "uncal", part and part.label))
+        return self.run("processing.level1b", inputs=inputs, makes=(name,), params=params, keep=keep)
 
 
 FILES = {"science": "S0000*.out", "engineering": "E0000*.out", "osf": "*_osf.xml", "oem": "JWST_*.OEM"}
@@ -90,30 +94,46 @@ def pair_visit() -> Visit:
     return replace(visit, exposures=tuple(replace(e, readouts=tuple(r for r in e.readouts if r.detector in DETECTORS)) for e in kept))
 
 
-@pytest.fixture(scope="session")
-def bench(tmp_path_factory) -> Bench:
-    """Give the flown pair with its uncal files."""
-    root = tmp_path_factory.mktemp("bench")
-    settings = Settings(site=root / "site", mode="rehearsal")
-    enter_runtime(settings)
-    use_modules(("dmsops.processing.steps",))
-    importlib.import_module("dmsops.processing.preload")
-    references.build(settings, ("small",))
-    visit = pair_visit()
+def make_bench(root: Path, visit: Visit, settings: Settings) -> Bench:
+    """Fly a visit, and give the bench to work on it."""
     flight = fly(visit, root / "flight", settings=settings)
-    (root / "jobs").mkdir()
-    (root / "products").mkdir()
-    (root / "store").mkdir()
+    for name in ("jobs", "products", "store"):
+        (root / name).mkdir()
     (plan,) = flight.delivery.glob("*_plan.json")
     assert read_osf(next(flight.delivery.glob("*_osf.xml"))).visit_id == visit.id
     return Bench(SimpleNamespace(settings=settings, clock=SimulatedClock(visit.end)), root, flight.delivery, flight.truth, read_plan(plan))
 
 
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory) -> Settings:
+    """Give settings with the small references."""
+    settings = Settings(site=tmp_path_factory.mktemp("settings") / "site", mode="rehearsal")
+    enter_runtime(settings)
+    use_modules(("dmsops.processing.steps",))
+    importlib.import_module("dmsops.processing.preload")
+    references.build(settings, ("small",))
+    return settings
+
+
+@pytest.fixture(scope="session")
+def bench(settings, tmp_path_factory) -> Bench:
+    """Give the flown pair with its uncal files."""
+    return make_bench(tmp_path_factory.mktemp("bench"), pair_visit(), settings)
+
+
+@pytest.fixture(scope="session")
+def checkout(settings, tmp_path_factory) -> Bench:
+    """Give the flown checkout of all instruments, every exposure made into level 1b."""
+    bench = make_bench(tmp_path_factory.mktemp("checkout"), load_visit(shipped()["instrument_checkout"]), settings)
+    bench.metrics = {str(e.product(d, "uncal")): bench.level1b(e, d).metrics for e, d in bench.readings()}
+    return bench
+
+
 @pytest.fixture(autouse=True)
 def _references_of_the_bench(request) -> None:
-    """Look references up in the flown pair's own cache, whatever site another test has entered before."""
-    if "bench" in request.fixturenames:
-        enter_runtime(request.getfixturevalue("bench").ops.settings)
+    """Look references up in the flown visits' own cache, whatever site another test has entered before."""
+    if {"bench", "checkout"} & set(request.fixturenames):
+        enter_runtime(request.getfixturevalue("settings"))
 
 
 @pytest.fixture(scope="session")

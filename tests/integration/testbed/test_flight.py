@@ -199,7 +199,7 @@ def test_a_fault_that_is_not_known_flies_nothing(visit, settings, tmp_path):
 @pytest.mark.parametrize(
     ("readout", "message"),
     [
-        (Readout(detector="MIRIMAGE", filter="F770W", pupil="CLEAR"), "NIRCam only"),
+        (Readout(detector="MIRIMAGE", filter="F770W", pupil="N/A"), "SUB64FP1A"),
         (Readout(detector="NRCA3", filter="F212N", pupil="MASKRND"), "MASKRND"),
         (Readout(detector="NRCA1", filter="F212N", pupil="CLEAR"), "SUB64FP1A"),
     ],

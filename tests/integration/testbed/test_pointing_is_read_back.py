@@ -53,7 +53,7 @@ def read_back(visit, exposure, samples):
 
 
 def test_every_exposure_is_read_back_to_a_milliarcsecond(flown):
-    from dmsops.testbed.nircam import siaf
+    from dmsops.testbed.focal_plane import siaf
 
     visit, samples = flown
     for exposure in visit.exposures:
@@ -80,7 +80,7 @@ def test_no_element_of_the_matrix_is_exactly_zero(flown):
 
 
 def test_a_guide_star_on_the_second_guider_is_read_back_too(flown):
-    from dmsops.testbed.nircam import siaf
+    from dmsops.testbed.focal_plane import siaf
 
     visit, _ = flown
     other = pointing.with_guide_star(replace(visit, guide_star=replace(visit.guide_star, guider=2)))

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dmsops.core.errors import BadVisit
-from dmsops.core.modes import detectors_of, frame_seconds, knows_optics, readout_pattern, subarray
+from dmsops.core.modes import (
+    detectors_of,
+    exposure_type,
+    frame_seconds,
+    instrument_of,
+    instruments,
+    knows_optics,
+    readout_pattern,
+    subarray,
+)
 
 
 @pytest.mark.parametrize(
@@ -65,3 +76,63 @@ def test_optics_are_known_by_their_header_names():
     assert knows_optics("WLP4", "CLEAR")
     assert not knows_optics("NULL", "CLEAR")
     assert not knows_optics("F212N", "RETRACT")
+
+
+def test_there_are_modes_for_five_instruments():
+    assert set(instruments()) == {"NIRCAM", "NIRISS", "MIRI", "NIRSPEC", "FGS"}
+
+
+@pytest.mark.parametrize(
+    ("word", "instrument"),
+    [("NRCALONG", "NIRCAM"), ("NRS2", "NIRSPEC"), ("GUIDER1", "FGS"), ("FGS_ID-STACK", "FGS"), ("MIR_DARKIMG", "MIRI"), ("NIS", "NIRISS")],
+)
+def test_the_instrument_is_known_by_a_detector_or_an_exposure_type(word, instrument):
+    assert instrument_of(word) == instrument
+
+
+def test_a_word_of_no_instrument_is_refused():
+    with pytest.raises(BadVisit, match="'HST_IMAGE' is no detector"):
+        instrument_of("HST_IMAGE")
+
+
+def test_the_same_name_is_another_subarray_in_another_instrument():
+    assert (subarray("SUB64", "MIRI").columns, subarray("SUB64", "NIRISS").columns) == (72, 64)
+    assert subarray("FULL", "MIRI").rows == 1024
+    with pytest.raises(BadVisit, match="'SUB320' is no subarray of MIRI"):
+        subarray("SUB320", "MIRI")
+
+
+@pytest.mark.parametrize("name", ["SUB256", "SUB128", "SUB64", "SUB80", "SUBTAAMI"])
+def test_frame_times_of_niriss_follow_the_formula_of_one_output(name):
+    part = subarray(name, "NIRISS")
+    assert part.frame_seconds == pytest.approx((part.columns + 12) * (part.rows + 2) * 1e-5)
+
+
+@pytest.mark.parametrize("name", ["SUB2048", "SUB32"])
+def test_frame_times_of_nirspec_follow_the_formula_of_its_short_side(name):
+    part = subarray(name, "NIRSPEC")
+    assert part.frame_seconds == pytest.approx((part.rows + 12) * (part.columns + 1) * 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "stage1", "light"),
+    [("NRC_IMAGE", "detector1", "sky"), ("NRC_DARK", "dark", "none"), ("NIS_LAMP", "detector1", "lamp"), ("FGS_TRACK", "guider", "sky")],
+)
+def test_exposure_types_know_their_first_pipeline_and_their_light(name, stage1, light):
+    found = exposure_type(name)
+    assert (found.stage1, found.light, found.internal) == (stage1, light, light != "sky")
+
+
+def test_an_exposure_type_that_is_not_listed_has_no_pipeline():
+    assert exposure_type("NRS_IFU").stage1 == ""
+
+
+def test_every_exposure_type_is_one_of_the_pipelines_own():
+    import yaml
+    from stdatamodels import jwst
+
+    from dmsops.core.modes import exposure_types
+
+    schema = Path(jwst.__file__).parent / "datamodels" / "schemas" / "core.schema.yaml"
+    known = set(yaml.safe_load(schema.read_text())["properties"]["meta"]["properties"]["exposure"]["properties"]["type"]["enum"])
+    assert {name for instrument in instruments() for name in exposure_types(instrument)} <= known

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dmsops.core.errors import BadDelivery, BadInput
 from dmsops.core.names import VisitId
-from dmsops.core.plain import from_plain, to_plain
+from dmsops.core.plain import SPARSE, from_plain, to_plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,3 +78,15 @@ def test_a_wrong_field_is_named(change, said):
 def test_what_is_no_table_is_refused(plain):
     with pytest.raises(BadInput, match="f: the whole document is not a table of fields"):
         from_plain(Tree, plain, source="f")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seldom:
+    count: int
+    lamp: str = field(default="", metadata=SPARSE)
+
+
+@pytest.mark.parametrize(("record", "plain"), [(Seldom(count=1), {"count": 1}), (Seldom(count=1, lamp="LED"), {"count": 1, "lamp": "LED"})])
+def test_a_field_that_few_records_need_is_written_only_when_it_says_something(record, plain):
+    assert to_plain(record) == plain
+    assert from_plain(Seldom, plain, source="f") == record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -116,3 +117,27 @@ def test_comparison_names_what_is_missing_and_what_was_not_foreseen(sensing):
 def test_a_whole_visit_is_complete(sensing):
     predicted = predict(sensing)
     assert compare(predicted, [n for names in predicted.values() for n in names]).complete
+
+
+def other(exp_type, detector, subarray, activity="09"):
+    plain = exposure(activity, 1, exp_type=exp_type, subarray=subarray)
+    return replace(plain, readouts=(Readout(detector=detector, filter="CLEAR", pupil="N/A"),))
+
+
+@pytest.mark.parametrize(
+    ("exp_type", "detector", "suffixes"),
+    [
+        ("NRC_DARK", "NRCA3", {"uncal", "dark"}),
+        ("NRC_LED", "NRCA3", {"uncal", "rate", "rateints"}),
+        ("NRC_TACQ", "NRCA3", {"uncal", "rate", "rateints", "cal"}),
+        ("NIS_IMAGE", "NIS", {"uncal"}),
+        ("MIR_DARKIMG", "MIRIMAGE", {"uncal"}),
+    ],
+)
+def test_the_exposure_type_says_what_is_made(exp_type, detector, suffixes):
+    assert set(predict(visit(other(exp_type, detector, "FULL"), visit_type="PRIME_TARGETED_FIXED"))) == suffixes
+
+
+def test_segments_are_predicted_by_name():
+    predicted = predict(visit(exposure("04", 1, detectors=("NRCA3",), subarray="SUB64P")), segment_bytes=1)
+    assert predicted["rate"] == tuple(f"jw02726402001_03104_00001-seg00{n}_nrca3_rate.fits" for n in (1, 2))

@@ -92,7 +92,7 @@ def visit():
     return make_visit()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def oem():
     """A day of an observatory 1.5 million km out, moving at 0.2 km/s."""
     minutes = np.arange(-720, 720)
@@ -101,7 +101,7 @@ def oem():
     return Oem("Predicted", "EME2000", np.floor(first * 1440) / 1440 + minutes / 1440, positions, np.tile([0.0, 0.1, 0.0], (1440, 1)))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def pedigree():
     """Versions for the header."""
     return Pedigree(software="DMSOps 0.1.0", osf_file="2022338042704786_001_osf.xml", made=START, prd="PRDOPSSOC-075", rehearsal=True)

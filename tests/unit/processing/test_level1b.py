@@ -160,8 +160,8 @@ def test_an_ephemeris_that_ends_too_early_is_an_error(telemetry, visit, oem, ped
 
 
 def test_an_unknown_detector_is_refused(build, telemetry, oem, pedigree):
-    visit = build.visit((build.exposure(detectors=("MIRIMAGE",)),))
-    with pytest.raises(BadVisit, match="MIRIMAGE"):
+    visit = build.visit((build.exposure(detectors=("NRCC1",)),))
+    with pytest.raises(BadVisit, match="NRCC1"):
         make(telemetry, visit, oem, pedigree)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from dmsops.core.errors import BadVisit
 from dmsops.core.records import Readout
-from dmsops.testbed import nircam
+from dmsops.testbed import focal_plane, nircam
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from dmsops.testbed import nircam
     ],
 )
 def test_subarrays_sit_where_the_siaf_puts_them(detector, subarray, corner, size):
-    cut = nircam.cut(detector, subarray)
+    cut = focal_plane.cut(detector, subarray)
     assert ((cut.xstart, cut.ystart), cut.xsize, cut.ysize) == (corner, size, size)
     rows, columns = cut.slices
     assert (rows.start + 1, columns.start + 1) == corner[::-1]
@@ -29,7 +29,7 @@ def test_subarrays_sit_where_the_siaf_puts_them(detector, subarray, corner, size
 
 def test_a_subarray_of_another_detector_is_refused():
     with pytest.raises(BadVisit, match="NRCA1 has no subarray SUB64FP1A"):
-        nircam.aperture("NRCA1", "SUB64FP1A")
+        focal_plane.aperture("NRCA1", "SUB64FP1A")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from dmsops.core.records import Dither, MirrorMove
 from dmsops.testbed import scene
-from dmsops.testbed.nircam import cut
+from dmsops.testbed.focal_plane import cut
 from dmsops.testbed.pointing import attitude, guide_position, with_guide_star
 from dmsops.testbed.sizes import as_size
 from dmsops.testbed.visits import load_visit, shipped
