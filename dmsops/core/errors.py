@@ -18,6 +18,7 @@
     └── Failed                    exit 1: tried, and did not work
         ├── StepFailed            a processing step ended badly
         ├── GateFailed            a step ended well but its product is not good
+        ├── FilesRefused          the file system did not let us read or write
         ├── StoreDamaged          bytes in the store are not what was put there
         └── DeliveryRefused       a neighbour did not take what we sent
 
@@ -173,6 +174,13 @@ class GateFailed(StepFailed):
 
     code = "gate.failed"
     remedy = "Look at the product's header and the step's log, repair the cause, rescue with procedure P08."
+
+
+class FilesRefused(Failed):
+    """The file system did not let us read or write: full, read-only, broken, too many open files."""
+
+    code = "files.refused"
+    remedy = "Free or repair the site's file system, then give the command again; procedure P04 covers it."
 
 
 class StoreDamaged(Failed):

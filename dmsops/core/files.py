@@ -13,7 +13,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from dmsops.core.errors import FilesRefused
+
 CHUNK = 4 * 1024 * 1024
+
+
+@contextmanager
+def in_words(what: str, **facts: Any) -> Iterator[None]:
+    """Turn what the file system says in the block into a sentence: ``what``, and why.
+
+    Raises
+    ------
+    FilesRefused
+        The file system refused.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise FilesRefused(f"{what}: {error.strerror or error}", errno=error.errno, **facts) from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -15,8 +15,7 @@ import sqlalchemy as sa
 
 from dmsops.core.clock import Clock, iso
 from dmsops.core.db import UtcTime, metadata, reading, transact
-from dmsops.core.errors import Failed
-from dmsops.core.files import make_folder, write_bytes
+from dmsops.core.files import in_words, make_folder, write_bytes
 from dmsops.core.names import safe_file_name
 
 message = sa.Table(
@@ -72,22 +71,16 @@ def post(engine: sa.Engine, clock: Clock, outbox: Path) -> int:
 
     Raises
     ------
-    Failed
+    FilesRefused
         The file system refused; what was not posted is posted by the next call.
     """
     with reading(engine) as c:
         waiting = c.execute(sa.select(message).where(_m.posted_at.is_(None)).order_by(_m.id)).all()
     for row in waiting:
         folder = outbox / safe_file_name(row.neighbour)
-        try:
+        with in_words(f"the message '{row.name}' cannot be laid into {folder}", file=row.name):
             make_folder(folder)
             write_bytes(folder / safe_file_name(row.name), (json.dumps(row.document, indent=2, sort_keys=True) + "\n").encode())
-        except OSError as error:
-            raise Failed(
-                f"the message '{row.name}' cannot be laid into {folder}: {error.strerror}",
-                remedy="Free or repair the site's file system, then give the command again; procedure P04 covers it.",
-                file=row.name,
-            ) from error
     if waiting:
         posted = sa.update(message).where(_m.id.in_([row.id for row in waiting]), _m.posted_at.is_(None))
         now = clock.now()

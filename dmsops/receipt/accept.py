@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from dmsops.core import journal, outbox
 from dmsops.core.db import transact
 from dmsops.core.errors import BadDelivery
+from dmsops.core.files import in_words
 from dmsops.core.people import Role, require
 from dmsops.interfaces.fos import manifest as fos
 from dmsops.receipt import answers, ephemerides, register, requests, versions
@@ -46,18 +47,23 @@ def accept(ops: Ops, folder: Path, *, reason: str = "") -> Receipt:
         The operator's role is below operator.
     BadDelivery
         The manifest cannot be used: the whole delivery is in quarantine and asked for again.
-    Failed
+    FilesRefused
         The site's file system refused; give the command again after repair.
     """
     require(ops.operator, Role.OPERATOR, "receipt accept")
+    with in_words(f"the delivery at {folder} cannot be taken", folder=str(folder)):
+        manifest = _manifest_of(ops, folder, reason)
+        _take(ops, folder, manifest, reason)
+    outbox.post(ops.db, ops.clock, ops.settings.folder("outbox"))
+    return receipt_of(ops, manifest.delivery_id)
+
+
+def _manifest_of(ops: Ops, folder: Path, reason: str) -> fos.Manifest:
     try:
-        manifest = read_announced(ops, folder)
+        return read_announced(ops, folder)
     except BadDelivery as error:
         refuse_whole(ops, folder, error.message, reason=reason)
         raise
-    _take(ops, folder, manifest, reason)
-    outbox.post(ops.db, ops.clock, ops.settings.folder("outbox"))
-    return receipt_of(ops, manifest.delivery_id)
 
 
 def _take(ops: Ops, folder: Path, manifest: fos.Manifest, reason: str) -> None:

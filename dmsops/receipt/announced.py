@@ -11,7 +11,7 @@ from dmsops.core.db import reading
 from dmsops.core.errors import BadDelivery, NotFound
 from dmsops.core.files import sha256_of
 from dmsops.interfaces.fos.manifest import MANIFEST, Manifest, read_manifest
-from dmsops.receipt.examine import EXTRA, Wanted
+from dmsops.receipt.examine import EXTRA, Wanted, not_ours
 from dmsops.receipt.states import FileState
 from dmsops.receipt.tables import delivered_file
 
@@ -33,10 +33,16 @@ def read_announced(ops: Ops, folder: Path) -> Manifest:
         There is no such folder.
     BadDelivery
         The manifest cannot be used; the message names file and field.
+    FilesRefused
+        The file system does not let us read it.
     """
     if not folder.is_dir():
         raise NotFound(f"there is no delivery at {folder}", folder=str(folder))
-    manifest = read_manifest(folder / MANIFEST)
+    try:
+        manifest = read_manifest(folder / MANIFEST)
+    except BadDelivery as error:
+        not_ours(error, folder / MANIFEST)
+        raise
     for field, number in (("sequence", manifest.sequence), *((f"files[{i}].size", f.size) for i, f in enumerate(manifest.files))):
         if number > _LARGEST:
             raise BadDelivery(f"{MANIFEST}: field '{field}' is {number}, which cannot be", file=MANIFEST, field=field)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from dmsops.core.db import transact
-from dmsops.core.errors import Failed
 from dmsops.core.files import own_folder
 from dmsops.receipt import register
 from dmsops.receipt.examine import Finding, Wanted, look, read
@@ -33,7 +32,7 @@ def take_files(ops: Ops, delivery_id: str, folder: Path, wanted: Sequence[Wanted
 
     Raises
     ------
-    Failed
+    OSError
         The file system refused; what was written down before stays.
     """
     for stored in _ahead(ops, folder, wanted):
@@ -75,14 +74,7 @@ def _batches(wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:
 
 
 def _store(ops: Ops, folder: Path, batch: Sequence[Wanted]) -> Stored:
-    try:
-        seen = [look(folder, wanted) for wanted in batch]
-    except OSError as error:
-        raise Failed(
-            f"the delivery at {folder} cannot be read: {error.strerror}",
-            remedy="Repair the file system, then give the command again; procedure P04 covers it.",
-            folder=str(folder),
-        ) from error
+    seen = [look(folder, wanted) for wanted in batch]
     sound = [finding for finding in seen if finding.fault is None]
     sums = iter(ops.store.put_many([(folder / f.wanted.name, f.wanted.sha256) for f in sound]))
     return [(finding, next(sums) if finding.fault is None else "") for finding in seen]
@@ -90,14 +82,8 @@ def _store(ops: Ops, folder: Path, batch: Sequence[Wanted]) -> Stored:
 
 def _contents(ops: Ops, stored: Stored) -> list[Finding]:
     """Read every file from the store, under its delivered name."""
-    try:
-        with own_folder(ops.settings.folder("work"), "receipt-") as view:
-            return [_content(ops, finding, found, view / finding.wanted.name) for finding, found in stored]
-    except OSError as error:
-        raise Failed(
-            f"the site's folder 'work' cannot be used: {error.strerror}",
-            remedy="Free or repair the site's file system, then give the command again; procedure P04 covers it.",
-        ) from error
+    with own_folder(ops.settings.folder("work"), "receipt-") as view:
+        return [_content(ops, finding, found, view / finding.wanted.name) for finding, found in stored]
 
 
 def _content(ops: Ops, finding: Finding, found: str, link: Path) -> Finding:

@@ -6,7 +6,7 @@ import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dmsops.core.errors import BadDelivery, BadInput
+from dmsops.core.errors import BadDelivery, BadInput, FilesRefused
 from dmsops.core.names import safe_file_name
 from dmsops.receipt.content import READERS, Content, check_name
 
@@ -66,6 +66,11 @@ def read(seen: Finding, found: str, kept: Path) -> Finding:
         sha256 of its bytes.
     kept : Path
         The same bytes under the delivered name; not opened when the sum is wrong.
+
+    Raises
+    ------
+    FilesRefused
+        The file system does not let us read; nothing is wrong with the file.
     """
     wanted = seen.wanted
     if found != wanted.sha256:
@@ -74,8 +79,16 @@ def read(seen: Finding, found: str, kept: Path) -> Finding:
     try:
         content = READERS[wanted.kind](kept)
     except BadInput as error:
+        not_ours(error, kept)
         return replace(seen, fault=str(error.facts.get("fault", "content")), reason=error.message)
     return replace(seen, sha256=found, content=content)
+
+
+def not_ours(error: BadInput, path: Path) -> None:
+    """Let pass what is wrong with a file; when it was the file system that did not let us read it, raise `FilesRefused`."""
+    cause = error.__context__
+    if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError | IsADirectoryError | NotADirectoryError):
+        raise FilesRefused(f"'{path.name}' cannot be read: {cause.strerror}", file=str(path)) from error
 
 
 def _place(folder: Path, wanted: Wanted) -> int:

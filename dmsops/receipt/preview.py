@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 import sqlalchemy as sa
 
 from dmsops.core.db import reading
-from dmsops.core.files import sha256_of
+from dmsops.core.files import in_words, sha256_of
 from dmsops.receipt.announced import read_announced, wanted_files
-from dmsops.receipt.examine import look, read
+from dmsops.receipt.examine import Finding, Wanted, look, read
 from dmsops.receipt.states import VERSIONED
 from dmsops.receipt.tables import delivered_file
 
@@ -60,9 +60,7 @@ def preview(ops: Ops, folder: Path) -> DeliveryPreview:
     known, first = _known_sums(ops)
     files = []
     for wanted in wanted_files(folder, manifest):
-        finding = look(folder, wanted)
-        if finding.fault is None:
-            finding = read(finding, sha256_of(folder / wanted.name), folder / wanted.name)
+        finding = _examined(folder, wanted)
         verdict = "quarantine" if finding.fault else _verdict(known.get(wanted.name, set()), str(wanted.sha256))
         other = first.get(str(wanted.sha256), wanted.name) if finding.fault is None else wanted.name
         files.append(
@@ -73,6 +71,12 @@ def preview(ops: Ops, folder: Path) -> DeliveryPreview:
         )  # fmt: skip
     size = sum(f.size or 0 for f in files)
     return DeliveryPreview(delivery_id=manifest.delivery_id, sender=manifest.sender, size=size, files=tuple(files))
+
+
+def _examined(folder: Path, wanted: Wanted) -> Finding:
+    with in_words(f"the delivery at {folder} cannot be read", folder=str(folder)):
+        finding = look(folder, wanted)
+        return read(finding, sha256_of(folder / wanted.name), folder / wanted.name) if finding.fault is None else finding
 
 
 def _known_sums(ops: Ops) -> tuple[dict[str, set[str]], dict[str, str]]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dmsops.core.clock import iso
-from dmsops.core.errors import BadName, Failed
-from dmsops.core.files import copy_file, make_folder, sha256_of, write_json
+from dmsops.core.errors import BadName
+from dmsops.core.files import copy_file, in_words, make_folder, sha256_of, write_json
 from dmsops.core.names import safe_file_name
 from dmsops.receipt.examine import Finding
 
@@ -28,12 +28,12 @@ def keep_apart(ops: Ops, delivery_id: str, folder: Path, finding: Finding) -> Pa
 
     Raises
     ------
-    Failed
+    FilesRefused
         The file system refused.
     """
     apart = ops.settings.folder("quarantine") / safe_file_name(delivery_id)
     source = folder / finding.wanted.name
-    try:
+    with in_words(f"'{finding.wanted.name}' cannot be put into quarantine", file=str(source)):
         make_folder(apart)
         target = apart / _plain(finding.wanted.name)
         if source.is_file() and not source.is_symlink():
@@ -41,12 +41,6 @@ def keep_apart(ops: Ops, delivery_id: str, folder: Path, finding: Finding) -> Pa
         note = target.with_name(f"{target.name}.reason.json")
         if not note.exists():
             write_json(note, _reason(ops, delivery_id, finding))
-    except OSError as error:
-        raise Failed(
-            f"'{finding.wanted.name}' cannot be put into quarantine: {error.strerror}",
-            remedy="Free or repair the site's file system, then give the command again; procedure P04 covers it.",
-            file=str(source),
-        ) from error
     return note
 
 

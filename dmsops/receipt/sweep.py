@@ -22,7 +22,7 @@ from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, StalePlan
 from dmsops.core.files import locked
 from dmsops.core.people import Role, require
-from dmsops.receipt.states import FileState
+from dmsops.receipt.states import GOOD, FileState
 from dmsops.receipt.tables import delivered_file
 
 if TYPE_CHECKING:
@@ -153,8 +153,13 @@ def _removed(c: sa.Connection, ops: Ops, orphans: Collection[str]) -> Iterator[s
 
 
 def _named(c: sa.Connection) -> set[str]:
-    columns = [sa.table(table, sa.column(name)).c[name] for table, names in NAMES_OBJECTS.items() for name in names]
-    return {sha256 for column in columns for sha256 in c.execute(sa.select(column).where(column.is_not(None)).distinct()).scalars()}
+    """Give the sums that rows name; what a quarantined file's row says is the sum of bytes that are kept apart."""
+    f = delivered_file.c
+    queries = [sa.select(f.sha256).where(f.state.in_(GOOD))]
+    for table, names in NAMES_OBJECTS.items():
+        columns = [sa.table(table, sa.column(name)).c[name] for name in names if table != delivered_file.name]
+        queries += [sa.select(column).where(column.is_not(None)).distinct() for column in columns]
+    return {sha256 for query in queries for sha256 in c.execute(query).scalars()}
 
 
 def _coming(c: sa.Connection) -> set[str]:

@@ -14,11 +14,11 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from dmsops.core.errors import BadInput, Failed, NotFound, StoreDamaged
-from dmsops.core.files import copy_hashed, locked, make_folder, own_folder, sha256_of, sync_folder
+from dmsops.core.errors import BadInput, NotFound, StoreDamaged
+from dmsops.core.files import copy_hashed, in_words, locked, make_folder, own_folder, sha256_of, sync_folder
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _READ_ONLY = 0o444
@@ -46,7 +46,7 @@ class LocalStore:
         ------
         StoreDamaged
             The file's sum is not the expected one; nothing is stored.
-        Failed
+        FilesRefused
             The file system refused (full, read-only, broken); nothing is stored.
         """
         found = self.put_many([(path, sha256)])[0]
@@ -61,12 +61,12 @@ class LocalStore:
 
         Raises
         ------
-        Failed
+        FilesRefused
             The file system refused one of them; some of the others may be stored.
         """
         if not files:
             return []
-        with _in_words(files[0][0]), own_folder(make_folder(self._incoming)) as own, ThreadPoolExecutor(min(_THREADS, len(files))) as pool:
+        with _refusing(files[0][0]), own_folder(make_folder(self._incoming)) as own, ThreadPoolExecutor(min(_THREADS, len(files))) as pool:
             copies = [own / str(i) for i in range(len(files))]
             found = list(pool.map(_copied, (path for path, _ in files), copies))
             fitting = zip(copies, found, (expected for _, expected in files), strict=True)
@@ -154,19 +154,10 @@ class LocalStore:
 
 
 def _copied(source: Path, copy: Path) -> str:
-    with _in_words(source), copy.open("xb") as file:
+    with _refusing(source), copy.open("xb") as file:
         os.fchmod(file.fileno(), _READ_ONLY)
         return copy_hashed(source, file)
 
 
-@contextmanager
-def _in_words(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise Failed(
-            f"the store could not take '{path.name}': {error.strerror}",
-            remedy="Free or repair the store's file system, then give the command again; procedure P04 covers it.",
-            file=str(path),
-            errno=error.errno,
-        ) from error
+def _refusing(path: Path) -> AbstractContextManager[None]:
+    return in_words(f"the store could not take '{path.name}'", file=str(path))

@@ -14,21 +14,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dmsops.core import journal
-from dmsops.core.db import reading
 from dmsops.core.errors import Failed
 from dmsops.core.people import Person, Role
 from dmsops.interfaces.fos.manifest import write_manifest
 from dmsops.ops import Ops, connect
 from dmsops.receipt import accept, queries
 from dmsops.receipt.states import FileState
-from dmsops.receipt.tables import delivered_file, delivery, rerequest, science_part
 from dmsops.testing.deliveries import START, delivered_names, small_visit, write_delivery
 from dmsops.testing.sites import small_site
+from tests.receipts import whole_state
 
 KINDS = ("science", "engineering", "osf", "ephemeris", "plan")
 
@@ -43,23 +40,6 @@ def ops(tmp_path: Path) -> Iterator[Ops]:
 @pytest.fixture
 def folder(ops: Ops) -> Path:
     return write_delivery(ops.settings.folder("inbox") / "D0001", small_visit(exposures=4))
-
-
-def whole_state(ops: Ops) -> dict[str, list[tuple[object, ...]]]:
-    """Everything that a receipt leaves in the database, times left out."""
-    f, d, r, p = delivered_file.c, delivery.c, rerequest.c, science_part.c
-    wanted = {
-        "files": sa.select(f.delivery_id, f.name, f.state, f.version, f.sha256, f.fault).order_by(f.name),
-        "deliveries": sa.select(d.id, d.state).order_by(d.id),
-        "requests": sa.select(r.delivery_id, r.name, r.number).order_by(r.name),
-        "parts": sa.select(p.sha256, p.exposure, p.detector, p.complete).order_by(p.sha256, p.exposure, p.detector),
-        "events": sa.select(journal.journal.c.event, journal.journal.c.target)
-        .where(journal.journal.c.event != "delivery.replayed")
-        .order_by(journal.journal.c.event, journal.journal.c.target),
-    }
-    with reading(ops.db) as c:
-        assert journal.verify(c) is None
-        return {name: [tuple(row) for row in c.execute(query)] for name, query in wanted.items()}
 
 
 def break_file(path: Path, fault: str, where: int) -> None:
