@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from dmsops.core import journal
 from dmsops.core.db import reading, transact
 from dmsops.core.errors import BadInput, Refused, StalePlan
-from dmsops.core.names import ExposureName, VisitId
+from dmsops.core.names import ExposureProduct, VisitId
 from dmsops.core.people import Role, require
 from dmsops.flows import exposures, science
 from dmsops.flows.exposures import LEVEL1B
@@ -131,13 +131,14 @@ def _look(c: sa.Connection, ops: Ops, files: Released) -> _Work:
 def _void(c: sa.Connection, files: Released, standing: Iterable[Any]) -> Iterable[Void]:
     """Find the steps of exposures that are not completed by the current status file, and what was made by them and after them."""
     for row in standing:
-        record = files.osf.exposure(ExposureName.parse(row.params["exposure"]))
+        name = ExposureProduct.parse(f"{row.dataset}_uncal.fits").exposure
+        record = files.osf.exposure(name)
         if (record is not None and record.status == "completed") or row.state == StepState.CANCELLED:
             continue
         steps = [row.id, *reach.following(c, [row.id])]
         made = blackboard.current(c, reach.products_of(c, steps))
         said = f"is {record.status}" if record is not None else "is not mentioned any more"
-        words = f"{row.params['exposure']} {said} in {files.osf_name}"
+        words = f"{name} {said} in {files.osf_name}"
         yield Void(dataset=row.dataset, words=words, products=tuple(sorted(made)), open_steps=tuple(blackboard.still_open(c, steps)))
 
 

@@ -16,8 +16,10 @@ from dmsops.core.clock import SimulatedClock
 from dmsops.core.names import CombinedProduct
 from dmsops.core.people import Person, Role, system_user
 from dmsops.core.records import Dither, Exposure, Visit
+from dmsops.interfaces.fos.osf import report_of
 from dmsops.ops import Ops, connect, create_site
 from dmsops.prediction.products import predict
+from dmsops.processing.reported import reported
 from dmsops.receipt import accept
 from dmsops.receipt.queries import files_released
 from dmsops.testing.deliveries import small_visit, write_delivery
@@ -65,7 +67,9 @@ def plan(ops: Ops, visit: Visit) -> None:
     """Plan level 1b to hand-over as the science flow does, associations known beforehand."""
     number = str(visit.id)
     science = files_released(ops, "science", number)
-    specs = [spec for e in visit.exposures for r in e.readouts for spec in exposure_steps(e, r.detector, [f["name"] for f in science])]
+    specs = [
+        spec for e in visit.exposures for r in e.readouts for spec in exposure_steps(visit, e, r.detector, [f["name"] for f in science])
+    ]
     combined = predict(visit)["wfscmb"]
     specs += [pair_step(name, visit) for name in combined]
     wanted = tuple(sorted({*combined, *predict(visit)["cal"]}))
@@ -77,14 +81,20 @@ def plan(ops: Ops, visit: Visit) -> None:
         blackboard.submit(c, ops, "SCIENCE", number, specs, cls="wfsc", due=due)
 
 
-def exposure_steps(exposure: Exposure, detector: str, science: list[str]) -> list[StepSpec]:
+def exposure_steps(visit: Visit, exposure: Exposure, detector: str, science: list[str]) -> list[StepSpec]:
     """Plan one exposure of one detector up to cal."""
     uncal, rate, cal = (str(exposure.product(detector, suffix)) for suffix in ("uncal", "rate", "cal"))
     rateints = str(exposure.product(detector, "rateints"))
     root = exposure.product(detector, "uncal").root
     mine = tuple(name for name in science if name.endswith(f"_{exposure.name.number:03d}.out"))
     return [
-        StepSpec(kind="processing.level1b", dataset=root, needs=mine, makes=(uncal,)),
+        StepSpec(
+            kind="processing.level1b",
+            dataset=root,
+            needs=mine,
+            makes=(uncal,),
+            params={"reported": reported(visit, report_of(visit), exposure.name)},
+        ),
         StepSpec(kind="processing.detector1", dataset=root, needs=(uncal,), makes=(rate, rateints)),
         StepSpec(kind="processing.image2", dataset=root, needs=(rate,), makes=(cal,)),
     ]
