@@ -18,6 +18,7 @@ PARTS = {
     "status": "What stands where: the site at a glance.",
     "testbed": "The Observatory Test Bed: fly visits, make references.",
     "receipt": "Deliveries: preview, accept, quarantine, re-requests.",
+    "ephemeris": "Ephemerides: coverage, doubts, products to refresh.",
     "flow": "Plan work for what has been received.",
     "engine": "Run the site's steps.",
     "workflow": "Workflows and steps: look, hold, release, rescue, and every other verb.",

@@ -10,7 +10,7 @@ import click
 from dmsops import receipt as receiving
 from dmsops.cli.frame import Answer, table, verb
 from dmsops.ops import Ops
-from dmsops.receipt import queries
+from dmsops.receipt import ephemerides, queries
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE_COLUMNS = {"name": "File", "kind": "Kind", "state": "State", "version": "Version", "reason": "Why"}
@@ -39,6 +39,8 @@ def accept(ops: Ops, folder: Path, reason: str) -> Answer:
     lines: list[Any] = [f"Delivery {got.delivery_id} of {got.sender}: {got.state}; {len(got.released)} files released"]
     if got.quarantined:
         lines.append(table([_row(f) for f in got.quarantined], FILE_COLUMNS, "Quarantined, and asked for again (procedure P04)"))
+    doubtful = [row for row in ephemerides.coverage(ops) if row["needs_person"] and row["delivery_id"] == got.delivery_id]
+    lines += [f"Ephemeris {row['name']} is in doubt and is not used (procedure P06): {'; '.join(row['doubts'])}" for row in doubtful]
     lines.append("Next: dmsops flow plan, then dmsops engine run")
     return Answer(got, lines, 1 if got.quarantined else 0)
 
