@@ -79,6 +79,7 @@ def plan_visit(ops: Ops, visit_id: str) -> Planned:
         The person may only look.
     """
     require(ops.operator, Role.OPERATOR, "flow plan")
+    ephemerides.check_received(ops)
     visit = VisitId.parse(visit_id)
     files = _released(ops, visit)
     report = Planned(visit=str(visit))

@@ -22,6 +22,7 @@ from dmsops.core.db import reading, transact
 from dmsops.core.files import sha256_of
 from dmsops.interfaces.fdf import kind_of_name, read_oem
 from dmsops.receipt.ephemeris_checks import coverage_of, residual
+from dmsops.receipt.indexing import note_coverage
 from dmsops.receipt.states import FileState
 from dmsops.receipt.tables import delivered_file, ephemeris_file
 
@@ -36,10 +37,23 @@ _MINUTE = timedelta(minutes=1)
 
 
 def check_received(ops: Ops) -> None:
-    """Hold every ephemeris that came and was not checked yet against those before it; given again it goes on where it stopped."""
+    """Hold every ephemeris that came and was not checked yet against those before it; given again it goes on where it stopped.
+
+    One that came before ephemerides were checked at all (a site brought up to date) is looked at now.
+    """
+    for row in _unknown(ops):
+        covers = coverage_of(read_named(ops, row), row["name"])
+        transact(ops.db, lambda c, row=row, covers=covers: note_coverage(c, row["sha256"], covers))  # type: ignore[misc]
     for row in _rows(ops, _listed(_HERE).where(_e.checked_at.is_(None)).order_by(_f.id)):
         found = _examined(ops, row)
         transact(ops.db, lambda c, row=row, found=found: _write(c, ops, row, found))  # type: ignore[misc]
+
+
+def _unknown(ops: Ops) -> list[Row]:
+    known = sa.select(_e.sha256).where(_e.sha256 == _f.sha256).exists()
+    query = sa.select(_f.name, _f.sha256).where(_f.kind == "ephemeris", _f.state.in_(_HERE), sa.not_(known)).order_by(_f.id)
+    with reading(ops.db) as c:
+        return [dict(row) for row in c.execute(query).mappings()]
 
 
 def look_at(ops: Ops, path: Path) -> Row:
