@@ -21,6 +21,7 @@ PARTS = {
     "outbox": "What was told to the neighbours: look, lay out what waits.",
     "gaps": "Missing packets: what is known, what was asked for, what was decided.",
     "visit": "Visits: what became of them; reconcile, ask for status files, second issues.",
+    "ephemeris": "Ephemerides: coverage, doubts, products to refresh.",
     "flow": "Plan work for what has been received.",
     "engine": "Run the site's steps.",
     "workflow": "Workflows and steps: look, hold, release, rescue, and every other verb.",

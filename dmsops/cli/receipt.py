@@ -14,7 +14,7 @@ from dmsops import receipt as receiving
 from dmsops.cli.frame import Answer, change_options, notes, table, verb
 from dmsops.core.journal import local_time
 from dmsops.ops import Ops
-from dmsops.receipt import history, queries
+from dmsops.receipt import ephemerides, history, queries
 from dmsops.receipt import sweep as sweeping
 from dmsops.receipt.sequences import sequence_gaps
 from dmsops.receipt.sweep import Sweep
@@ -47,6 +47,8 @@ def accept(ops: Ops, folder: Path, reason: str) -> Answer:
     lines: list[Any] = [f"Delivery {got.delivery_id} of {got.sender}: {got.state}; {len(got.released)} files released"]
     if got.quarantined:
         lines.append(table([_row(f) for f in got.quarantined], FILE_COLUMNS, "Quarantined, and asked for again (procedure P04)"))
+    doubtful = [row for row in ephemerides.coverage(ops) if row["needs_person"] and row["delivery_id"] == got.delivery_id]
+    lines += [f"Ephemeris {row['name']} is in doubt and is not used (procedure P06): {'; '.join(row['doubts'])}" for row in doubtful]
     lines.append("Next: dmsops flow plan, then dmsops engine run")
     return Answer(got, lines, 1 if got.quarantined else 0)
 

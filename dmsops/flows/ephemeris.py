@@ -184,7 +184,8 @@ def refresh(
             blackboard.publish(c, ops, name, files[name]["sha256"], files[name]["size"], origin="receipt")
         for visit in sorted({item.visit for item in planned.observations}):
             mine = [item for item in planned.observations if item.visit == visit]
-            blackboard.submit(c, ops, WORKFLOW, visit, [spec for item in mine for spec in item.specs], cls="reprocessing")
+            if not blackboard.submit(c, ops, WORKFLOW, visit, [spec for item in mine for spec in item.specs], cls="reprocessing"):
+                raise StalePlan("somebody else planned this refresh a moment ago", seen=ticket)
         for item in planned.observations:
             journal.write(
                 c, ops.clock, "refresh.planned", item.observation_id, actor=ops.operator.name, reason=reason, plan=planned.hash,

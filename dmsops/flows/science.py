@@ -73,6 +73,7 @@ def plan_visit(ops: Ops, visit_id: str) -> Planned:
         The person may only look.
     """
     require(ops.operator, Role.OPERATOR, "flow plan")
+    ephemerides.check_received(ops)
     visit = VisitId.parse(visit_id)
     gaps.decide_overdue(ops, str(visit))
     files = released(ops, visit)

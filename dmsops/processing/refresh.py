@@ -133,7 +133,8 @@ def _uncal(path: Path, job: Job, samples: Any) -> tuple[dict[str, Any], float]:
         delay = model.meta.time.barycentric_correction
         shift = (delay + where.tdb_minus_utc) / SECONDS_PER_DAY
         _int_times(model, shift)
-        model.group["bary_end_time"] += (delay - earlier) / SECONDS_PER_DAY
+        if model.hasattr("group"):
+            model.group["bary_end_time"] += (delay - earlier) / SECONDS_PER_DAY
         with in_words(path.name):
             point(model, samples, job.params["planned_pa"])
         model.validate()
@@ -144,6 +145,8 @@ def _uncal(path: Path, job: Job, samples: Any) -> tuple[dict[str, Any], float]:
 
 
 def _int_times(model: Any, shift: float) -> None:
+    if not model.hasattr("int_times"):
+        return
     table = model.int_times
     for corrected, plain in _COLUMNS:
         table[corrected] = table[plain] + shift
@@ -153,8 +156,9 @@ def _follow(path: Path, job: Job, changed: Mapping[str, Any], shift: float) -> f
     """Write into a product what changed in its uncal; give by how many pixels its image moved."""
     with _opened(path) as model:
         _take(model, changed)
-        if _suffix(path.name) == "rateints" and len(model.int_times):
-            _int_times(model, shift)
+        _int_times(model, shift)
+        if _suffix(path.name) == "cal":
+            _is_image(model, path.name)
         if _wcs(model) is None or _suffix(path.name) == "i2d":
             _keep(model, job)
             return 0.0
@@ -162,6 +166,19 @@ def _follow(path: Path, job: Job, changed: Mapping[str, Any], shift: float) -> f
             moved = moved_pixels(model.meta.wcs, placed.meta.wcs, model.shape[-2:])
             _keep(placed, job)
     return moved
+
+
+def _is_image(model: Any, name: str) -> None:
+    """Refuse what is calibrated and is no image: its slits have each a WCS of their own, and its pixels depend on it."""
+    from jwst.lib.exposure_types import IMAGING_TYPES
+
+    if str(model.meta.exposure.type).lower() not in IMAGING_TYPES:
+        raise StepFailed(
+            f"{name} is no image ({model.meta.exposure.type}): its pixels depend on where it lies",
+            remedy="Reprocess the exposure with procedure P11; its uncal gets the ephemeris that is in use then.",
+            failure="data",
+            product=name,
+        )
 
 
 def _wcs(model: Any) -> Any:

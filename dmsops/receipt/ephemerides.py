@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +19,15 @@ import sqlalchemy as sa
 
 from dmsops.core import journal
 from dmsops.core.db import reading, transact
+from dmsops.core.files import sha256_of
 from dmsops.interfaces.fdf import kind_of_name, read_oem
-from dmsops.receipt.ephemeris_checks import residual
+from dmsops.receipt.ephemeris_checks import coverage_of, residual
+from dmsops.receipt.indexing import note_coverage
 from dmsops.receipt.states import FileState
 from dmsops.receipt.tables import delivered_file, ephemeris_file
 
 if TYPE_CHECKING:
+    from dmsops.interfaces.fdf import Ephemeris
     from dmsops.ops import Ops
 
 Row = dict[str, Any]
@@ -33,13 +37,48 @@ _MINUTE = timedelta(minutes=1)
 
 
 def check_received(ops: Ops) -> None:
-    """Hold every ephemeris that came and was not checked yet against those before it; given again it goes on where it stopped."""
+    """Hold every ephemeris that came and was not checked yet against those before it; given again it goes on where it stopped.
+
+    One that came before ephemerides were checked at all (a site brought up to date) is looked at now.
+    """
+    for row in _unknown(ops):
+        covers = coverage_of(read_named(ops, row), row["name"])
+        transact(ops.db, lambda c, row=row, covers=covers: note_coverage(c, row["sha256"], covers))  # type: ignore[misc]
     for row in _rows(ops, _listed(_HERE).where(_e.checked_at.is_(None)).order_by(_f.id)):
         found = _examined(ops, row)
         transact(ops.db, lambda c, row=row, found=found: _write(c, ops, row, found))  # type: ignore[misc]
 
 
-def _examined(ops: Ops, row: Row) -> Row:
+def _unknown(ops: Ops) -> list[Row]:
+    known = sa.select(_e.sha256).where(_e.sha256 == _f.sha256).exists()
+    query = sa.select(_f.name, _f.sha256).where(_f.kind == "ephemeris", _f.state.in_(_HERE), sa.not_(known)).order_by(_f.id)
+    with reading(ops.db) as c:
+        return [dict(row) for row in c.execute(query).mappings()]
+
+
+def look_at(ops: Ops, path: Path) -> Row:
+    """Check an ephemeris file as receipt would, and hold it against those of the site; nothing changes.
+
+    Returns
+    -------
+    dict
+        ``name``, ``kind``, ``created_at``, ``covers_from``, ``covers_to``, ``vectors``, ``largest_step_seconds``, ``compared_with``
+        (name), ``residual_km``, ``residual_km_s``, ``doubts``.
+
+    Raises
+    ------
+    BadDelivery
+        It would be put into quarantine; the message names the file and what is wrong.
+    """
+    read = read_oem(path)
+    covers = asdict(coverage_of(read, path.name))
+    row = {"name": path.name, "sha256": sha256_of(path), "created_at": covers.pop("created"), **covers}
+    found = _examined(ops, row, read)
+    names = {old["sha256"]: old["name"] for old in _rows(ops, _listed(_HERE))}
+    return {**row, **found, "compared_with": names.get(found["compared_with"])}
+
+
+def _examined(ops: Ops, row: Row, read: Ephemeris | None = None) -> Row:
     """Compare one ephemeris with those that its kind is held against; the difference that is nearest its limit is on record."""
     doubts, worst, chosen = [], -1.0, None
     if row["largest_step_seconds"] > ops.settings.ephemeris_step_seconds:
@@ -47,7 +86,7 @@ def _examined(ops: Ops, row: Row) -> Row:
             f"there are {row['largest_step_seconds']:.0f} s between two of its vectors, and {ops.settings.ephemeris_step_seconds:.0f} s "
             "is the limit"
         )
-    new = None
+    new = read
     for old in _held_against(ops, row):
         new = new or read_named(ops, row)
         apart = residual(new, read_named(ops, old))
@@ -83,7 +122,7 @@ def _limits(ops: Ops, row: Row, old: Row) -> tuple[float, float]:
     return s.ephemeris_predicted_km, s.ephemeris_predicted_km_s
 
 
-def read_named(ops: Ops, row: Row) -> Any:
+def read_named(ops: Ops, row: Row) -> Ephemeris:
     """Read an ephemeris of the store under the name that it was delivered with."""
     with tempfile.TemporaryDirectory(prefix="ephemeris-", dir=ops.settings.folder("work")) as folder:
         link = Path(folder) / row["name"]
@@ -110,7 +149,11 @@ def _listed(states: tuple[FileState, ...]) -> sa.Select[Any]:
 def _rows(ops: Ops, query: sa.Select[Any]) -> list[Row]:
     with reading(ops.db) as c:
         found = [dict(row) for row in c.execute(query).mappings()]
-    return [{**row, "kind": kind_of_name(row["name"]), "needs_person": bool(row["doubts"]) and row["accepted_at"] is None} for row in found]
+    return [{**row, "kind": kind_of_name(row["name"]), "needs_person": _needs_person(row)} for row in found]
+
+
+def _needs_person(row: Row) -> bool:
+    return bool(row["doubts"]) and row["accepted_at"] is None and row["state"] in _HERE
 
 
 def _newest_first(rows: Any) -> list[Row]:

@@ -28,7 +28,7 @@ def index(c: sa.Connection, sha256: str, content: Content) -> None:
     if content.report is not None:
         reports.index_report(c, sha256, content.report)
     if content.ephemeris is not None:
-        _ephemeris(c, sha256, content.ephemeris)
+        note_coverage(c, sha256, content.ephemeris)
 
 
 def _science_parts(c: sa.Connection, sha256: str, parts: Iterable[Part]) -> None:
@@ -48,7 +48,7 @@ def _science_parts(c: sa.Connection, sha256: str, parts: Iterable[Part]) -> None
         c.execute(sa.insert(science_part), rows)
 
 
-def _ephemeris(c: sa.Connection, sha256: str, covers: Coverage) -> None:
+def note_coverage(c: sa.Connection, sha256: str, covers: Coverage) -> None:
     """Note what an ephemeris covers; it is not checked against others yet, and nothing uses it before."""
     if c.execute(sa.select(ephemeris_file.c.sha256).where(ephemeris_file.c.sha256 == sha256)).scalar() is None:
         values = asdict(covers)

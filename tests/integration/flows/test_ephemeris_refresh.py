@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,10 @@ from dmsops.core import journal
 from dmsops.core.db import reading
 from dmsops.core.errors import Refused, StalePlan
 from dmsops.flows import ephemeris
+from dmsops.interfaces.fdf import read_oem, write_oem
+from dmsops.interfaces.fos.manifest import write_manifest
 from dmsops.receipt import accept
+from dmsops.testbed import orbit
 from dmsops.workflow import engines, queries
 from tests.integration.flows.conftest import VISIT, Flown, further
 
@@ -27,6 +32,8 @@ def refreshed(flown: Flown, tmp_path_factory: pytest.TempPathFactory):
     ops = flown.ops
     before = {r["name"]: r for r in archived.products(ops)}
     seen = {"before": before, "affected_early": ephemeris.affected(ops), "flown": flown}
+    strict = replace(ops, settings=ops.settings.model_copy(update={"ephemeris_stale_days": 1e-9}))
+    seen["stale"] = [r["name"] for r in ephemeris.stale(strict)]
     accept(ops, further(flown.flight))
     seen["affected"] = ephemeris.affected(ops)
     seen["plan"] = plan = ephemeris.preview(ops)
@@ -209,3 +216,49 @@ def test_planning_the_visit_again_makes_no_new_level_1b(refreshed):
     steps = len(queries.steps(ops))
     science.plan_visit(ops, VISIT)
     assert len(queries.steps(ops)) == steps
+
+
+@pytest.fixture(scope="module")
+def combined_again(refreshed, tmp_path_factory: pytest.TempPathFactory):
+    """Receive the definitive ephemeris once more with other bytes, and refresh with a limit that nothing keeps."""
+    flown = refreshed["flown"]
+    ops = replace(flown.ops, settings=flown.ops.settings.model_copy(update={"refresh_pixels": 1e-12}))
+    (old,) = further(flown.flight).glob("*.OEM")
+    folder = tmp_path_factory.mktemp("corrected")
+    when = datetime(2023, 1, 1, tzinfo=UTC)
+    write_oem(replace(orbit.corrected(read_oem(old), np.random.default_rng(5), km=0.4, km_s=1e-6), created=when), folder)
+    write_manifest(folder, delivery_id="corrected", sender="OTB", sequence=9_999_999, created=when)
+    accept(ops, folder)
+    seen = {"affected": ephemeris.affected(ops), "plan": (plan := ephemeris.preview(ops))}
+    ephemeris.refresh(ops, ticket=plan.hash, reason="corrected")
+    seen["tally"] = engines.run(flown.ops)
+    seen["after"] = {r["name"]: r for r in archived.products(ops)}
+    return seen
+
+
+def test_a_superseded_definitive_ephemeris_is_refreshed_too(refreshed, combined_again):
+    assert {r["name"] for r in combined_again["affected"]} == set(refreshed["after"])
+    assert {r["eph_type"] for r in combined_again["affected"]} == {"Definitive"}
+    assert combined_again["tally"].failed == 0
+    assert {r["version"] for r in combined_again["after"].values()} == {3}
+    assert ephemeris.affected(refreshed["flown"].ops) == []
+
+
+def test_a_combined_image_that_moves_too_far_is_combined_again_from_its_refreshed_members(refreshed, combined_again):
+    ops = refreshed["flown"].ops
+    hows = {item.observation_id: item.how for item in combined_again["plan"].observations}
+    assert sorted(hows.values()) == ["combined again", "keywords", "keywords"]
+    (name,) = (n for n in combined_again["after"] if "wfscmb" in n)
+    (row,) = (r for r in queries.products(ops) if r["name"] == name)
+    assert row["origin"] == "processing.wfs_image3"
+    with opened(ops, combined_again["after"][name]) as new, opened(ops, refreshed["after"][name]) as old:
+        assert new["SCI"].header["JWST_X"] != old["SCI"].header["JWST_X"]
+        assert new["SCI"].data.tobytes() == old["SCI"].data.tobytes()
+
+
+def test_products_with_a_prediction_for_too_long_are_on_the_standing_list_until_they_are_refreshed(refreshed):
+    ops = refreshed["flown"].ops
+    assert ephemeris.stale(ops) == []
+    assert set(refreshed["stale"]) == set(refreshed["before"])
+    strict = replace(ops, settings=ops.settings.model_copy(update={"ephemeris_stale_days": 1e-9}))
+    assert ephemeris.stale(strict) == []
