@@ -16,6 +16,7 @@ from dmsops.core.people import Role, require
 from dmsops.core.plain import to_plain
 from dmsops.core.records import Exposure, Visit
 from dmsops.core.segments import Segment, segments
+from dmsops.flows import guiding
 from dmsops.interfaces import pps
 from dmsops.interfaces.fos.osf import StatusFile, read_osf
 from dmsops.prediction.products import is_associated, stage_1
@@ -87,6 +88,7 @@ def plan_visit(ops: Ops, visit_id: str) -> Planned:
     limit = ops.settings.segment_bytes
     pieces = [(exposure, detector, part) for exposure, detector in ready for part in segments(exposure, limit)]
     specs = [spec for exposure, detector, part in pieces for spec in _exposure_steps(files, exposure, detector, part)]
+    specs += guiding.guide_steps(files, report.problems)
     if any(is_associated(exposure) for exposure, _ in ready):
         specs.append(_associate_step(files, [(e, d) for e, d in ready if is_associated(e) or e.is_jitter], report.awaited))
     due = None

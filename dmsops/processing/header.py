@@ -102,13 +102,13 @@ def fill_header(
     _sampling(model, exposure, readout)
     model.meta.exposure.segment_number, model.meta.exposure.segment_total = part.number, part.total
     model.meta.exposure.integration_start, model.meta.exposure.integration_end = part.first, part.last
-    _durations(model, times)
+    fill_durations(model, times)
     fill_times(model, exposure.start, times)
     fill_subarray(model, readout.detector, frame)
     _dither(model, exposure)
     _aperture(model, visit, frame)
     fill_guide_star(model, visit, internal=internal)
-    fill_antenna(model, visit, exposure)
+    fill_antenna(model, visit, exposure.start, exposure.end)
     fill_wavefront_neighbours(model, visit, exposure)
 
 
@@ -167,7 +167,8 @@ def _sampling(model: Any, exposure: Exposure, readout: Readout) -> None:
     x.gain_factor = 1.0
 
 
-def _durations(model: Any, times: Timing) -> None:
+def fill_durations(model: Any, times: Timing) -> None:
+    """Say how long frame, group, integration and all of it lasted."""
     x = model.meta.exposure
     x.frame_time, x.group_time, x.integration_time = times.frame, times.group, times.integration
     x.exposure_time = x.effective_exposure_time = times.exposure
