@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from dmsops.core.records import Visit
+    from dmsops.core.records import GuideStar, Visit
     from dmsops.interfaces.fos.packets import RawExposure
     from dmsops.processing.pointing import Samples
 
@@ -112,19 +112,26 @@ def make_guider(found: Guided, suffix: str, visit: Visit, ephemeris: Any, epheme
 
     image = suffix == "image-uncal"
     pixels = mosaic(found.raw.pixels) if image else found.raw.pixels
-    times = timing(found, modes.frame_seconds(found.function.subarray, "FGS"))
+    times = _durations(found)
     with warnings.catch_warnings():
         warnings.simplefilter("error", ValidationWarning)
         model = GuiderRawModel(data=pixels.astype(np.float32))
+        model.meta.bunit_data = "DN"
         fill_product(model, GuideStarProduct(found.name, suffix), pedigree)
         _circumstances(model, visit, found)
         _function(model, found, times, pedigree, exp_type="FGS_ID-IMAGE" if image else found.function.exp_type)
         _place(model, found, pixels.shape[-1])
         fill_ephemeris(model, observer(ephemeris, times.mid, ephemeris_name))
-        _point(model, visit)
+        _point(model, visit, found)
         fill_tables(model, found, visit, samples)
         model.validate()
     return model
+
+
+def _durations(found: Guided) -> Timing:
+    times = timing(found, modes.frame_seconds(found.function.subarray, "FGS"))
+    integration = found.function.integration_seconds or times.integration
+    return replace(times, integration=integration, exposure=found.nints * integration)
 
 
 def mosaic(stack: np.ndarray) -> np.ndarray:
@@ -181,14 +188,32 @@ def _place(model: Any, found: Guided, columns: int) -> None:
         subarray=found.function.subarray, xstart=g.xstart, ystart=g.ystart, xsize=columns, ysize=g.ysize, aperture=aperture
     )  # fmt: skip
     fill_subarray(model, found.detector, frame)
-    model.meta.aperture.name = aperture
+    model.meta.aperture.name, model.meta.aperture.position_angle = aperture, 0.0
+    s = model.meta.subarray
+    s.detxcor = s.detycor = s.detxsiz = s.detysiz = 0
 
 
-def _point(model: Any, visit: Visit) -> None:
-    """Set the WCS by the guide star, as the jwst package does without the guiders' own telemetry (which is not simulated)."""
+def _point(model: Any, visit: Visit, found: Guided) -> None:
+    """Set the WCS by the guide star, as the jwst package does; the star's pixel is the planned one.
+
+    The guiders' own telemetry, of which the package would take that pixel, is not simulated.
+    """
     from jwst.lib.set_telescope_pointing import update_wcs
 
     from dmsops.interfaces.edb import serve
 
     with serve({}) as address:
         update_wcs(model, engdb_url=address, allow_default=True, default_roll_ref=visit.position_angle)
+    if visit.guide_star is not None:
+        column, row = star_pixel(visit.guide_star)
+        g = found.raw.header.geometry
+        model.meta.wcsinfo.crpix1, model.meta.wcsinfo.crpix2 = column - g.xstart + 1, row - g.ystart + 1
+
+
+def star_pixel(star: GuideStar) -> tuple[float, float]:
+    """Give where a guide star should fall on its guider: 1-based column and row of the whole detector, science frame."""
+    import pysiaf
+
+    siaf, name = pysiaf.Siaf("FGS"), f"FGS{star.guider}_FULL"
+    x, y = siaf[name].tel_to_sci(*siaf[f"{name}_OSS"].idl_to_tel(star.x, star.y))
+    return float(x), float(y)

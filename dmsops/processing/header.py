@@ -119,7 +119,7 @@ def fill_product(model: Any, name: Any, pedigree: Pedigree) -> None:
     m.date = dashed(pedigree.made)
     m.telescope = "JWST"
     m.origin = "DMSOPS-REHEARSAL" if pedigree.rehearsal else "DMSOPS"
-    m.time_sys = "UTC"
+    m.time_sys, m.time_unit = "UTC", "s"
     m.data_processing_software_version = pedigree.software
     m.prd_software_version = pedigree.prd
     m.oss_software_version = "SIMULATED" if pedigree.rehearsal else "UNKNOWN"

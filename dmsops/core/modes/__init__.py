@@ -82,7 +82,10 @@ class ExposureType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuideFunction:
-    """What a guider does in one step of finding and holding its star: how it is read; ``nints`` 0 is as long as it lasts."""
+    """What a guider does in one step of finding and holding its star: how it is read; ``nints`` 0 is as long as it lasts.
+
+    ``dropped`` frames at the end (``DRPFRMS3``); ``integration_seconds`` 0 is what groups and frames add up to.
+    """
 
     name: str
     exp_type: str
@@ -92,6 +95,7 @@ class GuideFunction:
     ngroups: int
     datamode: int
     dropped: int = 0
+    integration_seconds: float = 0.0
 
 
 @cache
