@@ -14,11 +14,15 @@ _MICROMETRE = 1e-6
 
 
 def sees_the_sky(exp_type: str | None) -> bool:
-    """Say whether an exposure of that type looks at the sky; one that is not known is taken to do so."""
+    """Say whether an exposure of that type has a place on the sky; one that is not known is taken to have one.
+
+    Darks and lamps have none; the boxes that a guider reads around its star have no footprint in their headers.
+    """
     try:
-        return not modes.exposure_type(exp_type or "").internal
+        found = modes.exposure_type(exp_type or "")
     except BadVisit:
         return True
+    return not found.internal and found.stage1 != "guider"
 
 
 def position_of(head: Header) -> Any:

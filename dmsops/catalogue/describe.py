@@ -18,7 +18,7 @@ from dmsops.catalogue.coverage import energy_of, position_of, sees_the_sky, time
 from dmsops.catalogue.headers import Header, read_header
 from dmsops.catalogue.library import quiet_library
 from dmsops.core.errors import BadInput
-from dmsops.core.names import CombinedProduct, ExposureProduct, parse_any
+from dmsops.core.names import CombinedProduct, ExposureProduct, GuideStarProduct, parse_any
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -54,7 +54,7 @@ class Product:
 def observation_id(name: str) -> str:
     """Give the observation that a product belongs to; raises `BadName`."""
     parsed = parse_any(name)
-    if isinstance(parsed, ExposureProduct):
+    if isinstance(parsed, ExposureProduct | GuideStarProduct):
         return parsed.root
     if isinstance(parsed, CombinedProduct):
         return parsed.observation_id
@@ -106,7 +106,7 @@ def _level(name: str) -> int:
     parsed = parse_any(name)
     if isinstance(parsed, CombinedProduct):
         return 3
-    return 1 if parsed.suffix in _LEVEL_1 else 2
+    return 1 if parsed.suffix.rpartition("-")[2] in _LEVEL_1 else 2
 
 
 def _best(names: list[str]) -> str:

@@ -155,7 +155,10 @@ class GuideStar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """One visit: as planned (PPS), as flown (test bed, event log) or as reported (OSF)."""
+    """One visit: as planned (PPS), as flown (test bed, event log) or as reported (OSF).
+
+    ``guide_readings`` is how many readings of track and of fine guide the test bed sends beside the exposures; 0: none.
+    """
 
     id: VisitId
     visit_type: str
@@ -172,6 +175,7 @@ class Visit:
     exposures: tuple[Exposure, ...]
     moves: tuple[MirrorMove, ...] = ()
     antenna_moves: tuple[AntennaMove, ...] = field(default=(), metadata=SPARSE)
+    guide_readings: int = field(default=0, metadata=SPARSE)
     status: VisitStatus = "SUCCESSFUL"
     end_reason: str = ""
     guiding: Guiding | None = None

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from dmsops.core.errors import Refused
 from dmsops.core.names import VisitId
 from dmsops.core.people import Role, require
-from dmsops.flows import exposures
+from dmsops.flows import exposures, guiding
 from dmsops.flows.exposures import LEVEL1B, Ready, Remarks
 from dmsops.flows.released import Released, released
 from dmsops.interfaces import pps
 from dmsops.prediction.products import is_associated
-from dmsops.receipt import gaps, reconcile
+from dmsops.receipt import ephemerides, gaps, reconcile
 from dmsops.receipt import queries as received
 from dmsops.wfsc import clock
 from dmsops.workflow import blackboard, replan
@@ -101,7 +101,8 @@ def _make_better(c: sa.Connection, ops: Ops, better: dict[int, StepSpec], report
         try:
             replan.replan(c, ops, replan.look(c, ops, one), one, reason="more of its packets have come")
         except Refused as error:
-            report.problems.append(f"{spec.dataset} is made again of more packets when {error.message.rpartition(' is ')[0]} has ended")
+            when = f"when step {error.facts['step']} has ended: plan the visit again"
+            report.problems.append(f"{spec.dataset} is made again of more than before {when}")
             continue
         done += 1
     return done
@@ -110,7 +111,7 @@ def _make_better(c: sa.Connection, ops: Ops, better: dict[int, StepSpec], report
 def steps_of(ops: Ops, files: Released, report: Planned) -> list[StepSpec]:
     """Give the steps of everything that can be worked on now; what cannot is named in the report."""
     taken = exposures.ready(files, Remarks(problems=report.problems, awaited=report.awaited))
-    specs = exposures.specs(files, taken, ops.settings.segment_bytes)
+    specs = exposures.specs(files, taken, ops.settings.segment_bytes) + guiding.guide_steps(files, report.problems)
     if any(is_associated(exposure) for exposure, _ in taken):
         specs.append(_associate(files, [(e, d) for e, d in taken if is_associated(e) or e.is_jitter], report.awaited))
     return specs
@@ -118,7 +119,7 @@ def steps_of(ops: Ops, files: Released, report: Planned) -> list[StepSpec]:
 
 def publish(c: sa.Connection, ops: Ops, files: Released, specs: Iterable[StepSpec]) -> None:
     """Put the visit's released files, and the ephemerides that its steps use, onto the blackboard."""
-    used = {spec.params["oem"] for spec in specs if spec.kind == LEVEL1B}
+    used = {spec.params["oem"] for spec in specs if "oem" in spec.params}
     for row in (*files.rows, *(e for e in files.ephemerides if e["name"] in used)):
         blackboard.publish(c, ops, row["name"], row["sha256"], row["size"], origin="receipt")
 

@@ -81,9 +81,9 @@ def fill_guide_star(model: Any, visit: Visit, *, internal: bool) -> None:
     g.gs_function_end_time = dashed(visit.end).replace("T", " ")
 
 
-def fill_antenna(model: Any, visit: Visit, exposure: Exposure) -> None:
-    """Say whether the high-gain antenna moved during the exposure, and when (HGA_MOVE, HGA_STRT, HGA_STOP): it shakes the telescope."""
-    during = [move for move in visit.antenna_moves if move.start < exposure.end and move.end > exposure.start]
+def fill_antenna(model: Any, visit: Visit, start: datetime, end: datetime) -> None:
+    """Say whether the high-gain antenna moved meanwhile, and when (HGA_MOVE, HGA_STRT, HGA_STOP): it shakes the telescope."""
+    during = [move for move in visit.antenna_moves if move.start < end and move.end > start]
     model.meta.hga_move = bool(during)
     if during:
         model.meta.hga_start_time = dashed(min(move.start for move in during)).replace("T", " ")

@@ -8,7 +8,7 @@ product. Limits are *ours*, in one table.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from dmsops.core.errors import GateFailed
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DO_NOT_USE = 1
 SATURATED = 2
 FINE = ("COMPLETE",)
+GUIDERS = ("FGS_ID-STACK", "FGS_ID-IMAGE", "FGS_ACQ1", "FGS_ACQ2", "FGS_TRACK", "FGS_FINEGUIDE")
 RAMP_GROUPS_FOR_JUMP = 3
 
 
@@ -79,6 +80,8 @@ def inspect(suffix: str, header: Mapping[str, Any], data: np.ndarray | None, dq:
         Empty when all is well.
     """
     limits = LIMITS.get(suffix, Limits(pointing=False))
+    if str(header.get("EXP_TYPE", "")) in GUIDERS:  # they are pointed by their star, not by the attitude's telemetry
+        limits = replace(limits, pointing=False)
     found = [*_steps(limits, header), *_units(limits, header)]
     if limits.pointing:
         found += _pointing(header)

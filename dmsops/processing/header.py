@@ -102,13 +102,13 @@ def fill_header(
     _sampling(model, exposure, readout)
     model.meta.exposure.segment_number, model.meta.exposure.segment_total = part.number, part.total
     model.meta.exposure.integration_start, model.meta.exposure.integration_end = part.first, part.last
-    _durations(model, times)
+    fill_durations(model, times)
     fill_times(model, exposure.start, times)
     fill_subarray(model, readout.detector, frame)
     _dither(model, exposure)
     _aperture(model, visit, frame)
     fill_guide_star(model, visit, internal=internal)
-    fill_antenna(model, visit, exposure)
+    fill_antenna(model, visit, exposure.start, exposure.end)
     fill_wavefront_neighbours(model, visit, exposure)
 
 
@@ -119,7 +119,7 @@ def fill_product(model: Any, name: Any, pedigree: Pedigree) -> None:
     m.date = dashed(pedigree.made)
     m.telescope = "JWST"
     m.origin = "DMSOPS-REHEARSAL" if pedigree.rehearsal else "DMSOPS"
-    m.time_sys = "UTC"
+    m.time_sys, m.time_unit = "UTC", "s"
     m.data_processing_software_version = pedigree.software
     m.prd_software_version = pedigree.prd
     m.oss_software_version = "SIMULATED" if pedigree.rehearsal else "UNKNOWN"
@@ -167,7 +167,8 @@ def _sampling(model: Any, exposure: Exposure, readout: Readout) -> None:
     x.gain_factor = 1.0
 
 
-def _durations(model: Any, times: Timing) -> None:
+def fill_durations(model: Any, times: Timing) -> None:
+    """Say how long frame, group, integration and all of it lasted."""
     x = model.meta.exposure
     x.frame_time, x.group_time, x.integration_time = times.frame, times.group, times.integration
     x.exposure_time = x.effective_exposure_time = times.exposure

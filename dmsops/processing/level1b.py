@@ -98,6 +98,7 @@ def make_level1b(
         warnings.simplefilter("error", ValidationWarning)
         model = Level1bModel(data=telemetry.pixels)
         fill_header(model, visit, exposure, readout, telemetry.frame, times, pedigree, part)
+        model.meta.bunit_data = "DN"
         _planes(model, telemetry)
         model.meta.exposure.data_problem = missing > 0
         where = observer(ephemeris, times.mid, ephemeris_name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dmsops.core import modes
 from dmsops.core.errors import StepFailed
-from dmsops.core.names import ExposureName
+from dmsops.core.names import ExposureName, GuideStarName
 from dmsops.core.segments import Segment, whole
 from dmsops.interfaces.fdf import read_oem
 from dmsops.interfaces.fos.osf import read_osf
@@ -16,6 +16,7 @@ from dmsops.interfaces.fos.packets import RawExposure, read_engineering, read_ex
 from dmsops.interfaces.pps import visit_from_dict
 from dmsops.processing import calibrate, gate
 from dmsops.processing.associate import associate
+from dmsops.processing.guider import guided, make_guider, suffixes_of
 from dmsops.processing.header import Frame, Pedigree, software
 from dmsops.processing.level1b import Telemetry, make_level1b, save
 from dmsops.workflow.steps import Job, Outcome, step
@@ -47,8 +48,6 @@ def level1b(ops: Ops, job: Job) -> Outcome:
     GateFailed
         The uncal is not good.
     """
-    import pysiaf
-
     p = job.params
     name, detector = ExposureName.parse(p["exposure"]), p["detector"]
     status = read_osf(job.inputs[p["osf"]])
@@ -66,17 +65,49 @@ def level1b(ops: Ops, job: Job) -> Outcome:
         samples=read_engineering([job.inputs[f] for f in p["engineering"]]),
         frame_seconds=modes.subarray_of(exposure).frame_seconds,
         segment=segment,
-        pedigree=Pedigree(
-            software=software(),
-            osf_file=p["osf"],
-            made=ops.clock.now(),
-            prd=pysiaf.JWST_PRD_VERSION,
-            rehearsal=ops.settings.mode == "rehearsal",
-        ),
+        pedigree=_pedigree(ops, p["osf"]),
     )
     path = save(model, job.folder)
     model.close()
     return _good([path], {**metrics, "bytes": path.stat().st_size})
+
+
+@step("processing.guidestar", title="Level 1b of the guiders", estimate_seconds=3, memory_mb=900)
+def guidestar(ops: Ops, job: Job) -> Outcome:
+    """Make the uncal files of one guide-star function from its recorder files.
+
+    Parameters
+    ----------
+    job : Job
+        ``params``: as for `level1b`, with ``function`` (its name) in the place of the exposure.
+
+    Raises
+    ------
+    BadDelivery
+        A recorder, status or ephemeris file cannot be read; the message names it.
+    StepFailed
+        Nothing arrived, or the ephemeris does not cover the function.
+    GateFailed
+        An uncal is not good.
+    """
+    p = job.params
+    name = GuideStarName.parse(p["function"])
+    visit = executed(visit_from_dict(p["visit"]), read_osf(job.inputs[p["osf"]]))
+    found = guided(name, read_exposure([job.inputs[f] for f in p["science"]], name, p["detector"]))
+    ephemeris, samples = read_oem(job.inputs[p["oem"]]), read_engineering([job.inputs[f] for f in p["engineering"]])
+    paths = []
+    for suffix in suffixes_of(name):
+        model = make_guider(found, suffix, visit, ephemeris, p["oem"], samples, _pedigree(ops, p["osf"]))
+        paths.append(save(model, job.folder))
+        model.close()
+    return _good(paths, {"bytes": sum(path.stat().st_size for path in paths), "bad_packets": found.raw.bad_crc})
+
+
+def _pedigree(ops: Ops, osf: str) -> Pedigree:
+    import pysiaf
+
+    rehearsal = ops.settings.mode == "rehearsal"
+    return Pedigree(software=software(), osf_file=osf, made=ops.clock.now(), prd=pysiaf.JWST_PRD_VERSION, rehearsal=rehearsal)
 
 
 def executed(visit: Visit, status: StatusFile) -> Visit:

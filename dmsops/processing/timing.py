@@ -6,14 +6,41 @@ Formulas: jwst documentation, *exposure timing keywords*; one reset frame stands
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from dmsops.core.records import Exposure
-
 SECONDS_PER_DAY = 86400.0
+
+
+class Timed(Protocol):
+    """What durations are worked out from: an `Exposure`, or a guide-star function."""
+
+    @property
+    def nints(self) -> int:
+        """Integrations."""
+
+    @property
+    def ngroups(self) -> int:
+        """Groups in an integration."""
+
+    @property
+    def nframes(self) -> int:
+        """Frames averaged into a group."""
+
+    @property
+    def groupgap(self) -> int:
+        """Frames dropped between groups."""
+
+    @property
+    def start(self) -> datetime:
+        """Its start, UTC."""
+
+    @property
+    def exposure_seconds(self) -> float:
+        """How long it lasted, resets included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +58,7 @@ class Timing:
     end: float
 
 
-def timing(exposure: Exposure, frame_seconds: float) -> Timing:
+def timing(exposure: Timed, frame_seconds: float) -> Timing:
     """Work out an exposure's durations.
 
     Parameters

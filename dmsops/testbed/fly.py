@@ -22,7 +22,7 @@ from dmsops.interfaces.fos import osf
 from dmsops.interfaces.fos.manifest import write_manifest
 from dmsops.interfaces.fos.packets import write_engineering
 from dmsops.testbed import faults as mishaps
-from dmsops.testbed import focal_plane, nircam, orbit, pointing
+from dmsops.testbed import focal_plane, guiding, nircam, orbit, pointing
 from dmsops.testbed.recording import Progress, carried_out, record_science, recorder_file
 
 SENDER = "OTB"  # the test bed in the place of FOS
@@ -123,6 +123,7 @@ def fly(
         delivery.mkdir()
         truth.mkdir()
         sent = record_science(recorded, delivery, truth, seed, settings.workers, progress or _silent)
+        guided = _guiding(recorded, delivery, seed)
         _status(visit, planned, recorded, delivery)
         lost = mishaps.inject(delivery, faults, seed, stage="sending")
         delivery_id = f"{visit.id.v}-{identity[:8]}"
@@ -136,7 +137,7 @@ def fly(
             delivery=out / "delivery",
             truth=out / "truth",
             products={"uncal": tuple(name for name, frames in sent if frames)},
-            frames=sum(frames for _, frames in sent),
+            frames=guided + sum(frames for _, frames in sent),
             size=sum(file.stat().st_size for file in delivery.iterdir()),
             faults=(*went, *lost, *hurt, *again),
             more=_further(folder, out),
@@ -243,6 +244,15 @@ def _publish(folder: Path, out: Path, flight: Flight, identity: str) -> None:
     sync_folder(out)
 
 
+def _guiding(visit: Visit, delivery: Path, seed: int) -> int:
+    """Write what the guiders read, if the visit asks for it; gives the number of frames."""
+    found = guiding.functions(visit)
+    if not found:
+        return 0
+    serial = len(list(carried_out(visit))) + 1
+    return guiding.record(visit, delivery / recorder_file("S", found[0].start, serial), seed)
+
+
 def _status(visit: Visit, planned: Visit, recorded: Visit, delivery: Path) -> None:
     """Write what comes beside the packets: status file, ephemeris, plan, pointing telemetry."""
     osf.write_osf(visit, delivery)
@@ -257,4 +267,13 @@ def _status(visit: Visit, planned: Visit, recorded: Visit, delivery: Path) -> No
 def _planned(visit: Visit) -> Visit:
     """Give the visit as it was planned: nothing is known yet of how it went."""
     exposures = tuple(replace(e, status="planned") for e in visit.exposures)
-    return replace(visit, exposures=exposures, status="SUCCESSFUL", end_reason="", guiding=None, acquisitions=())
+    return replace(
+        visit,
+        exposures=exposures,
+        status="SUCCESSFUL",
+        end_reason="",
+        guiding=None,
+        acquisitions=(),
+        antenna_moves=(),
+        guide_readings=0,
+    )

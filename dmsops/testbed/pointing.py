@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from dmsops.core.errors import BadVisit
 from dmsops.core.records import Exposure, GuideStar, Visit
-from dmsops.testbed import focal_plane
+from dmsops.testbed import focal_plane, guiding
 
 Matrix = NDArray[np.float64]
 Samples = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
@@ -95,14 +95,15 @@ def telemetry(visit: Visit, velocity: Callable[[datetime], NDArray[np.float64]])
     Returns
     -------
     dict
-        Mnemonic -> (unix seconds UTC, engineering values): four samples a second from before the first exposure to after
-        the last; the attitude changes half-way between exposures. Empty for a visit without exposures.
+        Mnemonic -> (unix seconds UTC, engineering values): four samples a second from before the first exposure (or what
+        the guiders read before it) to after the last; the attitude changes half-way between exposures. Empty for a visit without exposures.
     """
     if not visit.exposures:
         return {}
     exposures = sorted((e for e in visit.exposures if focal_plane.steering(visit, e) is e), key=lambda e: e.start)
     values = [_mnemonics(visit, exposure, velocity) for exposure in exposures]
-    first, last = exposures[0].start.timestamp() - MARGIN_SECONDS, exposures[-1].end.timestamp() + MARGIN_SECONDS
+    begin = min(exposures[0].start, *(function.start for function in guiding.functions(visit)), exposures[0].start)
+    first, last = begin.timestamp() - MARGIN_SECONDS, exposures[-1].end.timestamp() + MARGIN_SECONDS
     times = np.floor(first) + np.arange(int((last - first) * SAMPLES_PER_SECOND) + 1) / SAMPLES_PER_SECOND
     turns = [(a.end.timestamp() + b.start.timestamp()) / 2 for a, b in pairwise(exposures)]
     which = np.searchsorted(turns, times, side="right")

@@ -80,6 +80,24 @@ class ExposureType:
         return self.light != "sky"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuideFunction:
+    """What a guider does in one step of finding and holding its star: how it is read; ``nints`` 0 is as long as it lasts.
+
+    ``dropped`` frames at the end (``DRPFRMS3``); ``integration_seconds`` 0 is what groups and frames add up to.
+    """
+
+    name: str
+    exp_type: str
+    readpatt: str
+    subarray: str
+    nints: int
+    ngroups: int
+    datamode: int
+    dropped: int = 0
+    integration_seconds: float = 0.0
+
+
 @cache
 def _files() -> dict[str, dict[str, Any]]:
     texts = (path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.toml")))
@@ -134,6 +152,11 @@ def exposure_type(name: str) -> ExposureType:
 def exposure_types(instrument: str) -> tuple[str, ...]:
     """Give the exposure types that are listed for an instrument."""
     return tuple(_modes(instrument)["exposure_types"])
+
+
+def guide_function(name: str) -> GuideFunction:
+    """Find a guide-star function (``gs-id``, ``gs-acq1``, ``gs-acq2``, ``gs-track``, ``gs-fg``); raises `BadVisit`."""
+    return GuideFunction(name=name, **_listed("FGS", "guide_functions", name, "guide-star function"))
 
 
 def detectors_of(configuration: str, instrument: str = NIRCAM) -> tuple[str, ...]:

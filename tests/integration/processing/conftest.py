@@ -70,6 +70,18 @@ class Bench:
     def readings(self):
         return [(e, r.detector) for e in self.visit.exposures for r in e.readouts]
 
+    def params(self, **more):
+        """Give inputs and parameters that every level 1b step has."""
+        files = {kind: sorted(self.delivery.glob(pattern)) for kind, pattern in FILES.items()}
+        names = {kind: [f.name for f in found] for kind, found in files.items()}
+        plain = {"visit": visit_to_dict(self.visit), "osf": names["osf"][0], "oem": names["oem"][0]}
+        params = {**plain, "science": names["science"], "engineering": names["engineering"], **more}
+        return [f for found in files.values() for f in found], params
+
+    def guidestar(self, name, detector):
+        inputs, params = self.params(function=str(name), detector=detector)
+        return self.run("processing.guidestar", inputs=inputs, params=params)
+
     def level1b(self, exposure, detector, *, keep=True, part=None, **changes):
         files = {kind: sorted(self.delivery.glob(pattern)) for kind, pattern in FILES.items()}
         files = {**files, **changes}
