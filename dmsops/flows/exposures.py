@@ -94,10 +94,9 @@ def _level1b(files: Released, exposure: Exposure, detector: str, part: Segment) 
     science = tuple(sorted(set(files.science[str(exposure.name), detector])))
     oem = files.ephemeris_of(exposure)
     assert oem is not None
-    sums = {row["name"]: row["sha256"] for row in files.rows}
     params: dict[str, Any] = {
         "visit": pps.visit_to_dict(files.visit), "osf": files.osf_name, "oem": oem["name"], "science": list(science),
-        "science_sums": [sums[name][:16] for name in science], "engineering": list(files.engineering), "exposure": str(exposure.name),
+        "packets": files.gaps[str(exposure.name), detector]["received"], "engineering": list(files.engineering), "exposure": str(exposure.name),
         "detector": detector, "reported": reported(files.visit, files.osf, exposure.name),
     }  # fmt: skip
     if part.label is not None:
@@ -118,13 +117,9 @@ def told_otherwise(standing: Mapping[str, Any], planned: Iterable[StepSpec]) -> 
 
 
 def of_more_packets(standing: Mapping[str, Any], planned: Iterable[StepSpec]) -> dict[int, StepSpec]:
-    """Give the level 1b steps, by number, whose science files are others now and of which the status file says the same."""
-    words = ("science", "science_sums")
-    return {
-        row.id: s
-        for row, s in _pairs(standing, planned)
-        if row.params.get("reported") == s.params["reported"] and any(row.params.get(w) != s.params[w] for w in words)
-    }
+    """Give the level 1b steps, by number, of which more packets are here than they were planned from; the status file says the same."""
+    found = [(row, s) for row, s in _pairs(standing, planned) if row.params.get("reported") == s.params["reported"]]
+    return {row.id: s for row, s in found if row.params.get("packets", s.params["packets"]) < s.params["packets"]}
 
 
 def _pairs(standing: Mapping[str, Any], planned: Iterable[StepSpec]) -> list[tuple[Any, StepSpec]]:
