@@ -14,7 +14,7 @@ from dmsops import receipt as receiving
 from dmsops.cli.frame import Answer, change_options, notes, table, verb
 from dmsops.core.journal import local_time
 from dmsops.ops import Ops
-from dmsops.receipt import ephemerides, history, queries
+from dmsops.receipt import decide, ephemerides, history, queries
 from dmsops.receipt import sweep as sweeping
 from dmsops.receipt.sequences import sequence_gaps
 from dmsops.receipt.sweep import Sweep
@@ -91,20 +91,34 @@ def remind(ops: Ops) -> Answer:
     return Answer(done, lines or ["Nothing is overdue."])
 
 
-@click.argument("number", type=int)
-@click.option("--reason", required=True, help="Why; goes into the journal.")
-def ask(ops: Ops, number: int, reason: str) -> Answer:
-    """Ask once more for the file of a re-request, by its number (from `receipt rerequests`)."""
-    receiving.ask_again(ops, number, reason=reason)
-    return Answer({"rerequest": number}, [f"Re-request {number} is sent again (dmsops outbox list)"])
+@click.argument("numbers", type=int, nargs=-1, required=True)
+@change_options
+def ask(ops: Ops, numbers: tuple[int, ...], ticket: str | None, reason: str, yes: bool) -> Answer:
+    """Ask once more for the files of re-requests, by their numbers (from `receipt rerequests`).
+
+    Without --apply and --yes it only shows what would be asked.
+    """
+    return _decided(ops, ticket, reason, yes=yes, ask=numbers)
 
 
-@click.argument("number", type=int)
-@click.option("--reason", required=True, help="Why nobody waits any more; goes into the journal.")
-def close(ops: Ops, number: int, reason: str) -> Answer:
-    """Stop waiting for the file of a re-request, by its number (from `receipt rerequests`)."""
-    receiving.close_rerequest(ops, number, reason=reason)
-    return Answer({"rerequest": number}, [f"Re-request {number} is closed"])
+@click.argument("numbers", type=int, nargs=-1, required=True)
+@change_options
+def close(ops: Ops, numbers: tuple[int, ...], ticket: str | None, reason: str, yes: bool) -> Answer:
+    """Stop waiting for the files of re-requests, by their numbers (from `receipt rerequests`).
+
+    Without --apply and --yes it only shows what would be closed.
+    """
+    return _decided(ops, ticket, reason, yes=yes, close=numbers)
+
+
+def _decided(ops: Ops, ticket: str | None, reason: str, *, yes: bool, **numbers: tuple[int, ...]) -> Answer:
+    columns = {"rerequest": "No.", "delivery": "Delivery", "name": "File", "verb": "Would be done", "words": "In words"}
+    shown = decide.plan(ops, **numbers)
+    if ticket is None and not yes:
+        how = f"To do it: the same command with --apply {shown.hash} --reason TEXT"
+        return Answer(shown, [table([asdict(i) for i in shown.items], columns), "", how])
+    done = decide.decide(ops, ticket=ticket or shown.hash, reason=reason, **numbers)
+    return Answer(done, [f"{item.verb}: {item.name} of {item.delivery}" for item in done.items])
 
 
 def gaps(ops: Ops) -> Answer:

@@ -53,7 +53,7 @@ def _remind(c: sa.Connection, ops: Ops) -> Reminded:
     rows = c.execute(sa.select(rerequest).where(*overdue).order_by(_r.delivery_id, _r.name)).all()
     again = [row for row in rows if row.times < ops.settings.rerequest_times]
     left = [row for row in rows if row.times >= ops.settings.rerequest_times]
-    _repeat(c, ops, again, reason=None)
+    repeat(c, ops, again, reason=None)
     if left:
         c.execute(sa.update(rerequest).where(_r.id.in_([row.id for row in left])).values(raised_at=ops.clock.now()))
     for row in left:
@@ -65,7 +65,7 @@ def _remind(c: sa.Connection, ops: Ops) -> Reminded:
     return Reminded(asked=tuple(row.name for row in again), unanswered=tuple(row.name for row in left))
 
 
-def _repeat(c: sa.Connection, ops: Ops, rows: Collection[sa.Row[Any]], *, reason: str | None) -> None:
+def repeat(c: sa.Connection, ops: Ops, rows: Collection[sa.Row[Any]], *, reason: str | None) -> None:
     """Ask again for files: new messages with new numbers, wanted by a new time."""
     due = answers.due_from_now(ops)
     for row in rows:
@@ -96,7 +96,7 @@ def ask_again(ops: Ops, rerequest_id: int, *, reason: str) -> None:
     """
     _may(ops, "receipt ask", reason)
     with ops.db.begin() as c:
-        _repeat(c, ops, [_open(c, rerequest_id)], reason=reason)
+        repeat(c, ops, [open_request(c, rerequest_id)], reason=reason)
     outbox.post(ops.db, ops.clock, ops.settings.folder("outbox"))
 
 
@@ -116,10 +116,14 @@ def close_rerequest(ops: Ops, rerequest_id: int, *, reason: str) -> None:
     """
     _may(ops, "receipt close", reason)
     with ops.db.begin() as c:
-        row = _open(c, rerequest_id)
-        c.execute(sa.update(rerequest).where(_r.id == rerequest_id).values(closed_at=ops.clock.now(), closed_by=ops.operator.name))
-        journal.write(c, ops.clock, "rerequest.closed", row.name[:200], actor=ops.operator.name, reason=reason, delivery=row.delivery_id)
-        refresh(c, [row.delivery_id])
+        close(c, ops, open_request(c, rerequest_id), reason)
+
+
+def close(c: sa.Connection, ops: Ops, row: sa.Row[Any], reason: str) -> None:
+    """Close one request by a person's word."""
+    c.execute(sa.update(rerequest).where(_r.id == row.id).values(closed_at=ops.clock.now(), closed_by=ops.operator.name))
+    journal.write(c, ops.clock, "rerequest.closed", row.name[:200], actor=ops.operator.name, reason=reason, delivery=row.delivery_id)
+    refresh(c, [row.delivery_id])
 
 
 def _may(ops: Ops, verb: str, reason: str) -> None:
@@ -128,7 +132,8 @@ def _may(ops: Ops, verb: str, reason: str) -> None:
         raise BadInput(f"'{verb}' needs a reason", field="reason")
 
 
-def _open(c: sa.Connection, rerequest_id: int) -> sa.Row[Any]:
+def open_request(c: sa.Connection, rerequest_id: int) -> sa.Row[Any]:
+    """Give the row of a request that is open; raises `NotFound`, or `BadTransition` when it is closed."""
     row = c.execute(sa.select(rerequest).where(_r.id == rerequest_id)).one_or_none()
     if row is None:
         raise NotFound(f"there is no re-request {rerequest_id}", rerequest=rerequest_id)

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import argparse
 import random
-import tempfile
-from pathlib import Path
 
 from tests.failpoints import ERRNOS
 from tests.receipt_killing import Alone, kill_and_audit
-from tests.receipts import Undisturbed, strike_and_audit
+from tests.receipts import Undisturbed, quick_place, strike_and_audit
 
 ROUND = 40
 
@@ -22,23 +20,22 @@ ROUND = 40
 def kills(times: int, seed: int) -> None:
     """Kill so many times."""
     chance = random.Random(seed)
-    with tempfile.TemporaryDirectory() as place:
-        alone = Alone.made(Path(place))
+    with quick_place() as place:
+        alone = Alone.made(place)
         killed = sites = 0
         while killed < times:
-            with tempfile.TemporaryDirectory() as folder:
-                killed += kill_and_audit(Path(folder), alone, min(ROUND, times - killed), chance)
+            killed += kill_and_audit(place, alone, min(ROUND, times - killed), chance)
             sites += 1
             print({"kills": killed, "sites": sites, "lost": 0, "twice": 0, "corrupt": 0, "without bytes": 0, "left": 0}, flush=True)
 
 
 def failpoints() -> None:
     """Strike at every call in every way."""
-    with tempfile.TemporaryDirectory() as place:
-        undisturbed = Undisturbed.made(Path(place))
+    with quick_place() as place:
+        undisturbed = Undisturbed.made(place)
         for number in (None, *ERRNOS):
             for at in range(1, undisturbed.calls + 1):
-                strike_and_audit(Path(place), undisturbed, at, number)
+                strike_and_audit(place, undisturbed, at, number)
             print({"calls": undisturbed.calls, "errno": number or "killed", "lost": 0, "twice": 0, "left": 0}, flush=True)
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
 from tests.receipt_killing import Alone, kill_and_audit
+from tests.receipts import quick_place
 
 
-def test_thirty_kills_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> None:
-    alone = Alone.made(tmp_path)
-    chance, killed, turn = random.Random(5), 0, 0
-    while killed < 30:
-        (tmp_path / f"{turn}").mkdir()
-        killed += kill_and_audit(tmp_path / f"{turn}", alone, 30 - killed, chance)
-        turn += 1
+def test_thirty_kills_lose_nothing_and_do_nothing_twice() -> None:
+    chance, killed = random.Random(5), 0
+    with quick_place() as place:
+        alone = Alone.made(place)
+        while killed < 30:
+            killed += kill_and_audit(place, alone, 30 - killed, chance)

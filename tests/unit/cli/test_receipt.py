@@ -40,10 +40,13 @@ def test_from_the_inbox_to_the_word_of_a_person(ops: Ops, missing: str) -> None:
     assert "received D0001" in call(ops, "receipt", "watch", "--once").stderr
     assert "waiting" in call(ops, "receipt", "rerequests").stdout
     assert missing in call(ops, "receipt", "where", missing).stdout
-    call(ops, "receipt", "ask", "1", "--reason", "FOS found the tape")
+    shown = call(ops, "receipt", "ask", "1").stdout
+    assert "asked for the 2. time" in shown
+    call(ops, "receipt", "ask", "1", "--apply", "0" * 16, "--reason", "x", code=2)
+    call(ops, "receipt", "ask", "1", "--apply", shown.split("--apply ")[1].split()[0], "--reason", "FOS found the tape")
     told = [m["name"] for m in json.loads(call(ops, "outbox", "list", "--about", "D0001", "--json").stdout)]
     assert told == ["D0001_rerequest_002.json", "D0001_rerequest_001.json", "D0001_ack.json"]
-    call(ops, "receipt", "close", "1", "--reason", "the tape is blank")
+    call(ops, "receipt", "close", "1", "--yes", "--reason", "the tape is blank")
     assert "Nothing is asked for" in call(ops, "receipt", "rerequests").stdout
     assert "closed already" in call(ops, "receipt", "ask", "1", "--reason", "x", code=2).stderr
     assert "P04" in call(ops, "receipt", "where", "D0007", code=2).stderr

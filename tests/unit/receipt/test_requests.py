@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from dmsops.core import journal, outbox
 from dmsops.core.clock import SimulatedClock
 from dmsops.core.db import reading
-from dmsops.core.errors import BadInput, BadTransition, NotAllowed, NotFound
+from dmsops.core.errors import BadInput, BadTransition, NotAllowed, NotFound, StalePlan
 from dmsops.core.people import Person, Role
 from dmsops.interfaces.fos.manifest import MANIFEST, write_manifest
 from dmsops.ops import Ops
-from dmsops.receipt import accept, ask_again, close_rerequest, queries, remind
+from dmsops.receipt import accept, ask_again, close_rerequest, decide, queries, remind
 from dmsops.receipt.states import DeliveryState
 
 SCIENCE = "S0000_2022338025616_001.out"
@@ -145,3 +145,29 @@ def test_a_repaired_delivery_is_acknowledged_again_with_the_file_that_came(ops: 
     accept(ops, folder)
     second, _asked, first = (m["document"]["files"] for m in outbox.messages(ops.db))
     assert set(second) - set(first) == {SCIENCE}
+
+
+def test_a_decision_is_looked_at_and_then_done_whole_or_not_at_all(ops: Ops, folder: Path) -> None:
+    names = sorted(p.name for p in folder.glob("S0000_*"))
+    for name in names:
+        (folder / name).unlink()
+    accept(ops, folder)
+    first, second = (r["id"] for r in queries.rerequests(ops))
+    shown = decide.plan(ops, ask=[first], close=[second])
+    assert [(i.name, i.verb) for i in shown.items] == [(names[0], "ask again"), (names[1], "close")]
+    assert len(queries.rerequests(ops)) == 2
+    with pytest.raises(StalePlan):
+        decide.decide(ops, ask=[second], close=[first], ticket=shown.hash, reason="x")
+    with pytest.raises(BadInput, match="reason"):
+        decide.decide(ops, ask=[first], close=[second], ticket=shown.hash, reason="")
+    decide.decide(ops, ask=[first], close=[second], ticket=shown.hash, reason="FOS says so")
+    (row,) = queries.rerequests(ops)
+    assert (row["id"], row["times"]) == (first, 2)
+    with pytest.raises(BadTransition):
+        decide.decide(ops, ask=[first], close=[second], ticket=shown.hash, reason="again")
+    with pytest.raises(BadInput, match="both|and closed"):
+        decide.plan(ops, ask=[first], close=[first])
+    with pytest.raises(StalePlan):
+        decide.decide(ops, ask=[first], ticket=decide.plan(ops, close=[first]).hash, reason="x")
+    with pytest.raises(NotAllowed):
+        decide.decide(ops.as_person(Person("guest", Role.VIEWER)), ask=[first], ticket=shown.hash, reason="x")
