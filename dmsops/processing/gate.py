@@ -8,7 +8,7 @@ product. Limits are *ours*, in one table.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from dmsops.core.errors import GateFailed
@@ -23,6 +23,9 @@ DO_NOT_USE = 1
 SATURATED = 2
 FINE = ("COMPLETE",)
 RAMP_GROUPS_FOR_JUMP = 3
+DO_NOT_USE_WITH_GAPS = 0.75
+"""Most of the pixels of all integrations that may be unusable where rows did not arrive: whole integrations may be lost then,
+as long as the rate, which is of all of them together, is good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,8 @@ def inspect(suffix: str, header: Mapping[str, Any], data: np.ndarray | None, dq:
         Empty when all is well.
     """
     limits = LIMITS.get(suffix, Limits(pointing=False))
+    if suffix == "rateints" and header.get("DATAPROB") is True:
+        limits = replace(limits, do_not_use=DO_NOT_USE_WITH_GAPS)
     found = [*_steps(limits, header), *_units(limits, header)]
     if limits.pointing:
         found += _pointing(header)
