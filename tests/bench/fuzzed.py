@@ -51,7 +51,7 @@ class Reader:
     """Reads damaged copies of a delivery's files, and knows what is in the whole ones."""
 
     def __init__(self, folder: Path, work: Path, seed: int) -> None:
-        self._seed, self._work = seed, work
+        self._seed, self._work, self._folder = seed, work, folder
         self._manifest = read_manifest(folder / MANIFEST)
         self._paths = {f.name: folder / f.name for f in self._manifest.files} | {MANIFEST: folder / MANIFEST}
         self._kinds = {f.name: f.kind for f in self._manifest.files} | {MANIFEST: "manifest"}
@@ -116,8 +116,8 @@ class Reader:
         if set(found.files) == set(self._manifest.files):
             return WORDS
         for entry in found.files:
-            there = self._paths.get(entry.name)
-            if there is None or (there.stat().st_size, sha256_of(there)) != (entry.size, entry.sha256):
+            wanted = Wanted(name=entry.name, kind=entry.kind, size=entry.size, sha256=entry.sha256)
+            if look(self._folder, wanted).fault or sha256_of(self._folder / entry.name) != entry.sha256:
                 return SUM
         return SUM if {f.name for f in found.files} != {f.name for f in self._manifest.files} else CORRUPTED
 
