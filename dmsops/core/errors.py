@@ -29,6 +29,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+LONGEST = 2000
+"""Characters of a message: one that quotes what was given must not be as long as a file."""
+
 
 class DmsError(Exception):
     """Base of all errors that an operator may see.
@@ -48,8 +51,8 @@ class DmsError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, *, remedy: str | None = None, **facts: Any) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = message if len(message) <= LONGEST else f"{message[:LONGEST]} ... ({len(message)} characters)"
+        super().__init__(self.message)
         self.facts = facts
         if remedy is not None:
             self.remedy = remedy

@@ -6,6 +6,7 @@ UTC, one state vector a minute: as the products' headers show of the real ones.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -160,7 +161,7 @@ def read_oem(path: Path) -> Ephemeris:
         _check_metadata(name, segment.metadata)
     try:
         vectors = [v for segment in segments for v in segment.data.state_vector]
-        times = np.array([np.datetime64(v.epoch.removesuffix("Z"), "ms") for v in vectors], dtype="datetime64[ms]")
+        times = np.array([_utc(v.epoch) for v in vectors], dtype="datetime64[ms]")
         positions = np.array([(v.x.value, v.y.value, v.z.value) for v in vectors], dtype=np.float64)
         velocities = np.array([(v.x_dot.value, v.y_dot.value, v.z_dot.value) for v in vectors], dtype=np.float64)
     except (ValueError, TypeError, AttributeError) as error:
@@ -171,6 +172,13 @@ def read_oem(path: Path) -> Ephemeris:
     if problem:
         raise BadDelivery(f"{name}: {problem}", file=name)
     return ephemeris
+
+
+def _utc(epoch: str) -> np.datetime64:
+    """Read an epoch: calendar date and time, UTC, without an offset (CCSDS 502.0-B-3, 7.5.10)."""
+    if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,18})?Z?", epoch) is None:
+        raise ValueError(f"the epoch '{epoch}' is no calendar date and time")
+    return np.datetime64(epoch.removesuffix("Z"), "ms")
 
 
 def _created(message: Any) -> datetime | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from dmsops.core.errors import DmsError, StepFailed
 from dmsops.processing.diagnose import SIGNATURES, explain, recognise
+from dmsops.processing.lost_rows import flag_lost_rows
 from dmsops.processing.references import require_references
 from dmsops.processing.wholeness import is_whole
 
@@ -23,6 +24,8 @@ _log = logging.getLogger(__name__)
 def detector1(uncal: Path, folder: Path) -> None:
     """Fit the ramps of an uncal file: writes rate and rateints into ``folder``.
 
+    Rows that did not arrive (DATAPROB) are flagged first, see `dmsops.processing.lost_rows`.
+
     Raises
     ------
     StepFailed
@@ -31,7 +34,26 @@ def detector1(uncal: Path, folder: Path) -> None:
     from jwst.pipeline import Detector1Pipeline
 
     _prepare(uncal, Detector1Pipeline)
-    _run(Detector1Pipeline, uncal, folder, uncal.name)
+    with in_words(uncal.name):
+        flagged = _with_lost_rows_flagged(uncal)
+    if flagged is None:
+        _run(Detector1Pipeline, uncal, folder, uncal.name)
+        return
+    with flagged:
+        _run(Detector1Pipeline, uncal, folder, uncal.name, flagged)
+
+
+def _with_lost_rows_flagged(uncal: Path) -> Any:
+    """Open an uncal of which rows did not arrive, with its flags; None when all arrived."""
+    from astropy.io import fits
+    from stdatamodels.jwst.datamodels import RampModel
+
+    if fits.getval(uncal, "DATAPROB", ext=0) is not True:
+        return None
+    model = RampModel(uncal)
+    lost = flag_lost_rows(model)
+    _log.warning("%s: %d rows did not arrive; they are flagged, and so are rows that they would spoil", uncal.name, lost)
+    return model
 
 
 def dark(uncal: Path, folder: Path) -> None:
@@ -115,12 +137,15 @@ def _own(association: Path) -> None:
         association.write_bytes(text)
 
 
-def _run(pipeline: Any, given: Path, folder: Path, name: str) -> None:
-    """Run a pipeline with the input's folder as the present one: members of an association are found nowhere else."""
+def _run(pipeline: Any, given: Path, folder: Path, name: str, model: Any = None) -> None:
+    """Run a pipeline with the input's folder as the present one: members of an association are found nowhere else.
+
+    ``model`` is given to it in the place of the file, where it was changed after it was opened.
+    """
     logging.getLogger("stpipe").setLevel(logging.INFO)
     logging.getLogger("jwst").setLevel(logging.INFO)
     with in_words(name), chdir(given.parent):
-        pipeline.call(given.name, save_results=True, output_dir=str(folder.resolve()), configure_log=False)
+        pipeline.call(given.name if model is None else model, save_results=True, output_dir=str(folder.resolve()), configure_log=False)
 
 
 @contextmanager

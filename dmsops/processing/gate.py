@@ -24,6 +24,9 @@ SATURATED = 2
 FINE = ("COMPLETE",)
 GUIDERS = ("FGS_ID-STACK", "FGS_ID-IMAGE", "FGS_ACQ1", "FGS_ACQ2", "FGS_TRACK", "FGS_FINEGUIDE")
 RAMP_GROUPS_FOR_JUMP = 3
+DO_NOT_USE_WITH_GAPS = 0.75
+"""Most of the pixels of all integrations that may be unusable where rows did not arrive: whole integrations may be lost then,
+as long as the rate, which is of all of them together, is good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,8 @@ def inspect(suffix: str, header: Mapping[str, Any], data: np.ndarray | None, dq:
     limits = LIMITS.get(suffix, Limits(pointing=False))
     if str(header.get("EXP_TYPE", "")) in GUIDERS:  # they are pointed by their star, not by the attitude's telemetry
         limits = replace(limits, pointing=False)
+    if suffix == "rateints" and header.get("DATAPROB") is True:
+        limits = replace(limits, do_not_use=DO_NOT_USE_WITH_GAPS)
     found = [*_steps(limits, header), *_units(limits, header)]
     if limits.pointing:
         found += _pointing(header)

@@ -58,8 +58,8 @@ def make_level1b(
 ) -> tuple[Any, dict[str, Any]]:
     """Make an uncal model.
 
-    Rows that did not arrive stay 0, which the saturation step flags as below the converter's floor; the header says
-    ``DATAPROB`` and the GROUP table counts the gaps.
+    Rows that did not arrive stay 0, which no converter gives; the header says ``DATAPROB`` and the GROUP table counts the
+    gaps. `dmsops.processing.lost_rows` flags them, and what they would spoil, before the ramps are fitted.
 
     Parameters
     ----------

@@ -78,6 +78,8 @@ def scan(path: Path) -> list[Part]:
 
 def _blame(sound: NDArray[np.bool_], index: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Count damaged packets per exposure: each goes to the sound packet before it, as its own header may lie."""
+    if sound.all():
+        return np.zeros(count, dtype=np.int64)
     before = np.cumsum(sound)[~sound] - 1
     return np.bincount(index[np.maximum(before, 0)], minlength=count)
 
@@ -86,7 +88,7 @@ def _part(chain: Chain, heads: NDArray[np.void], bad: int) -> Part:
     header = described(chain, heads)
     check_fits(chain, heads, header)
     pixels = int((heads["kind"] != layout.EXPOSURE).sum())
-    found = {word: np.unique(coverage.places(heads[heads["kind"] == kind])) for kind, word in coverage.WORDS.items()}
+    found = {word: coverage.distinct(coverage.places(heads[heads["kind"] == kind])) for kind, word in coverage.WORDS.items()}
     packets = sum(map(len, found.values()))
     rows, frames = _frames(heads, found["frame"])
     first, last = _times(heads)
@@ -119,6 +121,8 @@ def _frames(heads: NDArray[np.void], found: NDArray[np.int64]) -> tuple[int, int
     height, columns = _size(heads, layout.FRAME)
     per_packet = layout.rows_per_packet(columns)
     per_frame = -(-height // per_packet)
+    if per_frame == 1:
+        return len(found) * height, len(found)
     position = (found & 0xFFFFFFFF) % per_frame
     short = per_frame * per_packet - height
     rows = len(found) * per_packet - short * int((position == per_frame - 1).sum())

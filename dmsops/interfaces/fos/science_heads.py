@@ -57,9 +57,10 @@ def exposures(heads: NDArray[np.void]) -> tuple[NDArray[np.int64], int]:
     """
     who = heads.view(np.uint8).reshape(len(heads), -1)[:, _WHO].copy().view(np.uint64)
     code = _codes(who[:, 0]) * (len(heads) + 1) + _codes(who[:, 1])
-    _, first, index = np.unique(
-        _codes(code) * 0x800 + (heads["identification"] & 0x7FF).astype(np.int64), return_index=True, return_inverse=True
-    )
+    code = _codes(code) * 0x800 + (heads["identification"] & 0x7FF).astype(np.int64)
+    if (code == code[0]).all():
+        return np.zeros(len(heads), dtype=np.int64), 1
+    _, first, index = np.unique(code, return_index=True, return_inverse=True)
     number = np.empty(len(first), dtype=np.int64)
     number[np.argsort(first)] = np.arange(len(first))
     return number[index.reshape(-1)], len(first)

@@ -57,6 +57,7 @@ def test_comments_and_line_ends_of_other_writers_are_taken(tmp_path):
         ("EME2000", "ICRF", "field 'REF_FRAME' is ICRF, not EME2000"),
         ("= Earth", "= Sun", "field 'CENTER_NAME' is Sun, not Earth"),
         ("= UTC", "= TDB", "field 'TIME_SYSTEM' is TDB, not UTC"),
+        ("2022-12-03T23:59:00.000", "2022-12-03T23:59:00.000+01:00", "is no calendar date and time"),
         ("META_STOP", "", "no state vector|cannot be read|holds no segment|is no Orbit|fewer than two"),
         ("CCSDS_OEM_VERS", "CCSDS_XYZ_VERS", "does not begin with CCSDS_OEM_VERS"),
         ("2022-12-03T23:59:00.000  ", "2022-12-99T23:59:00.000  ", "a state vector cannot be read"),
