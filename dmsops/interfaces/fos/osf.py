@@ -184,6 +184,8 @@ def read_osf(path: Path) -> StatusFile:
     assert element is not None
     facts = _Facts(path.name, element)
     guide, guiding = element.find("guide_star"), element.find("guiding")
+    if root.attrib["layout"] == "1" and (guiding is not None or element.find("acquisition") is not None):
+        raise BadDelivery(f"{path.name}: layout 1 has no elements 'guiding' and 'acquisition'", file=path.name, field="layout")
     return StatusFile(
         visit_id=VisitId.parse(facts["id"]),
         visit_type=facts["visit_type"],

@@ -13,6 +13,7 @@ from dmsops.ops import Ops, connect
 from dmsops.procedures import inbox, record, wavefront
 from dmsops.procedures.run import run
 from dmsops.receipt import queries as received
+from dmsops.receipt import reconcile
 from dmsops.workflow import queries, rescue
 from tests.runbooks.make_site import make_site
 
@@ -33,7 +34,7 @@ def content(ops: Ops) -> str:
     return hashlib.sha256(repr((rows, files)).encode()).hexdigest()
 
 
-@pytest.mark.parametrize("procedure", ["P02", "P08", "P10"])
+@pytest.mark.parametrize("procedure", ["P02", "P05", "P08", "P10"])
 def test_a_dry_run_changes_nothing(frozen, procedure):
     before = content(frozen)
     ended = run(frozen, procedure)
@@ -79,3 +80,12 @@ def test_p10_hands_over_what_is_there_when_that_is_asked_for(frozen):
     visit = wavefront.chosen_visit(frozen, "V02726402001")
     assert [h["state"] for h in wavefront.handovers(frozen, visit)] == ["acknowledged"]
     assert wavefront.clock(frozen, visit).state.value == "met"
+
+
+def test_p05_settles_a_visit_and_tells_pps(frozen):
+    ticket = reconcile.preview(frozen, "02726402001").hash
+    ended = run(frozen, "P05", {"ticket": ticket}, dry_run=False, reason="visit came")
+    assert (ended.outcome, ended.error) == ("completed", None)
+    (row,) = reconcile.visits(frozen)
+    assert (row["reconciled_outcome"], row["reconciled_by"]) == ("complete", system_user())
+    assert (frozen.settings.folder("outbox") / "pps" / "V02726402001_status_0001.json").is_file()

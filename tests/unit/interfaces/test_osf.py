@@ -9,8 +9,9 @@ import pytest
 
 from dmsops.core.errors import BadDelivery, BadInput
 from dmsops.core.names import StatusFileName
-from dmsops.core.records import Dither
-from dmsops.interfaces.fos.osf import AntennaMove, read_osf, write_osf
+from dmsops.core.records import Acquisition, Dither, Guiding
+from dmsops.interfaces.fos import osf
+from dmsops.interfaces.fos.osf import AntennaMove, read_osf, report_of, write_osf, write_report
 
 
 def test_a_status_file_says_what_the_visit_did(tmp_path, visit):
@@ -135,4 +136,65 @@ def test_what_is_no_status_file_is_refused(tmp_path, content):
     path = tmp_path / "2022338043004786_001_osf.xml"
     path.write_bytes(content)
     with pytest.raises(BadDelivery, match=r"2022338043004786_001_osf\.xml"):
+        read_osf(path)
+
+
+# Layout 2: how guiding went, and each target acquisition.
+
+
+def test_guiding_and_acquisitions_are_reported(tmp_path, visit):
+    name = visit.exposures[0].name
+    acquired = (
+        Acquisition(detector="NRCA3", outcome="FAILED", exposure=name),
+        Acquisition(detector="NRCA3", outcome="SUCCESSFUL", column=1587.89891, row=1409.87847, sam_x=-0.0119608742, sam_y=1e-9),
+    )
+    flown = replace(visit, guiding=Guiding(outcome="LOST", attempt=2), acquisitions=acquired)
+    report = read_osf(write_osf(flown, tmp_path))
+    assert (report.guiding, report.acquisitions, report.target_acquisition) == (flown.guiding, acquired, "SUCCESSFUL")
+
+
+def test_a_visit_that_was_guided_says_so_even_when_its_log_does_not(tmp_path, visit):
+    assert read_osf(write_osf(visit, tmp_path)).guiding == Guiding(outcome="ACQUIRED", attempt=1)
+    assert read_osf(write_osf(replace(visit, guide_star=None), tmp_path)).guiding is None
+
+
+def test_a_report_that_is_written_is_read_as_it_was(tmp_path, visit):
+    report = report_of(visit, 7, antenna_moves=[AntennaMove(start=visit.start, end=visit.end)])
+    later = replace(report, written=report.written + timedelta(hours=1, microseconds=1000))
+    path = write_report(later, tmp_path)
+    assert path.name.endswith("_007_osf.xml")
+    assert read_osf(path) == later
+
+
+def test_layout_1_is_still_read(tmp_path, visit):
+    path = write_osf(visit, tmp_path)
+    lines = [line for line in path.read_text().splitlines() if "<guiding" not in line]
+    path.write_text("\n".join(lines).replace('layout="2"', 'layout="1"'))
+    assert read_osf(path) == replace(report_of(visit), guiding=None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('layout="2"', 'layout="3"', "layout"),
+        ('layout="2"', 'layout="1"', "layout 1"),
+        ('outcome="ACQUIRED"', 'outcome="MAYBE"', "MAYBE"),
+        ('attempt="1"', 'attempt="0"', "attempt"),
+        ('issue="1"', 'issue="0"', "issue"),
+        ('issue="1"', 'issue="1000"', "issue"),
+    ],
+)
+def test_a_wrong_layout_or_outcome_is_named(tmp_path, visit, old, new, said):
+    path = write_osf(visit, tmp_path)
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(BadDelivery, match=said):
+        read_osf(path)
+
+
+def test_a_file_too_large_to_be_one_is_refused_unread(tmp_path, monkeypatch):
+    path = tmp_path / "2022338043004786_001_osf.xml"
+    path.write_bytes(b" " * (osf.LARGEST + 1))
+    monkeypatch.setattr(osf, "load_xml", None)
+    with pytest.raises(BadDelivery, match="at most 4000000"):
         read_osf(path)

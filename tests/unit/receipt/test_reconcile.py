@@ -12,17 +12,18 @@ import pytest
 import sqlalchemy as sa
 
 from dmsops.core import journal
+from dmsops.core.clock import SimulatedClock
 from dmsops.core.db import reading
-from dmsops.core.errors import BadInput, NotAllowed, NotFound, Refused, StalePlan
+from dmsops.core.errors import BadInput, Failed, NotAllowed, NotFound, Refused, StalePlan
 from dmsops.core.people import Person, Role
 from dmsops.core.records import Exposure, Readout, Visit
 from dmsops.interfaces.fos.manifest import MANIFEST, write_manifest
 from dmsops.interfaces.fos.osf import report_of, write_osf, write_report
 from dmsops.interfaces.pps import plan_name, write_plan
-from dmsops.ops import Ops
+from dmsops.ops import Ops, connect, create_site
 from dmsops.receipt import accept, queries, reconcile, reports
 from dmsops.receipt.states import FileState
-from dmsops.testing.deliveries import small_visit, write_delivery
+from dmsops.testing.deliveries import START, small_visit, write_delivery
 
 NUMBER = "02726402001"
 FIRST, SECOND = f"jw{NUMBER}_03104_00001", f"jw{NUMBER}_03104_00002"
@@ -309,3 +310,30 @@ def test_a_status_file_is_asked_for_and_not_again_at_once(ops: Ops) -> None:
     again(ops, small_visit(), 1, 0, "D0002")
     with pytest.raises(Refused, match="has its status file"):
         reconcile.ask_for_status_file(ops, NUMBER, reason="more")
+
+
+# What a kill leaves, and the other database.
+
+
+def test_messages_that_could_not_be_laid_out_are_laid_out_by_the_next_act(ops: Ops) -> None:
+    delivered(ops, small_visit(), small_visit())
+    ticket = reconcile.preview(ops, NUMBER).hash
+    blocked = ops.settings.folder("outbox") / "pps"
+    blocked.write_text("a file where a folder should be")
+    with pytest.raises(Failed, match="cannot be laid into"):
+        reconcile.reconcile(ops, NUMBER, ticket=ticket, reason="shift")
+    assert row(ops)["reconciled_outcome"] == "complete"
+    blocked.unlink()
+    with pytest.raises(StalePlan):
+        reconcile.reconcile(ops, NUMBER, ticket=ticket, reason="shift")
+    settle(ops, "again")
+    assert {p.name for p in blocked.iterdir()} == {f"V{NUMBER}_status_0001.json", f"V{NUMBER}_status_0002.json"}
+
+
+def test_it_is_the_same_on_both_databases(tmp_path: Path, database: str) -> None:
+    folder = create_site(tmp_path / "site", lead="tester", database=database)
+    ops = connect(folder, operator=Person("tester", Role.LEAD), clock=SimulatedClock(START + timedelta(hours=2)))
+    delivered(ops, small_visit(), with_status(small_visit(), "completed", "aborted"))
+    assert row(ops)["counts"] == {"executed": 2, "aborted": 2}
+    assert (settle(ops).outcome, row(ops)["needs_person"], reconcile.note_overdue(ops)) == ("partial", False, [])
+    ops.db.dispose()
