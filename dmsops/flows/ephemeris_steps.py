@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -146,7 +146,6 @@ def _exposure(ops: Ops, rows: list[Row], moved: float, done: dict[str, Anew], gr
         makes=tuple(products),
         params={
             "products": products, "oem": use, "engineering": list(engineering), "planned_pa": given["visit"]["position_angle"],
-            "oem_sha256": rows[0]["use_sha256"],
         },
     )  # fmt: skip
     again = [name for name in products if name.endswith("_i2d.fits")] if moved > ops.settings.refresh_pixels else []
@@ -172,7 +171,7 @@ def _combined(ops: Ops, rows: list[Row], moved: float, done: dict[str, Anew], gr
         needs=tuple(members),
         makes=tuple(products),
         after=after,
-        params={"products": products, "members": members, "oem": use, "oem_sha256": rows[0]["use_sha256"]},
+        params={"products": products, "members": members, "oem": use},
     )
     again = list(products) if moved > ops.settings.refresh_pixels else []
     return _anew(ops, rows, str(ExposureProduct.parse(members[0]).exposure.visit), moved, refresh, again, members=members)
@@ -183,7 +182,8 @@ def _anew(
 ) -> Anew:  # fmt: skip
     """Put an observation's steps together: made anew, where it moves too far combined again, and archived."""
     workflow = f"EPHEMERIS/{visit}"
-    identity = json.dumps([refresh.params["oem_sha256"], sorted(refresh.params["products"].items())])
+    identity = json.dumps([rows[0]["use_sha256"], sorted((r["name"], r["sha256"], r["version"]) for r in rows)])
+    refresh = replace(refresh, identity=identity)
     specs = [refresh]
     if again:
         after = refresh.after if members else (refresh.key_of(workflow),)
