@@ -104,13 +104,17 @@ def stale(ops: Ops) -> list[Row]:
 
 
 def _with_ephemeris(ops: Ops) -> list[Row]:
-    """Give the archived products that have ephemeris keywords, each with the ephemeris that it was made with."""
+    """Give the archived products that have ephemeris keywords, each with the ephemeris that it was made with.
+
+    Of several (members of a combined image) the one that most needs another: a predicted one, else one that is not in use.
+    """
     rows = [r for r in archived.products(ops) if r["suffix"].partition("-")[0] in IN_PLACE and r["name"].endswith(".fits")]
     origins = lineage.origins(ops, [r["name"] for r in rows], EphemerisName.matches)
+    in_use = {r["sha256"] for r in ephemerides.usable(ops)}
     found = []
     for row in rows:
-        origin = origins.get(row["name"])
-        if origin is not None:
+        if row["name"] in origins:
+            origin = min(origins[row["name"]], key=lambda o: (kind_of_name(o.name) != "Predicted", o.sha256 in in_use, o.name))
             age = (ops.clock.now() - row["archived_at"]) / timedelta(days=1)
             kept = {k: row[k] for k in ("observation_id", "name", "version", "suffix", "sha256", "archived_at")}
             file = {"eph_type": kind_of_name(origin.name), "ephemeris": origin.name, "ephemeris_sha256": origin.sha256}

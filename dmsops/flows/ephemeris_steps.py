@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from dmsops.archive import queries as archived
 from dmsops.core.db import reading
-from dmsops.core.names import ExposureProduct
+from dmsops.core.names import EphemerisName, ExposureProduct
+from dmsops.interfaces.fdf import interpolate, kind_of_name
 from dmsops.processing.ephemeris import LIGHT_KM_S
 from dmsops.receipt.ephemerides import read_named
+from dmsops.workflow import lineage
 from dmsops.workflow.states import GOOD, OPEN, StepState
 from dmsops.workflow.steps import StepSpec, kind_named
 from dmsops.workflow.tables import make, need, step
@@ -77,7 +79,7 @@ def plan(ops: Ops, rows: list[Row]) -> tuple[list[Anew], list[tuple[str, str]]]:
     for observation in [*exposures, *(o for o in grouped if o not in exposures)]:
         mine = grouped[observation]
         make_ = _exposure if observation in exposures else _combined
-        found = _busy(ops, mine) or make_(ops, mine, moves.of(mine[0]), done, grouped)
+        found = _busy(ops, mine) or make_(ops, mine, moves.of(mine[0]), done)
         if isinstance(found, str):
             untouched.append((observation, found))
         else:
@@ -94,8 +96,6 @@ class _Moves:
 
     def _velocity(self, name: str, sha256: str, when: Any) -> Any:
         import numpy as np
-
-        from dmsops.interfaces.fdf import interpolate
 
         if sha256 not in self._read:
             self._read[sha256] = read_named(self._ops, {"name": name, "sha256": sha256})
@@ -130,7 +130,7 @@ def _busy(ops: Ops, rows: list[Row]) -> str:
     return f"step {row.id} ({row.kind}) makes it and is {row.state}: {ends}"
 
 
-def _exposure(ops: Ops, rows: list[Row], moved: float, done: dict[str, Anew], grouped: dict[str, list[Row]]) -> Anew | str:
+def _exposure(ops: Ops, rows: list[Row], moved: float, done: dict[str, Anew]) -> Anew | str:
     root, use = rows[0]["observation_id"], rows[0]["use"]
     uncal = f"{root}_uncal.fits"
     products = {r["name"]: r["sha256"] for r in rows}
@@ -145,8 +145,7 @@ def _exposure(ops: Ops, rows: list[Row], moved: float, done: dict[str, Anew], gr
         needs=(use, *engineering),
         makes=tuple(products),
         params={
-            "products": products, "oem": use, "engineering": list(engineering), "planned_pa": given["visit"]["position_angle"],
-            "oem_sha256": rows[0]["use_sha256"],
+            "oem": use, "engineering": list(engineering), "planned_pa": given["visit"]["position_angle"],
         },
     )  # fmt: skip
     again = [name for name in products if name.endswith("_i2d.fits")] if moved > ops.settings.refresh_pixels else []
@@ -154,16 +153,16 @@ def _exposure(ops: Ops, rows: list[Row], moved: float, done: dict[str, Anew], gr
     return _anew(ops, rows, visit, moved, refresh, again)
 
 
-def _combined(ops: Ops, rows: list[Row], moved: float, done: dict[str, Anew], grouped: dict[str, list[Row]]) -> Anew | str:
+def _combined(ops: Ops, rows: list[Row], moved: float, done: dict[str, Anew]) -> Anew | str:
     name, use = rows[0]["name"], rows[0]["use"]
     maker = _maker(ops, name, ("processing.wfs_image3", "processing.image3"))
     members = sorted(n for n in (_needs(ops, maker.id) if maker else ()) if ExposureProduct.matches(n) and n.endswith(".fits"))
     if not members:
         return _NOT_HERE
     roots = {ExposureProduct.parse(m).root for m in members}
-    behind = sorted(root for root in roots if root in grouped and root not in done)
+    behind = _behind(ops, [m for m in members if ExposureProduct.parse(m).root not in done])
     if behind:
-        return f"its member {behind[0]} is not made anew"
+        return f"its member {behind} has a predicted ephemeris and is not made anew with it"
     after = tuple(_key(done[root]) for root in sorted(roots) if root in done)
     products = {r["name"]: r["sha256"] for r in rows}
     refresh = StepSpec(
@@ -172,10 +171,16 @@ def _combined(ops: Ops, rows: list[Row], moved: float, done: dict[str, Anew], gr
         needs=tuple(members),
         makes=tuple(products),
         after=after,
-        params={"products": products, "members": members, "oem": use, "oem_sha256": rows[0]["use_sha256"]},
+        params={"members": members, "oem": use},
     )
     again = list(products) if moved > ops.settings.refresh_pixels else []
     return _anew(ops, rows, str(ExposureProduct.parse(members[0]).exposure.visit), moved, refresh, again, members=members)
+
+
+def _behind(ops: Ops, members: list[str]) -> str:
+    """Name a member that has a predicted ephemeris; empty when none has."""
+    have = lineage.origins(ops, members, EphemerisName.matches)
+    return next((m for m in members if not have.get(m) or any(kind_of_name(o.name) == "Predicted" for o in have[m])), "")
 
 
 def _anew(
@@ -183,7 +188,8 @@ def _anew(
 ) -> Anew:  # fmt: skip
     """Put an observation's steps together: made anew, where it moves too far combined again, and archived."""
     workflow = f"EPHEMERIS/{visit}"
-    identity = json.dumps([refresh.params["oem_sha256"], sorted(refresh.params["products"].items())])
+    identity = json.dumps([rows[0]["use_sha256"], sorted((r["name"], r["sha256"], r["version"]) for r in rows)])
+    refresh = replace(refresh, identity=identity)
     specs = [refresh]
     if again:
         after = refresh.after if members else (refresh.key_of(workflow),)
@@ -195,7 +201,7 @@ def _anew(
         params={"members": members} if members else {}, after=tuple(spec.key_of(workflow) for spec in specs),
     )  # fmt: skip
     return Anew(
-        observation_id=observation, visit=visit, products=dict(refresh.params["products"]), ephemeris=rows[0]["ephemeris"],
+        observation_id=observation, visit=visit, products={r["name"]: r["sha256"] for r in rows}, ephemeris=rows[0]["ephemeris"],
         use=rows[0]["use"], moved_pixels=moved, how="combined again" if again else "keywords", specs=(*specs, ingest),
     )  # fmt: skip
 

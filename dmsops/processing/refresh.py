@@ -48,13 +48,13 @@ def exposure(ops: Ops, job: Job) -> Outcome:
     Parameters
     ----------
     job : Job
-        ``params``: ``products`` (name to sha256 of the version to work on, the uncal among them), ``oem``, ``engineering``
-        (names of input files), ``planned_pa`` (degrees, for want of telemetry).
+        ``makes``: the products, the uncal among them. ``params``: ``oem``, ``engineering`` (names of input files),
+        ``planned_pa`` (degrees, for want of telemetry).
 
     Raises
     ------
     StepFailed
-        A product has a newer version than the plan was made from, or the ephemeris does not cover the exposure.
+        A product is made again by another step meanwhile, or the ephemeris does not cover the exposure.
     """
     p = job.params
     before = _staged(ops, job)
@@ -65,7 +65,7 @@ def exposure(ops: Ops, job: Job) -> Outcome:
     for name in before:
         if name != uncal:
             moved = max(moved, _follow(before[name], job, changed, shift))
-    return _good(job, {"moved_pixels": moved, "ephemeris": p["oem"]})
+    return _good(ops, job, before, {"moved_pixels": moved, "ephemeris": p["oem"]})
 
 
 @step("ephemeris.refresh_combined", title="Ephemeris of a combined image made anew", estimate_seconds=3, memory_mb=1500)
@@ -78,17 +78,20 @@ def combined(ops: Ops, job: Job) -> Outcome:
     Parameters
     ----------
     job : Job
-        ``params``: ``products`` (name to sha256 of the version to work on), ``members`` (names of input files), ``oem`` (the
-        ephemeris that the members have now).
+        ``makes``: the products. ``params``: ``members`` (names of input files), ``oem`` (the ephemeris that they have now).
     """
     before = _staged(ops, job)
     members = [job.inputs[name] for name in job.params["members"]]
     moved = max(_like_member(path, job, members) for path in before.values())
-    return _good(job, {"moved_pixels": moved})
+    return _good(ops, job, before, {"moved_pixels": moved})
 
 
-def _good(job: Job, metrics: dict[str, Any]) -> Outcome:
+def _good(ops: Ops, job: Job, before: Mapping[str, Path], metrics: dict[str, Any]) -> Outcome:
+    """Pass the products through the gate, if nobody has made them again meanwhile."""
     says = [f"{name}: {word}" for name in job.makes for word in gate.check(job.folder / name, _suffix(name))]
+    for name, sha256 in _current(ops, job).items():
+        if ops.store.path(sha256) != before[name].readlink():
+            raise _made_again(name)
     return Outcome(products=job.makes, metrics={**metrics, "warnings": says})
 
 
@@ -97,26 +100,35 @@ def _suffix(name: str) -> str:
 
 
 def _staged(ops: Ops, job: Job) -> dict[str, Path]:
-    """Give the versions to work on, under their own names and apart from what is made; refuse when there are newer ones."""
-    with reading(ops.db) as c:
-        query = sa.select(product).where(product.c.name.in_(job.params["products"])).order_by(product.c.version)
-        newest = {row.name: row for row in c.execute(query)}
+    """Give the current versions of the products, under their own names and apart from what is made."""
     apart = job.folder / "before"
     apart.mkdir()
     found = {}
-    for name, sha256 in sorted(job.params["products"].items()):
-        row = newest.get(name)
-        if row is None or (row.sha256 != sha256 and row.origin != job.kind):
-            raise StepFailed(
-                f"{name} has been made again since its refresh was planned",
-                remedy="Look at procedure P06 again: it plans a refresh of the version that is there now. Drop this step (P09).",
-                failure="data",
-                product=name,
-            )
+    for name, sha256 in _current(ops, job).items():
         ops.store.verify(sha256)
         found[name] = apart / name
         found[name].symlink_to(ops.store.path(sha256))
     return found
+
+
+def _current(ops: Ops, job: Job) -> dict[str, str]:
+    """Give the sha256 of the current version of each product; refuse while one is being made again."""
+    query = sa.select(product.c.name, product.c.sha256).where(product.c.name.in_(job.makes), product.c.current)
+    with reading(ops.db) as c:
+        there = {row.name: row.sha256 for row in c.execute(query)}
+    for name in job.makes:
+        if name not in there:
+            raise _made_again(name)
+    return {name: there[name] for name in sorted(job.makes)}
+
+
+def _made_again(name: str) -> StepFailed:
+    return StepFailed(
+        f"{name} is being made again by another step",
+        remedy="Wait until that step has ended, then rescue this one with procedure P08.",
+        failure="data",
+        product=name,
+    )
 
 
 def _uncal(path: Path, job: Job, samples: Any) -> tuple[dict[str, Any], float]:

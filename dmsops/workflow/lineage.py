@@ -132,43 +132,40 @@ class Origin:
     sha256: str
 
 
-def origins(ops: Ops, names: Collection[str], wanted: Callable[[str], bool]) -> dict[str, Origin]:
-    """Find, for the current version of each product, the nearest file among what it was made with whose name is wanted.
+def origins(ops: Ops, names: Collection[str], wanted: Callable[[str], bool]) -> dict[str, frozenset[Origin]]:
+    """Find, for the current version of each product, the nearest files among what it was made with whose names are wanted.
 
-    A version was made with the versions that were the newest when it was published. Followed level by level for all
-    products together; products that come from no such file, or were not made here, are left out.
+    A version was made with the versions that were the newest when it was published. Every way up ends at the first file
+    that is wanted. Followed level by level for all products together; products that come from no such file, or were not
+    made here, are left out.
     """
-    found: dict[str, Origin] = {}
+    found: dict[str, set[Origin]] = {}
     with reading(ops.db) as c:
-        seen = {row.name: {row.id} for row in _versions(c, names) if row.current}
         level = {row.name: [row] for row in _versions(c, names) if row.current}
+        seen = {name: {row.id for row in rows} for name, rows in level.items()}
         while level:
-            level = _level_above(c, level, wanted, found)
-            level = {name: [r for r in rows if r.id not in seen[name]] for name, rows in level.items()}
+            above = _level_above(c, level, wanted, found)
+            level = {name: fresh for name, rows in above.items() if (fresh := [r for r in rows if r.id not in seen[name]])}
             for name, rows in level.items():
                 seen[name] |= {r.id for r in rows}
-            level = {name: rows for name, rows in level.items() if rows}
-    return found
+    return {name: frozenset(there) for name, there in found.items() if there}
 
 
 def _level_above(
-    c: sa.Connection, level: dict[str, list[Any]], wanted: Callable[[str], bool], found: dict[str, Origin]
+    c: sa.Connection, level: dict[str, list[Any]], wanted: Callable[[str], bool], found: dict[str, set[Origin]]
 ) -> dict[str, list[Any]]:
-    """Give what the versions of a level were made with; names that are wanted end their product's search."""
-    makers = {row.step_id for rows in level.values() for row in rows if row.step_id is not None}
-    needs = _needs(c, makers)
+    """Give what the versions of a level were made with; a file that is wanted ends the way up from its version."""
+    needs = _needs(c, {row.step_id for rows in level.values() for row in rows if row.step_id is not None})
     versions: dict[str, list[Any]] = {}
     for version in _versions(c, {name for names in needs.values() for name in names}):
         versions.setdefault(version.name, []).append(version)
     above: dict[str, list[Any]] = {}
     for name, rows in level.items():
-        used = [_newest_before(versions.get(need, ()), row.id) for row in rows for need in needs.get(row.step_id, ())]
-        there = [v for v in used if v is not None]
-        hit = next((v for v in there if wanted(v.name)), None)
-        if hit is not None:
-            found[name] = Origin(name=hit.name, sha256=hit.sha256)
-        elif there:
-            above[name] = there
+        for row in rows:
+            used = [_newest_before(versions.get(need, ()), row.id) for need in needs.get(row.step_id, ())]
+            hits = [v for v in used if v is not None and wanted(v.name)]
+            found.setdefault(name, set()).update(Origin(name=v.name, sha256=v.sha256) for v in hits)
+            above.setdefault(name, []).extend(v for v in used if v is not None and not hits)
     return above
 
 
