@@ -13,7 +13,7 @@ from dmsops import receipt
 from dmsops.core.errors import NotAllowed
 from dmsops.core.people import Role, require
 from dmsops.flows import ephemeris, science
-from dmsops.receipt import ephemeris_acts, gap_decisions, gaps, reconcile, requests
+from dmsops.receipt import decide, ephemeris_acts, gaps, reconcile
 
 if TYPE_CHECKING:
     from dmsops.core.people import Person
@@ -44,28 +44,20 @@ def _list(title: str, lines: list[str], css: str = "") -> str:
 
 
 def _of_request(row: Row, person: Person) -> list[Deed]:
-    number, may_not = row["id"], _may_not(person, Role.OPERATOR, "receipt ask")
+    number, may_not = row["id"], _may_not(person, Role.OPERATOR, "receipt decide")
 
-    def look_ask(_: Ops) -> Preview:
-        words = f"FOS is asked for {row['name']} once more (so far {theme.plural(row['times'], 'time')}), with a new time to wait."
-        return Preview(html=f"<p>{escape(words)}</p>")
+    def deed(key: str, title: str, **which: list[int]) -> Deed:
+        def look(ops: Ops) -> Preview:
+            seen = decide.plan(ops, **which)
+            return Preview(html=_list("What follows", [f"{item.name}: {item.words}" for item in seen.items]), ticket=seen.hash)
 
-    def ask(ops: Ops, _: str, reason: str) -> str:
-        requests.ask_again(ops, number, reason=reason)
-        return f"{row['name']} is asked for again, by {ops.operator.name}."
+        def do(ops: Ops, ticket: str, reason: str) -> str:
+            done = decide.decide(ops, ticket=ticket, reason=reason, **which)
+            return f"{done.items[0].name}: {title.lower()}, by {ops.operator.name}."
 
-    def look_close(_: Ops) -> Preview:
-        words = f"Nobody waits for {row['name']} any more. What is made of the others is made without it; a copy that comes is still taken."
-        return Preview(html=f'<p class="warn">{escape(words)}</p>')
+        return Deed(key=key, title=title, look=look, do=do, why_not=may_not)
 
-    def close(ops: Ops, _: str, reason: str) -> str:
-        requests.close_rerequest(ops, number, reason=reason)
-        return f"The request for {row['name']} is closed, by {ops.operator.name}."
-
-    return [
-        Deed(key="ask", title="Ask again", look=look_ask, do=ask, why_not=may_not),
-        Deed(key="waive", title="Stop waiting", look=look_close, do=close, why_not=may_not),
-    ]
+    return [deed("again", "Ask again", ask=[number]), deed("waive", "Stop waiting", close=[number])]
 
 
 def _of_gap(row: Row, person: Person) -> list[Deed]:
@@ -74,11 +66,11 @@ def _of_gap(row: Row, person: Person) -> list[Deed]:
 
     def deed(decision: str, title: str) -> Deed:
         def look(ops: Ops) -> Preview:
-            seen = gap_decisions.preview(ops, exposure, detector, decision)
-            return Preview(html=_list("What follows", list(seen.words)), ticket=seen.hash)
+            seen = gaps.preview(ops, exposure, detector, decision)
+            return Preview(html=_list("What follows", [seen.words]), ticket=seen.hash)
 
         def do(ops: Ops, ticket: str, reason: str) -> str:
-            gap_decisions.decide(ops, exposure, detector, decision, ticket=ticket, reason=reason)
+            gaps.decide(ops, exposure, detector, decision, ticket=ticket, reason=reason)
             return f"{exposure} {detector}: {title.lower()}, decided by {ops.operator.name}. Plan its visit to go on."
 
         return Deed(key=decision, title=title, look=look, do=do, why_not=may_not)
