@@ -132,7 +132,7 @@ def gaps(ops: Ops) -> Answer:
 def where(ops: Ops, name: str) -> Answer:
     """Tell the story of a file, delivery, visit, exposure or product: what came, when, what became of it, who was told."""
     story = history.where(ops, name)
-    columns = {"at": "When", "what": "What", "name": "Of", "words": "Story"}
+    columns = {"at": "When", "what": "What", "name": "Of", "words": "Story", "who": "Who"}
     return Answer(story, [table([asdict(event) for event in story], columns)])
 
 

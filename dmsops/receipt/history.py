@@ -28,12 +28,13 @@ _MANY = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One thing that happened: when (UTC), what kind of thing, to what, and the story in words."""
+    """One thing that happened: when (UTC), what kind of thing, to what, the story in words, and for a journal line who wrote it."""
 
     at: datetime
     what: str
     name: str
     words: str
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +167,7 @@ def _lines(c: sa.Connection, about: _About) -> Iterator[Event]:
     j = journal.journal.c
     for row in _in(c, sa.select(journal.journal), j.target, (*about.deliveries, *about.names)):
         why = f": {row.reason}" if row.reason else ""
-        yield Event(at=row.at, what="journal", name=row.target, words=f"{row.event} by {row.actor}{why}")
+        yield Event(at=row.at, what="journal", name=row.target, words=f"{row.event}{why}", who=row.actor)
 
 
 def _in(c: sa.Connection, query: sa.Select[Any], column: Any, values: Collection[Any]) -> Iterable[sa.Row[Any]]:

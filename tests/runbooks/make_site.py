@@ -40,16 +40,26 @@ FAULT = Diagnosis(
 
 
 def make_site(folder: Path) -> Path:
-    """Make the site; one visit half processed with a failed step, a second delivery waiting in the inbox."""
+    """Make the site: one visit half processed with a failed step, a delivery in part, another waiting in the inbox."""
     create_site(folder, name="runbook site", mode="rehearsal", stand_at=NOW.isoformat())
     ops = connect(folder, operator=Person(system_user(), Role.LEAD), clock=SimulatedClock(RECEIVED))
     visit = wavefront_visit("02726402001")
     arrived = write_delivery(folder / "visits" / "D0001", visit, delivery_id="D0001")
     accept(ops, arrived, reason="frozen site")
+    accept(ops, partial_delivery(folder / "visits" / "D0004"), reason="frozen site")
     plan(ops, visit)
     process(ops)
     write_delivery(folder / "inbox" / "D0002", wavefront_visit("02726403001", later=timedelta(hours=2)), delivery_id="D0002", sequence=2)
     ops.db.dispose()
+    return folder
+
+
+def partial_delivery(folder: Path) -> Path:
+    """Write a delivery of a third visit: one recorder file is cut short, one is missing, and numbers lie between."""
+    write_delivery(folder, wavefront_visit("02726404001", later=timedelta(hours=4)), delivery_id="D0004", sequence=4)
+    first, second = sorted(folder.glob("S0000_*"))
+    first.write_bytes(first.read_bytes()[:-100])
+    second.unlink()
     return folder
 
 

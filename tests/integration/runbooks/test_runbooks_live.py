@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from dmsops.core.people import Person, Role, system_user
+from dmsops.interfaces.fos.manifest import write_manifest
 from dmsops.ops import Ops, connect
 from dmsops.procedures import inbox, record, wavefront
 from dmsops.procedures.run import run
+from dmsops.receipt import decide
 from dmsops.receipt import queries as received
 from dmsops.receipt import reconcile
+from dmsops.receipt.states import DeliveryState
+from dmsops.testing.deliveries import write_delivery
 from dmsops.workflow import queries, rescue
-from tests.runbooks.make_site import make_site
+from tests.runbooks.make_site import make_site, wavefront_visit
 
 RECORDS = ("procedure_run", "journal")
 """Tables in which a run through `run` leaves its own trace, also a dry one."""
@@ -34,7 +40,7 @@ def content(ops: Ops) -> str:
     return hashlib.sha256(repr((rows, files)).encode()).hexdigest()
 
 
-@pytest.mark.parametrize("procedure", ["P02", "P05", "P08", "P10"])
+@pytest.mark.parametrize("procedure", ["P02", "P04", "P05", "P06", "P08", "P10"])
 def test_a_dry_run_changes_nothing(frozen, procedure):
     before = content(frozen)
     ended = run(frozen, procedure)
@@ -69,9 +75,34 @@ def test_p02_takes_the_waiting_delivery(frozen):
     ended = run(frozen, "P02", dry_run=False, reason="pass 2")
     assert (ended.outcome, ended.error) == ("completed", None)
     assert inbox.waiting(frozen) == []
-    assert {d["id"]: d["state"] for d in received.deliveries(frozen)} == {"D0001": "complete", "D0002": "complete"}
+    assert {d["id"]: d["state"] for d in received.deliveries(frozen)} == {"D0001": "complete", "D0002": "complete", "D0004": "partial"}
     assert (frozen.settings.folder("outbox") / "fos").is_dir()
     assert queries.steps(frozen, workflow_dataset="02726403001")
+
+
+def test_p04_asks_again_closes_and_takes_what_came_after_all(frozen, tmp_path):
+    first, second = received.rerequests(frozen)
+    came = frozen.settings.folder("inbox") / "D0004-R1"
+    twin = write_delivery(tmp_path / "twin", wavefront_visit("02726404001", later=timedelta(hours=4)))
+    came.mkdir()
+    shutil.copy(twin / first["name"], came)
+    write_manifest(came, delivery_id="D0004-R1", sender="FOS", sequence=5, created=frozen.clock.now())
+    ticket = decide.plan(frozen, close=[second["id"]]).hash
+    given = {"close": [second["id"]], "delivery": str(came), "about": "D0004", "ticket": ticket}
+    ended = run(frozen, "P04", given, dry_run=False, reason="FOS found one, the other is lost")
+    assert (ended.outcome, ended.error) == ("completed", None)
+    assert received.rerequests(frozen) == []
+    assert received.receipt_of(frozen, "D0004").state is DeliveryState.COMPLETE
+    assert [f.name for f in received.receipt_of(frozen, "D0004-R1").released] == [first["name"]]
+
+
+def test_p04_asks_again(frozen):
+    number = received.rerequests(frozen)[0]["id"]
+    ticket = decide.plan(frozen, ask=[number]).hash
+    ended = run(frozen, "P04", {"ask": [number], "ticket": ticket}, dry_run=False, reason="FOS wants it in writing")
+    assert (ended.outcome, ended.error) == ("completed", None)
+    assert next(r for r in received.rerequests(frozen) if r["id"] == number)["times"] == 2
+    assert (frozen.settings.folder("outbox") / "fos" / "D0004_rerequest_002.json").is_file()
 
 
 def test_p10_hands_over_what_is_there_when_that_is_asked_for(frozen):

@@ -48,6 +48,7 @@ def test_a_name_tells_what_came_when_what_was_asked_and_who_used_it(told: Ops, t
     story = where(told, text)
     assert [e.at for e in story] == sorted(e.at for e in story)
     said = [f"{e.what} {e.name} {e.words}" for e in story]
+    assert {e.who for e in story if e.what == "journal"} == {"tester"}
     for words in (
         "delivery D0001 came from FOS, number 1. Now complete",
         f"asked for {SCIENCE} asked for again, 1 times so far",
@@ -55,7 +56,7 @@ def test_a_name_tells_what_came_when_what_was_asked_and_who_used_it(told: Ops, t
         f"no more asked for {SCIENCE} closed by delivery D0002",
         f"file {SCIENCE} released, version 1, in delivery D0002",
         f"processing.level1b a uses {SCIENCE}: ",
-        f"journal {SCIENCE} file.quarantined by tester: is named by the manifest and is not in the delivery",
+        f"journal {SCIENCE} file.quarantined: is named by the manifest and is not in the delivery",
     ):
         assert any(words in line for line in said), words
 

@@ -165,7 +165,7 @@ def test_a_decision_is_looked_at_and_then_done_whole_or_not_at_all(ops: Ops, fol
     assert (row["id"], row["times"]) == (first, 2)
     with pytest.raises(BadTransition):
         decide.decide(ops, ask=[first], close=[second], ticket=shown.hash, reason="again")
-    with pytest.raises(BadInput, match="and closed"):
+    with pytest.raises(BadInput, match="again and closed"):
         decide.plan(ops, ask=[first], close=[first])
     with pytest.raises(StalePlan):
         decide.decide(ops, ask=[first], ticket=decide.plan(ops, close=[first]).hash, reason="x")
