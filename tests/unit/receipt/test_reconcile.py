@@ -337,3 +337,19 @@ def test_it_is_the_same_on_both_databases(tmp_path: Path, database: str) -> None
     assert row(ops)["counts"] == {"executed": 2, "aborted": 2}
     assert (settle(ops).outcome, row(ops)["needs_person"], reconcile.note_overdue(ops)) == ("partial", False, [])
     ops.db.dispose()
+
+
+def test_rows_of_many_visits_take_no_more_questions_than_those_of_one(ops: Ops) -> None:
+    asked: list[str] = []
+    sa.event.listen(ops.db, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    delivered(ops, small_visit(), small_visit())
+    asked.clear()
+    reconcile.visits(ops)
+    one = len(asked)
+    for n in range(3, 6):
+        visit = small_visit(f"0272640{n}001")
+        visit = replace(visit, end=visit.end + timedelta(minutes=n))
+        delivered(ops, visit, visit, number=f"D000{n}")
+    asked.clear()
+    assert len(reconcile.visits(ops)) == 4
+    assert len(asked) == one
