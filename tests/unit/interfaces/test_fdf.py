@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dmsops.core.errors import BadDelivery, BadInput
-from dmsops.interfaces.fdf import Ephemeris, read_oem, write_oem
+from dmsops.interfaces.fdf import LINE_LIMIT, LINES_LIMIT, Ephemeris, read_oem, write_oem
 
 
 def ephemeris(count: int = 5, kind: str = "Predicted") -> Ephemeris:
@@ -112,3 +115,20 @@ def test_an_ephemeris_that_does_not_belong_together_is_not_written(tmp_path):
         with pytest.raises(BadInput):
             write_oem(bad, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_when_it_was_written_comes_back_too(tmp_path):
+    when = datetime(2022, 12, 5, 6, 7, 8, tzinfo=UTC)
+    assert read_oem(write_oem(ephemeris(), tmp_path, created=when)).created == when
+    path = write_oem(ephemeris(), tmp_path)
+    path.write_text(re.sub(r"(CREATION_DATE *= *)\S+", r"\g<1>2022-339T06:07:08", path.read_text()))
+    assert read_oem(path).created is None
+
+
+@pytest.mark.parametrize("add", ["COMMENT x\n" * LINES_LIMIT, "COMMENT " + "x" * LINE_LIMIT + "\n", " " * (LINES_LIMIT * LINE_LIMIT)])
+def test_what_would_take_the_reader_long_is_refused_before_it_is_read(tmp_path, add):
+    path = write_oem(ephemeris(), tmp_path)
+    path.write_text(path.read_text() + add)
+    with pytest.raises(BadDelivery, match="longer than 50000 lines of 254 characters") as caught:
+        read_oem(path)
+    assert path.name in caught.value.message
