@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 
+LONGEST_WORD = 4000
+"""Characters of an attribute: more than any fact has, and fewer digits than a number may have."""
+
+
 def load_json(path: Path) -> Any:
     """Read a JSON document.
 
@@ -32,7 +36,8 @@ def load_xml(path: Path, schema: Path) -> _Element:
     Raises
     ------
     BadDelivery
-        The file cannot be read, declares a document type, or breaks the schema; the message names it and the line.
+        The file cannot be read, declares a document type, breaks the schema, or has an attribute that is far too long; the
+        message names it and the line.
     """
     from lxml import etree
 
@@ -47,4 +52,9 @@ def load_xml(path: Path, schema: Path) -> _Element:
         etree.XMLSchema(etree.parse(schema)).assertValid(root)
     except etree.DocumentInvalid as error:
         raise BadDelivery(f"{path.name}: {error}", file=path.name) from None
+    for element in root.iter():
+        for field, text in element.attrib.items():
+            if len(text) > LONGEST_WORD:
+                why = f"attribute '{field}' has {len(text)} characters; {LONGEST_WORD} are the most"
+                raise BadDelivery(f"{path.name}: line {element.sourceline}: {why}", file=path.name, field=str(field))
     return root

@@ -108,6 +108,13 @@ def test_a_wrong_place_is_named(tmp_path, visit, old, new, said):
     assert caught.value.message.startswith(path.name)
 
 
+def test_a_number_of_thousands_of_digits_is_refused(tmp_path, visit):
+    path = write_osf(visit, tmp_path)
+    path.write_bytes(path.read_bytes().replace(b' index="1"', b' index="' + b"9" * 5000 + b'"'))
+    with pytest.raises(BadDelivery, match=r"_osf\.xml: line [0-9]+: attribute 'index' has 5000 characters"):
+        read_osf(path)
+
+
 def test_an_exposure_reported_twice_is_refused(tmp_path, visit):
     with pytest.raises(BadInput, match="breaks its schema"):
         write_osf(replace(visit, exposures=visit.exposures * 2), tmp_path)
