@@ -53,8 +53,9 @@ def load_xml(path: Path, schema: Path) -> _Element:
     except etree.DocumentInvalid as error:
         raise BadDelivery(f"{path.name}: {error}", file=path.name) from None
     for element in root.iter():
-        for field, text in element.attrib.items():
+        for name, text in element.attrib.items():
+            field = str(name)
             if len(text) > LONGEST_WORD:
                 why = f"attribute '{field}' has {len(text)} characters; {LONGEST_WORD} are the most"
-                raise BadDelivery(f"{path.name}: line {element.sourceline}: {why}", file=path.name, field=str(field))
+                raise BadDelivery(f"{path.name}: line {element.sourceline}: {why}", file=path.name, field=field)
     return root
