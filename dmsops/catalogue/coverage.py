@@ -8,7 +8,6 @@ from dmsops.catalogue.bands import band_of, bandpass_name
 from dmsops.catalogue.headers import Header
 from dmsops.catalogue.polygon import counter_clockwise, read_region
 from dmsops.core import modes
-from dmsops.core.errors import BadVisit
 
 _MICROMETRE = 1e-6
 
@@ -18,10 +17,7 @@ def sees_the_sky(exp_type: str | None) -> bool:
 
     Darks and lamps have none; the boxes that a guider reads around its star have no footprint in their headers.
     """
-    try:
-        found = modes.exposure_type(exp_type or "")
-    except BadVisit:
-        return True
+    found = modes.exposure_type(exp_type or "")
     return not found.internal and found.stage1 != "guider"
 
 

@@ -111,7 +111,7 @@ def _pedigree(ops: Ops, osf: str) -> Pedigree:
 
 
 def executed(visit: Visit, status: StatusFile) -> Visit:
-    """Put what the status file says was executed in the place of what was planned: states, times, antenna moves, a lost guide star."""
+    """Put what the status file says was executed in the place of what was planned: states, times, guide star, antenna moves."""
     records = {record.name: record for record in status.exposures}
     exposures = tuple(
         replace(e, start=records[e.name].start, end=records[e.name].end, status=records[e.name].status) if e.name in records else e
@@ -123,7 +123,7 @@ def executed(visit: Visit, status: StatusFile) -> Visit:
         end=status.end,
         status=status.status,
         end_reason=status.end_reason,
-        guide_star=status.guide_star and visit.guide_star,
+        guide_star=status.guide_star,
         antenna_moves=status.antenna_moves,
         exposures=exposures,
     )

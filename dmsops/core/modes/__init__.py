@@ -145,7 +145,9 @@ def readout_pattern(name: str, instrument: str = NIRCAM) -> ReadoutPattern:
 
 def exposure_type(name: str) -> ExposureType:
     """Find an exposure type by its header name (``EXP_TYPE``); one that is not listed has no pipeline and ends at level 1b."""
-    listed = _modes(instrument_of(name))["exposure_types"]
+    listed: dict[str, Any] = next(
+        (content["exposure_types"] for content in _files().values() if name.partition("_")[0] == content["prefix"]), {}
+    )
     return ExposureType(name=name, **listed.get(name, {}))
 
 

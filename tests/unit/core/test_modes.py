@@ -125,6 +125,7 @@ def test_exposure_types_know_their_first_pipeline_and_their_light(name, stage1, 
 
 def test_an_exposure_type_that_is_not_listed_has_no_pipeline():
     assert exposure_type("NRS_IFU").stage1 == ""
+    assert not exposure_type("HST_IMAGE").internal
 
 
 def test_every_exposure_type_is_one_of_the_pipelines_own():

@@ -61,3 +61,7 @@ def test_the_exposures_of_other_instruments_are_measured_by_their_own_subarrays(
     part = modes.subarray("SUB64", "MIRI")
     both = replace(exposure(4, "SUB64"), readouts=(miri,))
     assert len(segments(both, 2 * BYTES_PER_PIXEL * part.columns * part.rows)) == 2
+
+
+def test_an_exposure_of_an_unknown_subarray_does_not_hold_up_the_others():
+    assert segments(exposure(9, "SUB9"), 1) == (whole(exposure(9)),)

@@ -174,3 +174,14 @@ def test_an_empty_visit_has_no_pool(tmp_path, build, readings):
 
 def test_a_root_has_no_suffix():
     assert root("jw02726402001_03104_00001_nrca3_uncal.fits") == "jw02726402001_03104_00001_nrca3"
+
+
+def test_every_segment_is_a_row_of_the_pool_and_becomes_its_own_image2(tmp_path, build, readings):
+    visit = build.visit((build.exposure("04", 1, detectors=("NRCA3",), dither=Dither()),), visit_type="PRIME_TARGETED_FIXED")
+    cut = dataclasses.replace(readings(visit), segment_bytes=1)
+    pool = make_pool([cut])
+    assert sorted(pool["filename"]) == [f"jw02726402001_03104_00001-seg00{n}_nrca3_uncal.fits" for n in (1, 2)]
+    assert {str(row["exsegtot"]) for row in pool} == {"2"}
+    made = make_associations([cut], STAMP, tmp_path)
+    calibrated = sorted(s.makes[0] for s in made.spawn if s.kind == "processing.image2")
+    assert calibrated == [f"jw02726402001_03104_00001-seg00{n}_nrca3_cal.fits" for n in (1, 2)]
