@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from dashboards.app import clock_bar, receipt_reads
-from dashboards.app.receipt_reads import Receiving
+from dashboards.app import clock_bar
+from dashboards.app.receipt_reads import ReceiptReader, Receiving
 from dmsops.core.errors import DmsError
 from dmsops.workflow import acts, pauses, pulse, queries
 
@@ -25,8 +25,6 @@ FLOWS = 200
 """As many of the newest workflows are counted at each change; the filter finds the others."""
 ROWS = 500
 """As many rows as a person can page through; the filter and sorting find the others."""
-RECEIPT_SECONDS = 5.0
-"""What lies in the inbox and what is overdue change without a line in the journal: looked at so often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +118,7 @@ class Hub:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._read_at = time.monotonic()
-        self._received_at = -RECEIPT_SECONDS
+        self.receipt = ReceiptReader(ops)
         self._next = 0
 
     def poll(self) -> Snapshot:
@@ -142,7 +140,7 @@ class Hub:
             last, now=now, seq=seq, engines=tuple(pulse.engines(ops)), silent=tuple(_silent(ops)), clocks=clock_bar.read(ops),
             batches=tuple(pulse.batches(ops)), behind_seconds=0.0, fault="",
         )  # fmt: skip
-        fresh = replace(fresh, receiving=self._receiving(last, changed=seq != last.seq))
+        fresh = replace(fresh, receiving=self.receipt.latest(seq, wait=self._thread is None))
         if seq == last.seq:
             return fresh
         kinds = queries.counts_by_kind(ops)
@@ -156,13 +154,6 @@ class Hub:
             workflows=tuple(queries.workflows(ops, limit=FLOWS)),
             disagreements=tuple(pulse.disagreements(ops)),
         )
-
-    def _receiving(self, last: Snapshot, *, changed: bool) -> Receiving:
-        now = time.monotonic()
-        if not changed and now - self._received_at < RECEIPT_SECONDS:
-            return last.receiving
-        self._received_at = now
-        return receipt_reads.read(self.ops)
 
     def steps(self, wanted: Filter) -> list[Row]:
         """Give the steps a board wants to see, at most `ROWS`; read once per change for all boards."""

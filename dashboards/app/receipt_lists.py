@@ -25,9 +25,9 @@ MARKS = {
 """The shape and colour of each word of receipt: red only for what needs a person now."""
 
 
-def mark(word: str) -> str:
-    """Draw a word of receipt with its shape and colour."""
-    return theme.mark(MARKS.get(word, StepState.WAITING), word)
+def mark(word: str, text: str | None = None) -> str:
+    """Draw a word of receipt with its shape and colour; ``text`` replaces the word."""
+    return theme.mark(MARKS.get(word, StepState.WAITING), word if text is None else text)
 
 
 def _text(name: str) -> Cell:
@@ -109,7 +109,7 @@ LISTS = {
         key=lambda row: f"{row['exposure']} {row['detector']}",
         empty="Every packet that was sent is here.",
         columns=(
-            Column(title="state", cell=lambda row, _: mark(row["state"]), narrow=True),
+            Column(title="state", cell=lambda row, _: mark("to decide" if row["needs_person"] else row["state"]), narrow=True),
             Column(title="exposure", cell=_id("exposure"), narrow=True),
             Column(title="detector", cell=_id("detector"), narrow=True),
             Column(title="packets missing", cell=_gap_share),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from dmsops.core import outbox
@@ -15,6 +18,10 @@ if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 Row = dict[str, Any]
+AFTER_SECONDS = 5.0
+"""A change is shown after at most this long: a reading of a site with a thousand visits takes a second or two."""
+ANYHOW_SECONDS = 30.0
+"""What lies in the inbox and what is overdue change without a line in the journal: looked at so often."""
 NEWEST = 500
 """As many of the newest deliveries and messages are read; the filter of the command line finds the others."""
 
@@ -43,7 +50,7 @@ def read(ops: Ops) -> Receiving:
     """Read the site."""
     return Receiving(
         visits=_first(reconcile.visits(ops), _visit_needs),
-        gaps=_first([g for g in gaps.gap_report(ops) if g["state"] != gaps.COMPLETE], lambda g: g["state"] == gaps.WAITING),
+        gaps=_first([{**g, "needs_person": _gap_needs(g, ops.clock.now())} for g in gaps.open_gaps(ops)], lambda g: g["needs_person"]),
         requests=tuple(queries.rerequests(ops)),
         quarantine=tuple(queries.quarantine(ops)),
         deliveries=(*_waiting(ops), *queries.deliveries(ops)[:NEWEST]),
@@ -63,6 +70,11 @@ def _visit_needs(row: Row) -> bool:
     return bool(row["needs_person"] or row["overdue"])
 
 
+def _gap_needs(row: Row, now: datetime) -> bool:
+    """Say whether a person has to look at missing packets: nobody asked for them again, or they were wanted before now."""
+    return row["state"] == gaps.WAITING and (row["due"] is None or row["due"] < now)
+
+
 def _waiting(ops: Ops) -> list[Row]:
     """Give the deliveries that lie in the inbox and have not been taken."""
     empty: Row = {"state": "in the inbox", "sender": "", "sequence": None, "received_at": None, "acknowledged_at": None, "replays": 0}
@@ -73,11 +85,55 @@ def _waiting(ops: Ops) -> list[Row]:
     return [{**empty, "id": path.name, "folder": str(path), "reason": "", "files": {}} for path in folders]
 
 
+class ReceiptReader:
+    """Reads receipt beside the hub's own reading, which must not wait for it.
+
+    Parameters
+    ----------
+    ops : Ops
+        The site.
+    """
+
+    def __init__(self, ops: Ops) -> None:
+        self._ops = ops
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="receipt reader")
+        self._under_way: Future[Receiving] | None = None
+        self._of = (-1, -ANYHOW_SECONDS)
+        self.last = Receiving()
+
+    def latest(self, seq: int, *, wait: bool) -> Receiving:
+        """Give the newest reading, and begin another when one is due.
+
+        Parameters
+        ----------
+        seq : int
+            Newest line of the journal.
+        wait : bool
+            Read now, in the caller's thread, if a reading is due at all.
+        """
+        if self._under_way is not None and self._under_way.done():
+            self.last, self._under_way = self._under_way.result(), None
+        now = time.monotonic()
+        seen, at = self._of
+        due = now - at >= ANYHOW_SECONDS or (seq != seen and (wait or now - at >= AFTER_SECONDS))
+        if due and self._under_way is None:
+            self._of = (seq, now)
+            if wait:
+                self.last = read(self._ops)
+            else:
+                self._under_way = self._pool.submit(read, self._ops)
+        return self.last
+
+    def forget(self) -> None:
+        """Let the next look read again, whatever has changed."""
+        self._of = (-1, -ANYHOW_SECONDS)
+
+
 def needing(seen: Receiving) -> dict[str, int]:
     """Count what needs a person, by list of the board."""
     return {
         "visits": sum(_visit_needs(row) for row in seen.visits),
-        "gaps": sum(g["state"] == gaps.WAITING for g in seen.gaps),
+        "gaps": sum(bool(g["needs_person"]) for g in seen.gaps),
         "requests": sum(r["raised_at"] is not None for r in seen.requests),
         "quarantine": sum(row["delivery_id"].startswith("unreadable-") for row in seen.quarantine),
         "deliveries": sum(row["state"] == "in the inbox" for row in seen.deliveries),

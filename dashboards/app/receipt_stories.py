@@ -53,7 +53,7 @@ def _events(ops: Ops, name: str, now: datetime) -> str:
     except NotFound:
         return ""
     lines = "".join(
-        f"<tr><td>{theme.age(e.at, now)}</td><td>{escape(e.what)}</td><td>{_id(e.name)} {escape(e.words)}</td></tr>"
+        f"<tr><td>{theme.age(e.at, now).replace(' · ', '<br>')}</td><td>{escape(e.what)}</td><td>{_id(e.name)} {escape(e.words)}</td></tr>"
         for e in found[-_LINES:]
     )
     cut = f'<p class="soft">the last {_LINES} of {len(found):,}; `dmsops receipt where` has all</p>' if len(found) > _LINES else ""
@@ -168,7 +168,7 @@ def _strip(seen: Comparison) -> str:
         if found is None:
             return "<td></td>"
         label = escape(f"{found.exposure} {found.detector}: {found.words}")
-        return f'<td title="{label}" aria-label="{label}">{mark(found.verdict.value).rsplit("</svg>", 1)[0]}</svg></span></td>'
+        return f'<td title="{label}" aria-label="{label}">{mark(found.verdict.value, "")}</td>'
 
     body = "".join(
         f"<tr><th>{escape(detector)}</th>{''.join(one(detector, e) for e in exposures)}</tr>" for detector in sorted({d for d, _ in cells})

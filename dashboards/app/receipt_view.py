@@ -146,6 +146,7 @@ class ReceiptView:
         self.story.visible = True
         if line:
             self.frame.say(line)
+            self.hub.receipt.forget()
             self.hub.poll()
         self.draw(self.hub.snapshot)
 

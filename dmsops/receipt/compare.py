@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from dmsops.core.db import reading
 from dmsops.core.errors import NotFound
-from dmsops.core.names import VisitId
+from dmsops.core.names import ExposureName, VisitId
 from dmsops.receipt import reports
+from dmsops.receipt.holdings import in_doubt
 from dmsops.receipt.states import FileState
 from dmsops.receipt.tables import delivered_file, planned_exposure, reconciliation, reported_exposure, science_part
 from dmsops.receipt.verdicts import Found, Verdict, counted, differences, judge
@@ -113,7 +114,10 @@ def look(c: sa.Connection, visit: str | None = None) -> Known:
 
 
 def _came(c: sa.Connection, visit: str | None) -> dict[str, dict[tuple[str, str], bool]]:
-    """Say which packets came, and whether those of an exposure and detector are complete in one file."""
+    """Say which packets came, and whether those of an exposure and detector are complete over all files.
+
+    What the guiders read is in no plan and in no status file's list of exposures: it is left out.
+    """
     p, f = science_part.c, delivered_file.c
     query = (
         sa.select(p.visit, p.exposure, p.detector, sa.func.max(sa.cast(p.complete, sa.Integer)).label("complete"))
@@ -124,7 +128,9 @@ def _came(c: sa.Connection, visit: str | None) -> dict[str, dict[tuple[str, str]
     found: dict[str, dict[tuple[str, str], bool]] = {}
     for row in c.execute(query if visit is None else query.where(p.visit == visit)):
         found.setdefault(row.visit, {})[row.exposure, row.detector] = bool(row.complete)
-    return found
+    for held in in_doubt(c, visit):
+        found[held.visit][held.exposure, held.detector] = held.complete
+    return {number: {key: whole for key, whole in came.items() if ExposureName.matches(key[0])} for number, came in found.items()}
 
 
 def _last(c: sa.Connection, visit: str | None) -> dict[str, Row]:

@@ -18,6 +18,7 @@ from dmsops.receipt.gap_rows import (
     counter_report,
     gap_report,
     missing_runs,
+    open_gaps,
 )
 
 __all__ = [
@@ -36,5 +37,6 @@ __all__ = [
     "decide_overdue",
     "gap_report",
     "missing_runs",
+    "open_gaps",
     "preview",
 ]

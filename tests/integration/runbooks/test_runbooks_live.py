@@ -15,9 +15,8 @@ from dmsops.interfaces.fos.manifest import write_manifest
 from dmsops.ops import Ops, connect
 from dmsops.procedures import inbox, record, wavefront
 from dmsops.procedures.run import run
-from dmsops.receipt import decide
+from dmsops.receipt import decide, reconcile
 from dmsops.receipt import queries as received
-from dmsops.receipt import reconcile
 from dmsops.receipt.states import DeliveryState
 from dmsops.testing.deliveries import write_delivery
 from dmsops.workflow import queries, rescue

@@ -11,6 +11,7 @@ import pytest
 from dashboards.app import receipt_lists
 from dashboards.app.hub import Hub
 from dashboards.app.receipt_address import VIEWS
+from dashboards.app.receipt_reads import ReceiptReader, Receiving
 from dashboards.app.receipt_view import ReceiptView
 from dmsops.core import outbox
 from dmsops.core.people import find
@@ -55,6 +56,13 @@ def test_what_needs_a_person_is_counted_and_stands_first(board):
     counts = {v: sum(1 for _ in view.seen.rows(v)) for v in VIEWS}
     assert counts == {"visits": 4, "gaps": 3, "requests": 2, "quarantine": 1, "deliveries": 5, "ephemerides": 1, "messages": 6}
     assert view.frame.wire.beat["attention"]["receipt"] == 3 + 3 + 1
+
+
+def test_the_hub_does_not_wait_for_a_reading_of_receipt(site):
+    reader = ReceiptReader(site)
+    assert reader.latest(1, wait=False) == Receiving()
+    reader._under_way.result(60)
+    assert len(reader.latest(1, wait=False).visits) == 4
 
 
 @pytest.mark.parametrize("shown", VIEWS)
@@ -117,7 +125,7 @@ def test_the_missing_status_file_is_asked_for(site, board):
     assert "its work" in view.story.html
     assert "No status file has come yet" in view.story.html
     do(view, "ask")
-    assert [m["subject"] for m in outbox.messages(site.db) if "status" in m["kind"] or "status" in m["name"]]
+    assert [m["subject"] for m in outbox.messages(site.db) if m["kind"] == "osf-request"] == [f"V{receipt_site.SILENT}"]
 
 
 def test_a_request_is_repeated_and_then_waived(site, board):
@@ -154,7 +162,7 @@ def test_a_viewer_reads_why_nothing_can_be_done(board):
 def test_new_rows_wait_behind_a_click(site, board):
     view = board(view="deliveries")
     receipt_site.deliver(site, "02726407001", 3.0, 7)
-    view.hub._received_at -= 60
+    view.hub.receipt.forget()
     view.draw(view.hub.poll())
     assert "1 new: show" in view.list.html
     assert "D0007" not in view.list.html

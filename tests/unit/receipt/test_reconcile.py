@@ -23,6 +23,7 @@ from dmsops.interfaces.pps import plan_name, write_plan
 from dmsops.ops import Ops, connect, create_site
 from dmsops.receipt import accept, queries, reconcile, reports
 from dmsops.receipt.states import FileState
+from dmsops.testbed.faults import inject
 from dmsops.testing.deliveries import START, small_visit, write_delivery
 
 NUMBER = "02726402001"
@@ -41,6 +42,7 @@ def delivered(
     without: Iterable[str] = (),
     plan: bool = True,
     number: str = "D0001",
+    faults: Iterable[str] = (),
 ) -> None:
     """Receive a visit: packets as planned but for those named, its plan, and the status file of how it was flown."""
     folder = write_delivery(ops.settings.folder("inbox") / number, planned)
@@ -55,6 +57,7 @@ def delivered(
         (file,) = folder.glob(f"S0000_*_{serial}.out")
         file.unlink()
     (folder / MANIFEST).unlink()
+    inject(folder, tuple(faults), stage="sending")
     write_manifest(folder, delivery_id=number, sender="FOS", sequence=1, created=planned.end + timedelta(minutes=40))
     accept(ops, folder)
 
@@ -99,14 +102,16 @@ def test_every_verdict_is_found(ops: Ops) -> None:
 
 
 def test_packets_that_came_in_part_are_missing_in_part(ops: Ops) -> None:
-    delivered(ops, small_visit(), None, plan=False)
-    with ops.db.begin() as c:
-        c.execute(sa.text("update science_part set complete = 0 where detector = 'NRCA3'"))
-    assert set(verdicts(ops).values()) == {"unreported"}
-    delivered(ops, small_visit(), small_visit(), number="D0002")
-    found = {f.detector: f.words for f in reconcile.compare(ops, NUMBER).found}
-    assert found["NRCA3"].endswith("Some packets of it came.")
-    assert verdicts(ops)[FIRST, "NRCA4"] == "executed"
+    delivered(ops, small_visit(), small_visit(), faults=["F10:S0000_*_001.out"])
+    found = {(f.exposure, f.detector): f for f in reconcile.compare(ops, NUMBER).found}
+    (hurt,) = [f for f in found.values() if f.verdict.value == "missing"]
+    assert (hurt.exposure, hurt.words.endswith("Some packets of it came.")) == (FIRST, True)
+    assert sorted(verdicts(ops).values()) == ["executed"] * 3 + ["missing"]
+
+
+def test_packets_that_came_in_two_files_are_whole_together(ops: Ops) -> None:
+    delivered(ops, small_visit(), small_visit(), faults=["F12:S0000_*_001.out"])
+    assert set(verdicts(ops).values()) == {"executed"}
 
 
 def test_a_detector_that_was_not_read_or_not_planned_is_found(ops: Ops) -> None:

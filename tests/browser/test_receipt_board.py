@@ -1,0 +1,109 @@
+"""The receipt board in a real browser, before a real server, on a full and on an empty site."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dmsops.ops import Ops
+from dmsops.receipt import gaps, queries, reconcile
+from tests.browser import receipt_site
+from tests.browser.steps import expect
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
+    """The site that the boards of this module show."""
+    ops = receipt_site.full(tmp_path_factory.mktemp("receipt") / "site")
+    yield ops
+    ops.db.dispose()
+
+
+def row(desk: Any, key: str) -> Any:
+    return desk.page.locator(f'tr.row[data-pick="open {key}"]')
+
+
+def confirm(desk: Any, reason: str) -> None:
+    button = desk.page.locator(".key-confirm button")
+    expect(button).to_be_disabled()
+    desk.page.locator(".key-reason input").fill(reason)
+    expect(button).to_be_enabled()
+    button.click()
+
+
+def test_the_board_opens_with_what_needs_a_person_and_keys_reach_it(desk_of):
+    desk = desk_of()
+    desk.sign_in("vera", "/receipt")
+    expect(desk.page.locator("tr.row").first).to_contain_text("no status file")
+    expect(desk.page.locator('[data-board="receipt"]')).to_have_text("▲7")
+    desk.page.keyboard.press("j")
+    desk.page.keyboard.press("j")
+    desk.page.keyboard.press("Enter")
+    expect(desk.page.get_by_role("heading", name=f"Visit V{receipt_site.HOLED}")).to_be_visible()
+    expect(desk.page).to_have_url(re.compile(f"row={receipt_site.HOLED}$"))
+    expect(desk.page.get_by_label(re.compile("NRCA4: Reported as completed, and its packets are not all here"))).to_be_visible()
+    desk.page.keyboard.press("1")
+    expect(desk.page).to_have_url(re.compile("/owl$"))
+
+
+def test_a_gap_is_decided_with_preview_reason_and_receipt(desk_of, shown):
+    desk = desk_of()
+    desk.sign_in("otto", "/receipt?view=gaps")
+    row(desk, f"{receipt_site.GAP} NRCA4").click()
+    desk.page.locator(".key-use").click()
+    expect(desk.page.get_by_text("level 1b of")).to_be_visible()
+    confirm(desk, "the wavefront team waits for it")
+    expect(desk.page.locator("#said")).to_contain_text("decided by otto")
+    (found,) = [g for g in gaps.gap_report(shown, receipt_site.HOLED) if g["state"] == gaps.USED]
+    assert (found["exposure"], found["reason"]) == (receipt_site.GAP, "the wavefront team waits for it")
+    expect(row(desk, f"{receipt_site.GAP} NRCA4")).to_contain_text("used with gaps")
+
+
+def test_a_delivery_in_the_inbox_is_accepted_and_its_visit_reconciled(desk_of, shown):
+    desk = desk_of()
+    desk.sign_in("otto", "/receipt?view=deliveries")
+    row(desk, "D0006").click()
+    desk.page.locator(".key-accept").click()
+    expect(desk.page.get_by_text("6 files")).to_be_visible()
+    confirm(desk, "routine")
+    expect(desk.page.locator("#said")).to_contain_text("released, by otto")
+    assert queries.receipt_of(shown, "D0006").state == "complete"
+    desk.page.goto(f"{desk.address}/receipt?row={receipt_site.NEXT}")
+    desk.page.locator(".key-reconcile").click()
+    expect(desk.page.get_by_text("PPS: visit status")).to_be_visible()
+    confirm(desk, "all as planned")
+    expect(desk.page.locator("#said")).to_contain_text("is reconciled as complete")
+    assert next(v for v in reconcile.visits(shown) if v["visit"] == receipt_site.NEXT)["reconciled_by"] == "otto"
+
+
+def test_on_a_narrow_screen_state_key_and_age_stay(desk_of):
+    desk = desk_of(width=390, height=844)
+    desk.sign_in("vera", "/receipt?view=requests")
+    expect(desk.page.locator("tr.row").first).to_be_visible()
+    assert desk.page.locator("th:visible").all_text_contents() == ["state", "file", "due"]
+    assert desk.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_an_empty_site_says_what_to_do(browser, tmp_path):
+    ops = receipt_site.empty(tmp_path / "site")
+    command = [sys.executable, "-m", "tests.browser.serve_toy", "--site", str(ops.settings.site), "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().split(": ", 1)[1].split("/ ")[0]
+        page = browser.new_page()
+        page.goto(address + "/receipt?view=deliveries")
+        page.get_by_label("Name").fill("lena")
+        page.get_by_label("Password").fill("seven gold mirrors")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_text("No delivery has come yet")).to_be_visible()
+        page.close()
+        process.terminate()
+    ops.db.dispose()
