@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from dmsops.core.db import transact
-from dmsops.core.files import own_folder
+from dmsops.core.files import NamedPath
 from dmsops.receipt import register
 from dmsops.receipt.examine import Finding, Wanted, look, read
 from dmsops.receipt.quarantine import keep_apart
@@ -36,7 +36,7 @@ def take_files(ops: Ops, delivery_id: str, folder: Path, wanted: Sequence[Wanted
         The file system refused; what was written down before stays.
     """
     for stored in _ahead(ops, folder, wanted):
-        findings = _contents(ops, stored)
+        findings = [_content(ops, finding, found) for finding, found in stored]
         for finding in findings:
             if finding.fault is not None:
                 keep_apart(ops, delivery_id, folder, finding)
@@ -80,13 +80,9 @@ def _store(ops: Ops, folder: Path, batch: Sequence[Wanted]) -> Stored:
     return [(finding, next(sums) if finding.fault is None else "") for finding in seen]
 
 
-def _contents(ops: Ops, stored: Stored) -> list[Finding]:
-    """Read every file from the store, under its delivered name."""
-    with own_folder(ops.settings.folder("work"), "receipt-") as view:
-        return [_content(ops, finding, found, view / finding.wanted.name) for finding, found in stored]
-
-
-def _content(ops: Ops, finding: Finding, found: str, link: Path) -> Finding:
-    if finding.fault is None and found == finding.wanted.sha256:
-        link.symlink_to(ops.store.path(found))
-    return finding if finding.fault is not None else read(finding, found, link)
+def _content(ops: Ops, finding: Finding, found: str) -> Finding:
+    """Read a file from the store, under its delivered name."""
+    if finding.fault is not None:
+        return finding
+    whole = found == finding.wanted.sha256
+    return read(finding, found, NamedPath.of(ops.store.path(found) if whole else Path(), finding.wanted.name))
