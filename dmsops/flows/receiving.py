@@ -19,7 +19,7 @@ from dmsops.core.errors import BadDelivery, DmsError, NotFound
 from dmsops.core.files import locked
 from dmsops.core.people import Role, require
 from dmsops.flows import science
-from dmsops.receipt import accept, queries, remind
+from dmsops.receipt import accept, queries, reconcile, remind
 from dmsops.receipt.inbox import waiting
 from dmsops.receipt.visits import visits_touched
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """One act of a round: ``what`` is received, quarantined, planned, waits, asked again, unanswered, told or failed."""
+    """One act of a round: ``what`` is received, quarantined, planned, waits, asked again, unanswered, unreported, told or failed."""
 
     what: str
     name: str
@@ -68,6 +68,7 @@ def receive_waiting(ops: Ops, visits: Collection[str] = ()) -> Iterator[Done]:
         if done is not None:
             yield done
     yield from _remind(ops)
+    yield from _overdue(ops)
     yield from _tell(ops)
 
 
@@ -117,6 +118,12 @@ def _remind(ops: Ops) -> Iterator[Done]:
         yield Done(what="asked again", name=name, words="it was due and has not come")
     for name in reminded.unanswered:
         yield Done(what="unanswered", name=name, words="asked for as often as the site asks: a person decides (procedure P04)")
+
+
+def _overdue(ops: Ops) -> Iterator[Done]:
+    """Say, once for each, which visits have ended and have no status file."""
+    for visit in reconcile.note_overdue(ops):
+        yield Done(what="unreported", name=visit, words="it has ended and no status file has come (procedure P05)")
 
 
 def _tell(ops: Ops) -> Iterator[Done]:

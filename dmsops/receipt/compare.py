@@ -198,6 +198,14 @@ def visits(ops: Ops) -> list[Row]:
     return sorted(rows, key=lambda row: (row["plan_end"] is not None, row["plan_end"] or now, row["visit"]), reverse=True)
 
 
+def unreported(ops: Ops) -> list[Row]:
+    """Give the rows of `visits` for those without a status file only: quick, however many visits have theirs."""
+    now, limit = ops.clock.now(), timedelta(minutes=ops.settings.status_file_minutes)
+    with reading(ops.db) as c:
+        found = {visit: look(c, visit) for visit in sorted(reports.unreported(c))}
+    return [row_of(known, compared(known, visit), now, limit) for visit, known in found.items()]
+
+
 def row_of(known: Known, seen: Comparison, now: datetime, limit: timedelta) -> Row:
     """Give the row of one visit at a moment; ``limit`` is how long a status file may be waited for."""
     last = known.last.get(seen.visit)

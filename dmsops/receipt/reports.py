@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from dmsops.core.db import reading
 from dmsops.core.plain import to_plain
 from dmsops.receipt.states import FileState
-from dmsops.receipt.tables import delivered_file, delivery, planned_exposure, reported_exposure, reported_visit
+from dmsops.receipt.tables import delivered_file, delivery, planned_exposure, reported_exposure, reported_visit, science_part
 
 if TYPE_CHECKING:
     from dmsops.core.records import Exposure, Visit
@@ -92,6 +92,15 @@ def last_arrivals(c: sa.Connection, visit: str | None = None) -> dict[str, Any]:
         .group_by(_f.visit)
     )
     return {row.visit: row.at for row in c.execute(_of(query, _f.visit, visit))}
+
+
+def unreported(c: sa.Connection) -> set[str]:
+    """Give the visits of which a plan or packets have been released, and no status file."""
+    here = _f.state == FileState.RELEASED
+    planned = sa.select(_f.visit).where(_f.kind == "plan", here, _f.visit.is_not(None))
+    came = sa.select(science_part.c.visit).join(delivered_file, _f.sha256 == science_part.c.sha256).where(here)
+    reported = sa.select(_f.visit).where(_f.kind == "osf", here, _f.visit.is_not(None))
+    return set(c.execute(sa.union(planned, came)).scalars()) - set(c.execute(reported).scalars())
 
 
 def exposures(c: sa.Connection, table: sa.Table, current: Iterable[Row], visit: str | None = None) -> dict[str, dict[str, Row]]:

@@ -13,7 +13,7 @@ from dmsops.core.errors import BadInput, Refused
 from dmsops.core.names import VisitId
 from dmsops.core.people import Role, require
 from dmsops.interfaces.fos import feedback
-from dmsops.receipt.compare import compared, look, visits
+from dmsops.receipt.compare import compared, look, unreported
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -23,7 +23,7 @@ RAISED = "visit.unreported"
 
 def overdue(ops: Ops) -> list[dict[str, Any]]:
     """Give the visits (rows as of `visits`) whose status file has been waited for longer than ``status_file_minutes``."""
-    return [row for row in visits(ops) if row["overdue"]]
+    return [row for row in unreported(ops) if row["overdue"]]
 
 
 def note_overdue(ops: Ops) -> list[str]:

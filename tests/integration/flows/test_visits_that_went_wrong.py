@@ -15,6 +15,7 @@ from dmsops.core.db import reading
 from dmsops.core.errors import BadInput
 from dmsops.core.records import Readout, Visit
 from dmsops.flows import science, status_files
+from dmsops.flows.receiving import receive_waiting
 from dmsops.interfaces.fos.manifest import MANIFEST, write_manifest
 from dmsops.interfaces.fos.osf import read_osf, write_osf
 from dmsops.ops import Ops
@@ -78,6 +79,7 @@ def test_a_skipped_visit_is_found_told_and_settled(ops: Ops, flown: Callable[...
     assert (asked.row["needs_person"], asked.row["outcome"], asked.row["counts"]) == (True, "skipped", "3 skipped")
     assert asked.facts["guide_star"] == "failed at attempt 3"
     assert "acquisition failed on all attempts" in asked.preview.comparison.found[0].words
+    assert science.plan_visit(ops, VISIT).exposures == 0
     assert settled(ops) == "Skipped"
 
 
@@ -111,7 +113,7 @@ def test_a_visit_without_status_file_waits_is_asked_for_and_goes_on_when_it_come
     assert (asked.row["outcome"], asked.row["counts"], asked.row["overdue"]) == ("unreported", "3 unreported", False)
     science.plan_received(ops)
     ops.clock.sleep(61 * 60)
-    science.plan_received(ops)
+    assert [d.name for d in receive_waiting(ops) if d.what == "unreported"] == [f"V{VISIT}"]
     assert [row["visit"] for row in reconcile.overdue(ops)] == [VISIT]
     asked = reconciliation.order(ops, act="ask")
     assert asked.row["needs_person"]
