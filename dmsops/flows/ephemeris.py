@@ -25,7 +25,7 @@ from dmsops.flows.ephemeris_steps import Anew
 from dmsops.interfaces.fdf import kind_of_name
 from dmsops.processing.refresh import IN_PLACE
 from dmsops.receipt import ephemerides
-from dmsops.workflow import blackboard, lineage
+from dmsops.workflow import blackboard, lineage, queries
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -74,8 +74,11 @@ def affected(ops: Ops, *, older_than_days: float | None = None) -> list[Row]:
         ``observation_id``, ``name``, ``version``, ``suffix``, ``sha256``, ``eph_type``, ``ephemeris`` (file used), ``use`` (the one
         to use), ``use_sha256``, ``age_days``; by observation and name.
     """
-    best = [r for r in ephemerides.usable(ops) if r["kind"] == "Definitive"]
-    in_use = {r["sha256"] for r in ephemerides.usable(ops)}
+    usable = ephemerides.usable(ops)
+    best = [r for r in usable if r["kind"] == "Definitive"]
+    if not best:
+        return []
+    in_use = {"", *(r["sha256"] for r in usable)}
     spans: dict[str, tuple[datetime, datetime] | None] = {}
     found = []
     for row in _with_ephemeris(ops):
@@ -87,11 +90,13 @@ def affected(ops: Ops, *, older_than_days: float | None = None) -> list[Row]:
             spans[row["observation_id"]] = _span(ops, row)
         span = spans[row["observation_id"]]
         use = ephemerides.choose(best, *span) if span else None
-        if use is not None and use["sha256"] != row["ephemeris_sha256"]:
-            found.append(
-                {**row, "use": use["name"], "use_sha256": use["sha256"], "middle": span[0] + (span[1] - span[0]) / 2 if span else None}
-            )
+        if span and use is not None and use["sha256"] != row["ephemeris_sha256"]:
+            found.append({**row, "use": use["name"], "use_sha256": use["sha256"], "middle": _middle(*span)})
     return found
+
+
+def _middle(start: datetime, end: datetime) -> datetime:
+    return start + (end - start) / 2
 
 
 def stale(ops: Ops) -> list[Row]:
@@ -106,10 +111,12 @@ def stale(ops: Ops) -> list[Row]:
 def _with_ephemeris(ops: Ops) -> list[Row]:
     """Give the archived products that have ephemeris keywords, each with the ephemeris that it was made with.
 
-    Of several (members of a combined image) the one that most needs another: a predicted one, else one that is not in use.
+    Of several (members of a combined image) the one that most needs another: a predicted one, else one that is not in use. What
+    has been made anew and is not archived yet is given as the archive has it, by its header.
     """
     rows = [r for r in archived.products(ops) if r["suffix"].partition("-")[0] in IN_PLACE and r["name"].endswith(".fits")]
     origins = lineage.origins(ops, [r["name"] for r in rows], EphemerisName.matches)
+    made = {name: versions[0]["sha256"] for name, versions in queries.versions(ops, list(origins)).items()}
     in_use = {r["sha256"] for r in ephemerides.usable(ops)}
     found = []
     for row in rows:
@@ -118,8 +125,17 @@ def _with_ephemeris(ops: Ops) -> list[Row]:
             age = (ops.clock.now() - row["archived_at"]) / timedelta(days=1)
             kept = {k: row[k] for k in ("observation_id", "name", "version", "suffix", "sha256", "archived_at")}
             file = {"eph_type": kind_of_name(origin.name), "ephemeris": origin.name, "ephemeris_sha256": origin.sha256}
+            if made[row["name"]] != row["sha256"]:
+                file = {"eph_type": _by_header(ops, row), "ephemeris": "", "ephemeris_sha256": ""}
             found.append({**kept, **file, "age_days": age})
     return found
+
+
+def _by_header(ops: Ops, row: Row) -> str:
+    from astropy.io import fits
+
+    with fits.open(ops.store.path(row["sha256"]), lazy_load_hdus=True) as file:
+        return str(file["SCI"].header.get("EPH_TYPE", ""))
 
 
 def _span(ops: Ops, row: Row) -> tuple[datetime, datetime] | None:

@@ -29,7 +29,7 @@ FINEST_PIXEL = 0.031
 FARTHEST_FIELD = 1200.0
 """Arc seconds: no detector is farther than this from the guide star (rounded up)."""
 _NOT_HERE = "it was not made by level 1b on this site: reprocess it with procedure P11"
-_REFRESHING = ("ephemeris.refresh", "ephemeris.refresh_combined")
+_REFRESHING = ("ephemeris.refresh", "ephemeris.refresh_combined", "archive.ingest")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ def plan(ops: Ops, rows: list[Row]) -> tuple[list[Anew], list[tuple[str, str]]]:
     for observation in [*exposures, *(o for o in grouped if o not in exposures)]:
         mine = grouped[observation]
         make_ = _exposure if observation in exposures else _combined
-        found = _busy(ops, mine) or make_(ops, mine, moves.of(mine[0]), done)
+        found = _busy(ops, mine) or _unarchived(mine) or make_(ops, mine, moves.of(mine[0]), done)
         if isinstance(found, str):
             untouched.append((observation, found))
         else:
@@ -118,8 +118,8 @@ class _Moves:
 
 
 def _busy(ops: Ops, rows: list[Row]) -> str:
-    """Say which unfinished step makes one of these products; empty when none does."""
-    names = [r["name"] for r in rows]
+    """Say which unfinished step makes or archives one of these products; empty when none does."""
+    names = [*(r["name"] for r in rows), f"{rows[0]['observation_id']}_caom.xml"]
     query = sa.select(step.c.id, step.c.kind, step.c.state).join(make, make.c.step_id == step.c.id).where(make.c.product.in_(names))
     failed = sa.and_(step.c.state == StepState.FAILED.value, step.c.kind.in_(_REFRESHING))
     with reading(ops.db) as c:
@@ -128,6 +128,12 @@ def _busy(ops: Ops, rows: list[Row]) -> str:
         return ""
     ends = "rescue it with procedure P08" if row.state == StepState.FAILED.value else "look again when it has ended"
     return f"step {row.id} ({row.kind}) makes it and is {row.state}: {ends}"
+
+
+def _unarchived(rows: list[Row]) -> str:
+    return (
+        "" if all(r["ephemeris"] for r in rows) else "a newer version has been made and is not archived: look at its ingest (procedure P15)"
+    )
 
 
 def _exposure(ops: Ops, rows: list[Row], moved: float, done: dict[str, Anew]) -> Anew | str:
