@@ -15,7 +15,8 @@ from typing import Any
 OBSERVATORY = "jwst"
 INSTRUMENT = "nircam"
 CONTEXT = "jwst_0001.pmap"
-INSTRUMENT_MAP = "jwst_nircam_0001.imap"
+OTHERS = ("niriss", "miri", "nirspec", "fgs")
+"""Instruments that the context knows and has no references for: a pipeline says so by its type, and takes files given by hand."""
 USE_AFTER = "2014-01-01 00:00:00"
 ANY = "N/A"
 
@@ -58,12 +59,19 @@ def write_context(cache: Path, references: tuple[Reference, ...]) -> None:
     for kind in kinds:
         _write_rmap(maps, kind, tuple(sorted(r for r in references if r.kind == kind)))
     chosen = {kind.upper(): _rmap_name(kind) if kind in kinds else ANY for kind in REFERENCE_TYPES}
+    none = dict.fromkeys(chosen, ANY)
     head = {"derived_from": "generated", "observatory": "JWST", "sha1sum": ""}
-    imap = {**head, "instrument": "NIRCAM", "mapping": "INSTRUMENT", "name": INSTRUMENT_MAP, "parkey": ("REFTYPE",)}
-    _write(maps / INSTRUMENT_MAP, imap, pprint.pformat(chosen))
+    for instrument in (INSTRUMENT, *OTHERS):
+        name = _imap_name(instrument)
+        imap = {**head, "instrument": instrument.upper(), "mapping": "INSTRUMENT", "name": name, "parkey": ("REFTYPE",)}
+        _write(maps / name, imap, pprint.pformat(chosen if instrument == INSTRUMENT else none))
     pmap = {**head, "mapping": "PIPELINE", "name": CONTEXT, "parkey": ("META.INSTRUMENT.NAME",)}
-    _write(maps / CONTEXT, pmap, pprint.pformat({"NIRCAM": INSTRUMENT_MAP}))
+    _write(maps / CONTEXT, pmap, pprint.pformat({i.upper(): _imap_name(i) for i in (INSTRUMENT, *OTHERS)}))
     _write_client_settings(cache)
+
+
+def _imap_name(instrument: str) -> str:
+    return f"jwst_{instrument}_0001.imap"
 
 
 def _rmap_name(kind: str) -> str:

@@ -33,7 +33,7 @@ SETS: dict[str, tuple[str, str]] = {"small": ("A", "SUB320"), "real": ("A", "FUL
 """Name of a set: which of NIRCam's modules, and which subarray."""
 ACQUISITION = {"A": ("NRCA3", "SUB64FP1A"), "B": ("NRCB4", "SUB64FP1B")}
 RECIPE = "recipe.json"
-EDITION = 1
+EDITION = 2
 """Raise it when the files are made in another way, so that old caches are made anew."""
 
 

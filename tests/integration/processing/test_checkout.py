@@ -17,6 +17,7 @@ from dmsops.core.segments import BYTES_PER_PIXEL, segments
 from dmsops.testbed.focal_plane import steering
 from dmsops.testbed.pointing import attitude, telescope_to_sky
 from dmsops.testbed.visits import load_visit, shipped
+from tests.integration.processing.given import references_by_hand
 
 EXPOSURES = [(str(e.name), r.detector) for e in load_visit(shipped()["instrument_checkout"]).exposures for r in e.readouts]
 SKY = [(name, d) for name, d in EXPOSURES if d != "NRS1"]
@@ -151,3 +152,40 @@ def test_segments_hold_the_integrations_of_the_whole_exposure_and_say_which(chec
             assert list(file["INT_TIMES"].data["integration_number"]) == [segment.number]
             assert list(file["INT_TIMES"].data[0]) == pytest.approx(list(times[segment.number - 1]), abs=1e-9)
             assert set(file["GROUP"].data["integration_number"]) == {segment.number}
+
+
+@pytest.mark.parametrize("kind", ["NIS_IMAGE", "NIS_LAMP", "MIR_IMAGE", "MIR_FLATIMAGE", "NRS_WATA", "FGS_IMAGE", "FGS_INTFLAT"])
+def test_stage_1_takes_the_uncal_of_every_instrument_when_it_is_given_references(kind, checkout, tmp_path, monkeypatch):
+    """There are none in the local CRDS: gain and noise are given by hand, and steps that need others leave themselves out."""
+    from jwst.pipeline import Detector1Pipeline
+
+    exposure, detector = of_kind(checkout, kind)
+    path = uncal(checkout, exposure, detector)
+    by_hand = references_by_hand(path, tmp_path)
+    both = {"override_gain": by_hand["gain"], "override_readnoise": by_hand["readnoise"]}
+    steps = {
+        "dq_init": {"override_mask": by_hand["mask"]},
+        "jump": both,
+        "ramp_fit": both,
+        "gain_scale": {"override_gain": by_hand["gain"]},
+    }
+    (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    rate = Detector1Pipeline.call(path.name, steps=steps, configure_log=False)
+    assert rate.meta.cal_step.ramp_fit == "COMPLETE"
+    assert rate.data.shape == truth(checkout, exposure, detector)["scene"].shape
+    assert np.isfinite(rate.data).mean() > 0.5
+
+
+@pytest.mark.parametrize("kind", ["NIS_DARK", "MIR_DARKIMG", "NRS_DARK", "FGS_DARK"])
+def test_the_dark_pipeline_takes_the_darks_of_every_instrument(kind, checkout, tmp_path, monkeypatch):
+    from jwst.pipeline import DarkPipeline
+
+    exposure, detector = of_kind(checkout, kind)
+    path = uncal(checkout, exposure, detector)
+    by_hand = references_by_hand(path, tmp_path)
+    (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    ramp = DarkPipeline.call(path.name, steps={"dq_init": {"override_mask": by_hand["mask"]}}, configure_log=False)
+    assert ramp.meta.cal_step.dq_init == "COMPLETE"
+    assert ramp.data.shape[:2] == (exposure.nints, exposure.ngroups)

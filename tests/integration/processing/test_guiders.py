@@ -16,6 +16,7 @@ from dmsops.catalogue.rules import check
 from dmsops.testbed import guiding
 from dmsops.testbed.pointing import with_guide_star
 from dmsops.testbed.visits import load_visit, shipped
+from tests.integration.processing.given import references_by_hand
 
 FLIGHT = Path(jwst.__file__).parent / "lib" / "tests" / "data" / "fgs_exposures"
 OF = {
@@ -120,3 +121,25 @@ def test_the_catalogue_finds_nothing_wrong_with_guide_star_products(made):
     described = describe(products)
     assert described.observation_id == "jw09501001001_gs-id_1"
     assert [str(f) for f in check(described)] == []
+
+
+@pytest.mark.parametrize("kind", OF)
+def test_the_guider_pipeline_takes_every_product_when_it_is_given_references(kind, made, checkout, tmp_path, monkeypatch):
+    """There are none in the local CRDS: four flat ones are given by hand."""
+    from jwst.pipeline import GuiderPipeline
+    from stdatamodels.jwst.datamodels import GuiderRawModel
+
+    by_hand = references_by_hand(made[kind], tmp_path)
+    (tmp_path / made[kind].name).write_bytes(made[kind].read_bytes())
+    monkeypatch.chdir(tmp_path)
+    steps = {
+        "dq_init": {"override_mask": by_hand["mask"]},
+        "guider_cds": {"override_gain": by_hand["gain"], "override_readnoise": by_hand["readnoise"]},
+        "flat_field": {"override_flat": by_hand["flat"]},
+    }
+    result = GuiderPipeline.call(made[kind].name, steps=steps, configure_log=False)
+    with GuiderRawModel(made[kind]) as raw:
+        light = np.asarray(raw.data[:, -1] - raw.data[:, 0])
+    assert result.meta.cal_step.guider_cds == "COMPLETE"
+    assert result.data.shape[1:] == light.shape[1:]
+    assert np.argmax(result.data[0]) == np.argmax(light[0] if len(result.data) > 1 else light.min(axis=0))
