@@ -2,8 +2,9 @@
 
 Rows so far: the real-size wavefront visit against its 90 minutes, undisturbed and with a worker killed on the way;
 small exposures on the local engine against one ``strun`` per exposure and stage, as by hand; recorder packets against a bare
-read of their file; receipt of deliveries against a plain copy with fsync; what boards ask at 100,000 steps, and the workflow board with them in Chromium, against their limits; the workflow's own cost against Dask, DBOS, Luigi,
-Prefect and DAGMan (``make peers`` installs them; one that is missing is named).
+read of their file; receipt of deliveries against a plain copy with fsync; what boards ask at 100,000 steps, and the workflow
+board with them in Chromium, against their limits; the workflow's own cost against Dask, DBOS, Luigi, Prefect and DAGMan
+(``make peers`` installs them; one that is missing is named).
 Times are of this machine and this moment: only the ratios are meant.
 """
 
