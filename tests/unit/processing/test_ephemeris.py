@@ -135,16 +135,16 @@ def test_on_its_own_grid_an_ephemeris_gives_its_vectors_to_the_last_bit(ten_days
 
 @pytest.mark.parametrize("step", [1, 10, 60])
 def test_between_vectors_the_cubic_is_the_orbit_itself_and_a_straight_line_is_not(ten_days, step):
-    """Measured against the simulated orbit: at an hour's step 2 cm and 20 um/s; a straight line is off by kilometres."""
+    """Measured against the simulated orbit: at most 0.1 mm up to an hour's step; a straight line is off by 6 cm, 7 m, 264 m."""
     seconds = np.arange(len(ten_days.times)) * 60.0
     knots = slice(None, None, step)
     at = seconds[: -60 * step] + 17.0
     truth = orbit.geocentric(ten_days.times[: -60 * step] + np.timedelta64(17_000, "ms"))
     places, velocities = interpolate(seconds[knots], ten_days.positions[knots], ten_days.velocities[knots], at)
-    assert np.abs(places - truth[0]).max() < 1e-3
-    assert np.abs(velocities - truth[1]).max() < 1e-6
+    assert np.abs(places - truth[0]).max() < 1e-6
+    assert np.abs(velocities - truth[1]).max() < 1e-8
     line = np.array([np.interp(at, seconds[knots], ten_days.positions[knots][:, i]) for i in range(3)]).T
-    assert np.abs(line - truth[0]).max() > 3 * np.abs(places - truth[0]).max()
+    assert np.abs(line - truth[0]).max() > 100 * np.abs(places - truth[0]).max()
 
 
 @pytest.mark.parametrize("mid", [59913.9, 59924.1])
