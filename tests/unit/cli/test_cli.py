@@ -36,7 +36,7 @@ def test_every_part_helps(part: str) -> None:
     [
         ["site", "show"], ["people", "list"], ["receipt", "list"], ["receipt", "quarantine"], ["receipt", "rerequests"], ["flow", "plan"],
         ["receipt", "gaps"], ["receipt", "remind"], ["receipt", "sweep"], ["receipt", "watch", "--once"],
-        ["outbox", "list"], ["outbox", "post"],
+        ["outbox", "list"], ["outbox", "post"], ["ephemeris", "list"], ["ephemeris", "affected"], ["ephemeris", "refresh"],
         ["engine", "status"], ["workflow", "list"], ["workflow", "steps"], ["workflow", "failures"], ["archive", "summary"],
         ["archive", "observations"], ["wfsc", "clocks"], ["wfsc", "deliveries"], ["journal", "show"], ["journal", "verify"], ["status"],
         ["components"], ["runbook", "list"], ["runbook", "runs"], ["runbook", "verify"], ["fault", "list"], ["testbed", "visits"],
