@@ -37,7 +37,7 @@ def sound(content: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[n
     carried = np.lib.stride_tricks.sliding_window_view(content, SIZE)[ends - SIZE].copy().view(">u4")[:, 0].astype(np.uint32)
     for first, last in _runs(starts, ends):
         length = int(ends[first] - starts[first])
-        good[first:last] = crc(view[int(starts[first]) : int(ends[last - 1])]) == _together(carried[first:last], length)
+        good[first:last] = crc(view[int(starts[first]) : int(ends[last - 1])]) == together(carried[first:last], length)
     rest = np.flatnonzero(~good)
     pairs = zip(starts[rest].tolist(), (ends[rest] - SIZE).tolist(), strict=True)
     found = np.fromiter((crc(view[start:end]) for start, end in pairs), dtype=np.uint32, count=len(rest))
@@ -56,7 +56,7 @@ def _runs(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Iterator[tuple[
         yield from ((begin, min(begin + step, last)) for begin in range(first, last, step))
 
 
-def _together(carried: Words, length: int) -> int:
+def together(carried: Words, length: int) -> int:
     """Give the sum of packets one after another, each of this length with its sum at the end, from the sums alone."""
     sums, size = _with_their_sums(carried), length
     total, behind = 0, 0

@@ -44,6 +44,15 @@ def test_packets_are_told_sound_and_damaged_as_one_by_one(lengths, seed, hurt, l
     assert found.tolist() == np.array(right)[kept].tolist()
 
 
+@given(count=st.integers(1, 70), length=st.integers(5, 40), seed=st.integers(0, 2**32))
+def test_the_sum_of_a_run_follows_from_the_sums_that_its_packets_carry(count, length, seed):
+    draw = random.Random(seed)
+    bodies = [draw.randbytes(length - 4) for _ in range(count)]
+    carried = np.array([zlib.crc32(body) for body in bodies], dtype=np.uint32)
+    whole = b"".join(body + zlib.crc32(body).to_bytes(4) for body in bodies)
+    assert sums.together(carried, length) == zlib.crc32(whole)
+
+
 def test_no_packet_is_no_trouble():
     nothing = np.empty(0, dtype=np.int64)
     assert len(sums.sound(np.zeros(8, dtype=np.uint8), nothing, nothing)) == 0

@@ -113,6 +113,11 @@ def test_a_gap_between_two_files_asks_for_both(ops: Ops, tmp_path: Path) -> None
     assert gaps.ask_for_gaps(ops, VISIT) == [FILE, "S0000_2022338025616_901.out"]
 
 
+def test_a_file_that_only_repeats_what_is_beside_the_gap_is_not_asked_for(holed: Ops, tmp_path: Path) -> None:
+    accept(holed, deliver(tmp_path / "D2", all_but(groups(2)), delivery_id="D2", only=FILE, as_name="S0000_2022338025616_901.out"))
+    assert gaps.ask_for_gaps(holed, VISIT) == [FILE]
+
+
 def test_a_person_uses_what_is_there(holed: Ops) -> None:
     seen = gaps.preview(holed, EXPOSURE, "NRCA3", "use")
     assert "without 2 of 6 packets" in seen.words
