@@ -27,8 +27,10 @@ CASES = (
     ("100,000 frames of 8 x 8", Geometry(1, 1, 8, 8), ("NRCA3",), 10_000, 10),
     ("100,000 frames of 64 x 64, 2 detectors interleaved", Geometry(1, 1, 64, 64), ("NRCA3", "NRCALONG"), 5_000, 10),
 )
-GOALS = {"scan": 0.3, "read_exposure": 0.2}
-"""Least ratios to the bare read, all cases (ours): so far the checks of brief files stay the greater part of receipt."""
+GOALS = {"100,000 frames of 8 x 8": 0.1}
+GOAL = 0.5
+"""Least ratios to the bare read (ours). A file of 18 MB lies in the processor's cache when it is read again: there the bare read is
+quicker than any memory, and what is done for each of 100,000 packets shows."""
 
 
 def rows(place: Path) -> Iterator[Row]:
@@ -50,8 +52,8 @@ def rows(place: Path) -> Iterator[Row]:
                 against=packets / bare / 1000,
                 against_what="numpy.fromfile and a sum",
                 ratio=ratio,
-                goal=f">= {GOALS[verb]}",
-                met=ratio >= GOALS[verb],
+                goal=f">= {GOALS.get(title, GOAL)}",
+                met=ratio >= GOALS.get(title, GOAL),
                 unit="thousand packets/s",
             )
         path.unlink()
