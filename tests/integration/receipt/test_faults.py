@@ -146,7 +146,7 @@ def test_f09_two_deliveries_racing_on_one_name_get_one_version_each(ops: Ops, fo
         list(pool.map(take, pair))
     rows = sorted((r["version"], r["state"]) for r in queries.files(ops) if r["name"] == SCIENCE)
     assert rows == [(1, "superseded"), (2, "superseded"), (3, "released")]
-    assert sequence_gaps(ops) == []
+    assert {row["what"] for row in sequence_gaps(ops)} <= {"late"}  # whichever was announced first
     for sha256 in ops.store.objects():
         ops.store.verify(sha256)
 
