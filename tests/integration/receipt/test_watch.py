@@ -21,6 +21,7 @@ from dmsops.core import journal
 from dmsops.core.clock import SimulatedClock
 from dmsops.core.db import reading
 from dmsops.core.errors import NotAllowed
+from dmsops.core.files import locked
 from dmsops.core.people import Person, Role, put_person, system_user
 from dmsops.flows.receiving import Done, receive_waiting, watch
 from dmsops.interfaces.fos.manifest import MANIFEST
@@ -132,6 +133,17 @@ def test_a_visit_without_plan_waits_and_is_planned_when_its_plan_comes(ops: Ops)
     assert ("waits", VISITS[0]) in acts(receive_waiting(ops))
     (ops.settings.site / plan).rename(folder / plan)
     assert acts(receive_waiting(ops)) == [("received", "D0000"), ("planned", VISITS[0])]
+
+
+def test_a_delivery_that_another_watcher_has_in_hand_is_left_to_it(ops: Ops) -> None:
+    first, second = deliver(ops, 0), deliver(ops, 1)
+    with locked(first):
+        assert [name for what, name in acts(receive_waiting(ops)) if what == "received"] == [second.name]
+    rounds = receive_waiting(ops)
+    deliver(ops, 2)
+    assert next(rounds).name == first.name
+    accept(ops, ops.settings.folder("inbox") / "D0002")
+    assert "D0002" not in {done.name for done in rounds}
 
 
 def test_a_viewer_may_not(ops: Ops) -> None:
