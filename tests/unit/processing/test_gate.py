@@ -120,3 +120,17 @@ def test_a_file_that_was_cut_short_is_stopped(tmp_path, keep):
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * keep)])
     assert any(f.level == "error" for f in look(path, "cal"))
+
+
+def test_a_dark_must_have_gone_through_the_steps_of_the_dark_pipeline():
+    steps = {"S_DQINIT": "COMPLETE", "S_SATURA": "COMPLETE", "S_SUPERB": "COMPLETE", "ENGQLPTG": "CALCULATED_TRACK_TR_202111"}
+    pixels = np.ones((2, 2), dtype=np.float32)
+    assert [f.code for f in inspect("dark", steps, pixels, None)] == ["step.state"]
+    assert inspect("dark", {**steps, "S_LINEAR": "COMPLETE"}, pixels, None) == []
+
+
+def test_a_guiders_uncal_needs_no_pointing_from_telemetry():
+    assert inspect("uncal", {"EXP_TYPE": "FGS_ACQ1", "ENGQLPTG": "PLANNED"}, np.ones((2, 2)), None) == []
+    assert [f.code for f in inspect("uncal", {"EXP_TYPE": "FGS_IMAGE", "ENGQLPTG": "PLANNED"}, np.ones((2, 2)), None)] == [
+        "pointing.planned"
+    ]
