@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from dmsops.core.errors import Refused
+from dmsops.core.errors import NotFound, Refused
 from dmsops.core.names import VisitId
 from dmsops.core.people import Role, require
 from dmsops.flows import exposures, guiding
@@ -47,10 +47,18 @@ class Planned:
 
 
 def plan_received(ops: Ops) -> list[Planned]:
-    """Plan every visit that has both its plan and its Observatory Status File; note those whose file is overdue."""
+    """Plan every visit that has its Observatory Status File; note those whose file is overdue. One that lacks something is told."""
     reconcile.note_overdue(ops)
     visits = sorted({row["visit"] for row in received.files_released(ops, "osf") if row["visit"]})
-    return [plan_visit(ops, visit) for visit in visits]
+    return [_plan_or_say(ops, visit) for visit in visits]
+
+
+def _plan_or_say(ops: Ops, visit: str) -> Planned:
+    try:
+        return plan_visit(ops, visit)
+    except NotFound as error:
+        words = f"{error.message}. {error.remedy}"
+        return Planned(visit=visit, problems=[words], awaited=[words])
 
 
 def plan_visit(ops: Ops, visit_id: str) -> Planned:
