@@ -33,14 +33,19 @@ def detector1(uncal: Path, folder: Path) -> None:
     """
     from jwst.pipeline import Detector1Pipeline
 
-    _prepare(uncal, Detector1Pipeline)
+    _from_ramps(Detector1Pipeline, uncal, folder)
+
+
+def _from_ramps(pipeline: Any, uncal: Path, folder: Path) -> None:
+    """Run a stage-1 pipeline, the rows that did not arrive flagged before."""
+    _prepare(uncal, pipeline)
     with in_words(uncal.name):
         flagged = _with_lost_rows_flagged(uncal)
     if flagged is None:
-        _run(Detector1Pipeline, uncal, folder, uncal.name)
+        _run(pipeline, uncal, folder, uncal.name)
         return
     with flagged:
-        _run(Detector1Pipeline, uncal, folder, uncal.name, flagged)
+        _run(pipeline, uncal, folder, uncal.name, flagged)
 
 
 def _with_lost_rows_flagged(uncal: Path) -> Any:
@@ -66,8 +71,7 @@ def dark(uncal: Path, folder: Path) -> None:
     """
     from jwst.pipeline import DarkPipeline
 
-    _prepare(uncal, DarkPipeline)
-    _run(DarkPipeline, uncal, folder, uncal.name)
+    _from_ramps(DarkPipeline, uncal, folder)
 
 
 def image2(association: Path, rates: list[Path], folder: Path) -> None:
