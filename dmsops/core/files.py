@@ -70,7 +70,9 @@ def copy_hashed(source: Path, target: BinaryIO) -> str:
         buffer = memoryview(bytearray(min(_COPIED, os.fstat(descriptor).st_size + 1)))
         while count := file.readinto(buffer):
             digest.update(buffer[:count])
-            target.write(buffer[:count])
+            rest = buffer[:count]
+            while rest:  # an unbuffered file may take less than all
+                rest = rest[target.write(rest) :]
     target.flush()
     os.fsync(target.fileno())
     return digest.hexdigest()

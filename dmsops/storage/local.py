@@ -154,7 +154,7 @@ class LocalStore:
 
 
 def _copied(source: Path, copy: Path) -> str:
-    with _refusing(source), copy.open("xb") as file:
+    with _refusing(source), copy.open("xb", buffering=0) as file:
         os.fchmod(file.fileno(), _READ_ONLY)
         return copy_hashed(source, file)
 
