@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from dmsops.core.names import ExposureName, ExposureProduct, VisitId
 from dmsops.core.plain import SPARSE
@@ -39,6 +39,31 @@ class Dither:
 
 JITTER_NOTE = "WFSC_LOS_JITTER"
 """DMS note of line-of-sight jitter exposures."""
+
+
+class Ramps(Protocol):
+    """What is read in integrations of groups: an `Exposure`, or a guide-star function."""
+
+    @property
+    def nints(self) -> int:
+        """Integrations."""
+
+    @property
+    def ngroups(self) -> int:
+        """Groups in an integration."""
+
+    @property
+    def nframes(self) -> int:
+        """Frames averaged into a group."""
+
+    @property
+    def groupgap(self) -> int:
+        """Frames dropped between groups."""
+
+    @property
+    def start(self) -> datetime:
+        """Its start, UTC."""
+
 
 ExposureStatus = Literal["planned", "completed", "aborted", "failed", "missing"]
 

@@ -7,8 +7,6 @@ change together. Pixels do not change; see `dmsops.processing.refresh`.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from dmsops.archive import queries as archived
 from dmsops.catalogue.headers import read_header
 from dmsops.core import journal
-from dmsops.core.errors import BadInput, Refused, StalePlan
+from dmsops.core.errors import Refused, StalePlan
 from dmsops.core.names import EphemerisName
 from dmsops.core.people import Role, require
+from dmsops.core.tickets import need_reason, need_ticket, ticket_of
 from dmsops.flows import ephemeris_steps as steps
 from dmsops.flows.ephemeris_steps import Anew
 from dmsops.interfaces.fdf import kind_of_name
@@ -164,7 +163,7 @@ def preview(ops: Ops, *, observations: Collection[str] = (), older_than_days: fl
         untouched=tuple(untouched),
         steps=len(specs),
         estimate_seconds=steps.seconds(specs),
-        hash=hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16],
+        hash=ticket_of(facts),
     )
 
 
@@ -189,13 +188,9 @@ def refresh(
         Nothing would be made anew.
     """
     require(ops.operator, Role.OPERATOR, "ephemeris refresh")
-    if not reason.strip():
-        raise BadInput("'refresh' needs a reason", field="reason")
+    need_reason("ephemeris refresh", reason)
     planned = preview(ops, observations=observations, older_than_days=older_than_days)
-    if planned.hash != ticket:
-        raise StalePlan(
-            "products or ephemerides have changed since the preview: the plan is another one now", seen=ticket, now=planned.hash
-        )
+    need_ticket(ticket, planned.hash, "products or ephemerides have changed since the preview: the plan is another one now")
     if not planned.observations:
         raise Refused("no product would be made anew", remedy="`dmsops ephemeris affected` says what could be (procedure P06).")
     files = {r["name"]: r for r in ephemerides.usable(ops)}

@@ -8,8 +8,6 @@ Verbs: preview, regenerate.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -18,9 +16,10 @@ import sqlalchemy as sa
 
 from dmsops.core import journal
 from dmsops.core.db import reading, transact
-from dmsops.core.errors import BadInput, Refused, StalePlan
+from dmsops.core.errors import Refused
 from dmsops.core.names import ExposureProduct, VisitId
 from dmsops.core.people import Role, require
+from dmsops.core.tickets import need_reason, need_ticket, ticket_of
 from dmsops.flows import exposures, science
 from dmsops.flows.exposures import LEVEL1B
 from dmsops.flows.released import Released, released
@@ -82,7 +81,7 @@ class Regeneration:
     def signed(self) -> Regeneration:
         """Give it with its hash."""
         facts = {**asdict(self), "plan": self.plan.hash, "hash": ""}
-        return replace(self, hash=hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16])
+        return replace(self, hash=ticket_of(facts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,8 +163,7 @@ def regenerate(ops: Ops, visit: str, *, ticket: str, reason: str) -> Regeneratio
         There is nothing to make again, or one of the steps is running.
     """
     require(ops.operator, Role.OPERATOR, "visit regenerate")
-    if not reason.strip():
-        raise BadInput("making a visit's products again needs a reason", field="reason")
+    need_reason("visit regenerate", reason)
     files = released(ops, VisitId.parse(visit))
     return transact(ops.db, lambda c: _regenerate(c, ops, files, ticket, reason))
 
@@ -173,13 +171,8 @@ def regenerate(ops: Ops, visit: str, *, ticket: str, reason: str) -> Regeneratio
 def _regenerate(c: sa.Connection, ops: Ops, files: Released, ticket: str, reason: str) -> Regeneration:
     work = _look(c, ops, files)
     seen = work.seen
-    if seen.hash != ticket:
-        raise StalePlan(
-            f"visit V{seen.visit} is not as it was in the preview: something has come, has run, or was made again",
-            remedy="Look at it again and use the new ticket (procedure P05).",
-            seen=ticket,
-            now=seen.hash,
-        )
+    changed = f"visit V{seen.visit} is not as it was in the preview: something has come, has run, or was made again"
+    need_ticket(ticket, seen.hash, changed, remedy="Look at it again and use the new ticket (procedure P05).")
     if seen.empty:
         raise Refused(
             f"{seen.report} changes nothing that was made of visit V{seen.visit}", remedy="Nothing is to be done (procedure P05)."

@@ -6,8 +6,9 @@ Formulas: jwst documentation, *exposure timing keywords*; one reset frame stands
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
+
+from dmsops.core.records import Ramps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,28 +16,8 @@ if TYPE_CHECKING:
 SECONDS_PER_DAY = 86400.0
 
 
-class Timed(Protocol):
+class Timed(Ramps, Protocol):
     """What durations are worked out from: an `Exposure`, or a guide-star function."""
-
-    @property
-    def nints(self) -> int:
-        """Integrations."""
-
-    @property
-    def ngroups(self) -> int:
-        """Groups in an integration."""
-
-    @property
-    def nframes(self) -> int:
-        """Frames averaged into a group."""
-
-    @property
-    def groupgap(self) -> int:
-        """Frames dropped between groups."""
-
-    @property
-    def start(self) -> datetime:
-        """Its start, UTC."""
 
     @property
     def exposure_seconds(self) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -12,8 +10,9 @@ import sqlalchemy as sa
 
 from dmsops.core import outbox
 from dmsops.core.db import reading
-from dmsops.core.errors import BadInput, StalePlan
+from dmsops.core.errors import BadInput
 from dmsops.core.people import Role, require
+from dmsops.core.tickets import need_reason, need_ticket, ticket_of
 from dmsops.receipt import requests
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class Decision:
     def signed(self) -> Decision:
         """Give it with the hash of what it does."""
         facts = [[i.rerequest, i.verb, i.times] for i in self.items]
-        return replace(self, hash=hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16])
+        return replace(self, hash=ticket_of(facts))
 
 
 def plan(ops: Ops, *, ask: Sequence[int] = (), close: Sequence[int] = ()) -> Decision:
@@ -97,12 +96,10 @@ def decide(ops: Ops, *, ticket: str, reason: str, ask: Sequence[int] = (), close
         The file system refused a message; it is written down, and the next call lays it out.
     """
     require(ops.operator, Role.OPERATOR, "receipt decide")
-    if not reason.strip():
-        raise BadInput("'receipt decide' needs a reason", field="reason")
+    need_reason("receipt decide", reason)
     with ops.db.begin() as c:
         planned = _plan(c, ops, ask, close)
-        if planned.hash != ticket:
-            raise StalePlan("the requests have changed since the preview: look again", seen=ticket, now=planned.hash)
+        need_ticket(ticket, planned.hash, "the requests have changed since the preview: look again")
         requests.repeat(c, ops, [requests.open_request(c, i.rerequest) for i in planned.items if i.verb == "ask again"], reason=reason)
         for item in planned.items:
             if item.verb == "close":

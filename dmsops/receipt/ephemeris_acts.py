@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from dmsops.core import journal
-from dmsops.core.errors import BadInput, NotFound, Refused, StalePlan
+from dmsops.core.errors import NotFound, Refused, StalePlan
 from dmsops.core.people import Role, require
+from dmsops.core.tickets import need_reason, need_ticket, ticket_of
 from dmsops.receipt.ephemerides import coverage
 from dmsops.receipt.states import FileState
 from dmsops.receipt.tables import ephemeris_file
@@ -56,7 +55,7 @@ def preview_acceptance(ops: Ops, name: str) -> Acceptance:
     return Acceptance(
         **{k: row[k] for k in ("name", "version", "kind", "sha256", "compared_with", "residual_km", "residual_km_s")},
         doubts=tuple(row["doubts"]),
-        hash=hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16],
+        hash=ticket_of(facts),
     )
 
 
@@ -73,11 +72,9 @@ def accept(ops: Ops, name: str, *, ticket: str, reason: str) -> Acceptance:
         Its doubts, or the file, are others than in the preview.
     """
     require(ops.operator, Role.LEAD, "ephemeris accept")
-    if not reason.strip():
-        raise BadInput("'accept' needs a reason", field="reason")
+    need_reason("ephemeris accept", reason)
     found = preview_acceptance(ops, name)
-    if found.hash != ticket:
-        raise StalePlan(f"ephemeris '{name}' is another one than in the preview, or its doubts are", seen=ticket, now=found.hash)
+    need_ticket(ticket, found.hash, f"ephemeris '{name}' is another one than in the preview, or its doubts are")
     e = ephemeris_file.c
     values = {"accepted_at": ops.clock.now(), "accepted_by": ops.operator.name, "accepted_reason": reason}
     with ops.db.begin() as c:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ from dmsops.core.db import transact
 from dmsops.core.errors import BadInput, NotFound, Refused, StalePlan
 from dmsops.core.names import ExposureName, ExposureProduct
 from dmsops.core.people import Role, require
+from dmsops.core.tickets import need_reason, need_ticket, ticket_of
 from dmsops.receipt.gap_rows import COMPLETE, GIVE_UP, USE, WAIT, WAITING, gap_report
 from dmsops.receipt.tables import gap_decision, rerequest
 from dmsops.workflow import queries as workflow
@@ -45,7 +44,7 @@ class GapDecision:
     def signed(self) -> GapDecision:
         """Give the decision with its hash."""
         facts = {key: value for key, value in asdict(self).items() if key not in {"hash", "words"}}
-        return replace(self, hash=hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16])
+        return replace(self, hash=ticket_of(facts))
 
 
 def preview(ops: Ops, exposure: str, detector: str, decision: str) -> GapDecision:
@@ -149,12 +148,10 @@ def decide(ops: Ops, exposure: str, detector: str, decision: str, *, ticket: str
         Something has changed since the preview.
     """
     require(ops.operator, Role.OPERATOR, "gaps decide")
-    if not reason.strip():
-        raise BadInput("'gaps decide' needs a reason", field="reason")
+    need_reason("gaps decide", reason)
     seen = preview(ops, exposure, detector, decision)
-    if ticket != seen.hash:
-        remedy = "Make the preview again, read it, and apply the new one (procedure P04)."
-        raise StalePlan(f"what is known of {exposure} {detector} has changed since the preview", remedy=remedy, seen=ticket, now=seen.hash)
+    changed = f"what is known of {exposure} {detector} has changed since the preview"
+    need_ticket(ticket, seen.hash, changed, remedy="Make the preview again, read it, and apply the new one (procedure P04).")
     transact(ops.db, lambda c: _write(c, ops, seen, reason))
     return seen
 

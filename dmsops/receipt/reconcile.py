@@ -6,8 +6,6 @@ here; `dmsops.receipt.compare` looks, `dmsops.receipt.unreported` is about visit
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,9 +13,9 @@ import sqlalchemy as sa
 
 from dmsops.core import journal, outbox
 from dmsops.core.db import reading, transact
-from dmsops.core.errors import BadInput, StalePlan
 from dmsops.core.names import VisitId
 from dmsops.core.people import Role, require
+from dmsops.core.tickets import need_reason, need_ticket, ticket_of
 from dmsops.interfaces import pps
 from dmsops.interfaces.fos import feedback
 from dmsops.receipt.compare import Comparison, compare, compared, look, visits
@@ -45,8 +43,7 @@ class Preview:
 
     def signed(self) -> Preview:
         """Give the preview with its hash: of all that it rests on."""
-        text = json.dumps({**asdict(self), "hash": ""}, sort_keys=True, default=str)
-        return replace(self, hash=hashlib.sha256(text.encode()).hexdigest()[:16])
+        return replace(self, hash=ticket_of({**asdict(self), "hash": ""}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +108,7 @@ def reconcile(ops: Ops, visit: str, *, ticket: str, reason: str) -> Reconciled:
         The messages cannot be laid into the outbox; they are written down, and the next act posts them.
     """
     require(ops.operator, Role.OPERATOR, "visit reconcile")
-    if not reason.strip():
-        raise BadInput("reconciling a visit needs a reason", field="reason")
+    need_reason("visit reconcile", reason)
     number = str(VisitId.parse(visit))
     done = transact(ops.db, lambda c: _reconcile(c, ops, number, ticket, reason))
     outbox.post(ops.db, ops.clock, ops.settings.folder("outbox"))
@@ -121,13 +117,8 @@ def reconcile(ops: Ops, visit: str, *, ticket: str, reason: str) -> Reconciled:
 
 def _reconcile(c: sa.Connection, ops: Ops, visit: str, ticket: str, reason: str) -> Reconciled:
     planned = _preview(c, visit)
-    if planned.hash != ticket:
-        raise StalePlan(
-            f"visit V{visit} is not as it was in the preview: something has come, or it was reconciled",
-            remedy="Look at the visit again and reconcile it with the new ticket (procedure P05).",
-            seen=ticket,
-            now=planned.hash,
-        )
+    changed = f"visit V{visit} is not as it was in the preview: something has come, or it was reconciled"
+    need_ticket(ticket, planned.hash, changed, remedy="Look at the visit again and reconcile it with the new ticket (procedure P05).")
     seen = planned.comparison
     values = {
         "visit": visit, "status_sha256": seen.report_sha256, "outcome": seen.outcome, "counts": seen.counts,

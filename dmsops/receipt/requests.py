@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from dmsops.core import journal, outbox
 from dmsops.core.db import transact
-from dmsops.core.errors import BadInput, BadTransition, NotFound
+from dmsops.core.errors import BadTransition, NotFound
 from dmsops.core.people import Role, require
+from dmsops.core.tickets import need_reason
 from dmsops.receipt import answers
 from dmsops.receipt.states import DeliveryState
 from dmsops.receipt.tables import delivery, rerequest
@@ -128,8 +129,7 @@ def close(c: sa.Connection, ops: Ops, row: sa.Row[Any], reason: str) -> None:
 
 def _may(ops: Ops, verb: str, reason: str) -> None:
     require(ops.operator, Role.OPERATOR, verb)
-    if not reason.strip():
-        raise BadInput(f"'{verb}' needs a reason", field="reason")
+    need_reason(verb, reason)
 
 
 def open_request(c: sa.Connection, rerequest_id: int) -> sa.Row[Any]:

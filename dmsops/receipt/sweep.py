@@ -7,8 +7,6 @@ was put lately, by its own clock and under its own lock; and the last look at th
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -19,9 +17,9 @@ import sqlalchemy as sa
 
 from dmsops.core import journal
 from dmsops.core.db import reading
-from dmsops.core.errors import BadInput, StalePlan
 from dmsops.core.files import locked
 from dmsops.core.people import Role, require
+from dmsops.core.tickets import need_reason, need_ticket, ticket_of
 from dmsops.receipt.states import GOOD, FileState
 from dmsops.receipt.tables import delivered_file
 
@@ -84,7 +82,7 @@ class Sweep:
     def signed(self) -> Sweep:
         """Give it with the hash of what it would remove."""
         facts = {k: v for k, v in asdict(self).items() if k not in {"hash", "young", "without_bytes"}}
-        return replace(self, hash=hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16])
+        return replace(self, hash=ticket_of(facts))
 
 
 def plan(ops: Ops) -> Sweep:
@@ -125,11 +123,9 @@ def sweep(ops: Ops, *, ticket: str, reason: str) -> Sweep:
         Other things would be removed now.
     """
     require(ops.operator, Role.OPERATOR, "receipt sweep")
-    if not reason.strip():
-        raise BadInput("'receipt sweep' needs a reason", field="reason")
+    need_reason("receipt sweep", reason)
     planned = plan(ops)
-    if planned.hash != ticket:
-        raise StalePlan("the site has changed since the preview: another sweep would be made now", seen=ticket, now=planned.hash)
+    need_ticket(ticket, planned.hash, "the site has changed since the preview: another sweep would be made now")
     for path in planned.folders:
         shutil.rmtree(ops.settings.site / path, ignore_errors=True)
     for path in planned.partial:

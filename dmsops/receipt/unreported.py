@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from dmsops.core import journal, outbox
 from dmsops.core.db import transact
-from dmsops.core.errors import BadInput, Refused
+from dmsops.core.errors import Refused
 from dmsops.core.names import VisitId
 from dmsops.core.people import Role, require
+from dmsops.core.tickets import need_reason
 from dmsops.interfaces.fos import feedback
 from dmsops.receipt.compare import compared, look, unreported
 
@@ -58,8 +59,7 @@ def ask_for_status_file(ops: Ops, visit: str, *, reason: str) -> str:
         The visit has a status file, or was asked for less than ``status_file_minutes`` ago.
     """
     require(ops.operator, Role.OPERATOR, "visit ask")
-    if not reason.strip():
-        raise BadInput("asking for a status file needs a reason", field="reason")
+    need_reason("visit ask", reason)
     wanted = VisitId.parse(visit)
     name = transact(ops.db, lambda c: _ask(c, ops, wanted, reason))
     outbox.post(ops.db, ops.clock, ops.settings.folder("outbox"))

@@ -15,6 +15,7 @@ from dmsops.core import journal
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, NotFound, Refused, StalePlan
 from dmsops.core.people import Person, Role, require
+from dmsops.core.tickets import need_reason
 from dmsops.workflow.choose import Selection, rows
 from dmsops.workflow.plan import Plan
 from dmsops.workflow.tables import command
@@ -99,8 +100,7 @@ def may(person: Person, name: str) -> None:
 
 def _may(ops: Ops, verb: Verb, reason: str) -> None:
     may(ops.operator, verb.name)
-    if not reason.strip():
-        raise BadInput(f"'{verb.name}' needs a reason", field="reason")
+    need_reason(verb.name, reason)
 
 
 def _same(ops: Ops, planned: Plan, ticket: str) -> None:

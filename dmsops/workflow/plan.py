@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+from dmsops.core.tickets import ticket_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +98,7 @@ class Plan:
         """
         facts = {k: v for k, v in asdict(self).items() if k not in {"hash", "clocks", "estimate_seconds", "notes"}}
         facts |= {"turn": turn} if turn else {}
-        text = json.dumps(facts, sort_keys=True, default=str)
-        return replace(self, hash=hashlib.sha256(text.encode()).hexdigest()[:16])
+        return replace(self, hash=ticket_of(facts))
 
 
 def touched(row: Any, why: str) -> Touched:

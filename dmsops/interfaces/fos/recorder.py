@@ -14,33 +14,17 @@ from numpy.typing import NDArray
 
 from dmsops.core.errors import BadInput
 from dmsops.core.files import whole_file
-from dmsops.core.records import Readout
+from dmsops.core.records import Ramps, Readout
 from dmsops.interfaces.fos import layout
 from dmsops.interfaces.fos.layout import Geometry, TakenName
 
 
-class Recorded(Protocol):
+class Recorded(Ramps, Protocol):
     """What the recorder must know of what it records: an `Exposure`, or a guide-star function."""
 
     @property
     def name(self) -> TakenName:
         """Its name."""
-
-    @property
-    def nints(self) -> int:
-        """Integrations."""
-
-    @property
-    def ngroups(self) -> int:
-        """Groups in an integration."""
-
-    @property
-    def nframes(self) -> int:
-        """Frames averaged into a group."""
-
-    @property
-    def groupgap(self) -> int:
-        """Frames dropped between groups."""
 
     @property
     def readpatt(self) -> str:
@@ -49,10 +33,6 @@ class Recorded(Protocol):
     @property
     def subarray(self) -> str:
         """Subarray."""
-
-    @property
-    def start(self) -> datetime:
-        """Its start, UTC."""
 
 
 class RecorderWriter:
