@@ -114,8 +114,8 @@ def test_p10_hands_over_what_is_there_when_that_is_asked_for(frozen):
 
 def test_p05_settles_a_visit_and_tells_pps(frozen):
     ticket = reconcile.preview(frozen, "02726402001").hash
-    ended = run(frozen, "P05", {"ticket": ticket}, dry_run=False, reason="visit came")
+    ended = run(frozen, "P05", {"visit": "02726402001", "ticket": ticket}, dry_run=False, reason="visit came")
     assert (ended.outcome, ended.error) == ("completed", None)
-    (row,) = reconcile.visits(frozen)
+    row = next(v for v in reconcile.visits(frozen) if v["visit"] == "02726402001")
     assert (row["reconciled_outcome"], row["reconciled_by"]) == ("complete", system_user())
     assert (frozen.settings.folder("outbox") / "pps" / "V02726402001_status_0001.json").is_file()
