@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     crds_context: str = Field("jwst_0001.pmap", description="CRDS context to calibrate with.")
     rerequest_minutes: float = Field(60.0, gt=0, description="When a missing file that was asked for again counts as overdue.")
     rerequest_times: int = Field(3, ge=1, description="How often a missing file is asked for by itself; after that a person decides.")
+    engineering_gap_seconds: float = Field(
+        1.0, gt=0, description="A time without engineering samples that is longer than this is a gap, named by procedure P03."
+    )
+    engineering_span_hours: float = Field(
+        4.0, gt=0, description="An engineering file that covers more hours than this is looked at by a person (procedure P03)."
+    )
     sweep_grace_hours: float = Field(24.0, gt=0, description="An object that no row names is swept when it was last stored this long ago.")
     watch_seconds: float = Field(60.0, gt=0, description="How often the inbox is looked through when nothing changes in it.")
     status_file_minutes: float = Field(

@@ -50,12 +50,26 @@ _EPOCH_MICROSECONDS = int(layout.EPOCH.timestamp()) * 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineeringPart:
-    """What one engineering file holds: packets, damaged ones among them, first and last time (None when all are damaged)."""
+    """What one engineering file holds.
+
+    Attributes
+    ----------
+    packets, bad_crc : int
+        Packets, and those among them whose check sum does not agree.
+    first_at, last_at : datetime or None
+        None when all are damaged.
+    repeated : int
+        Packets whose time another one has as well.
+    gaps : tuple of (datetime, datetime)
+        Last sample before and first one after each time without samples that is longer than the limit asked for.
+    """
 
     packets: int
     bad_crc: int
     first_at: datetime | None
     last_at: datetime | None
+    repeated: int = 0
+    gaps: tuple[tuple[datetime, datetime], ...] = ()
 
 
 def write_engineering(
@@ -124,8 +138,13 @@ def read_engineering(paths: Iterable[Path]) -> Samples:
     return {mnemonic: (times, values[:, i].copy()) for i, mnemonic in enumerate(POINTING_MNEMONICS)}
 
 
-def scan_engineering(path: Path) -> EngineeringPart:
+def scan_engineering(path: Path, gap_seconds: float = np.inf) -> EngineeringPart:
     """Tell what an engineering recorder file holds.
+
+    Parameters
+    ----------
+    gap_seconds : float
+        Longest time between two samples that is no gap.
 
     Raises
     ------
@@ -133,9 +152,20 @@ def scan_engineering(path: Path) -> EngineeringPart:
         The file is no pointing telemetry; the message names the byte where it stops being it.
     """
     packets, bad = _read(path)
-    times = _seconds(packets)
-    first, last = (datetime.fromtimestamp(t, UTC) for t in (times.min(), times.max())) if len(times) else (None, None)
-    return EngineeringPart(packets=len(packets) + bad, bad_crc=bad, first_at=first, last_at=last)
+    times = np.sort(_seconds(packets))
+    steps = np.diff(times)
+    return EngineeringPart(
+        packets=len(packets) + bad,
+        bad_crc=bad,
+        first_at=_at(times[0]) if len(times) else None,
+        last_at=_at(times[-1]) if len(times) else None,
+        repeated=int((steps == 0).sum()),
+        gaps=tuple((_at(times[i]), _at(times[i + 1])) for i in np.flatnonzero(steps > gap_seconds)),
+    )
+
+
+def _at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(float(seconds), UTC)
 
 
 def _seconds(packets: NDArray[np.void]) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from dmsops.core.people import Person, Role, system_user
 from dmsops.interfaces.fos.manifest import write_manifest
 from dmsops.ops import Ops, connect
-from dmsops.procedures import inbox, record, wavefront
+from dmsops.procedures import engineering, inbox, record, wavefront
 from dmsops.procedures.run import run
 from dmsops.receipt import decide, reconcile
 from dmsops.receipt import queries as received
@@ -39,7 +39,7 @@ def content(ops: Ops) -> str:
     return hashlib.sha256(repr((rows, files)).encode()).hexdigest()
 
 
-@pytest.mark.parametrize("procedure", ["P02", "P04", "P05", "P06", "P08", "P10"])
+@pytest.mark.parametrize("procedure", ["P02", "P03", "P04", "P05", "P06", "P08", "P10"])
 def test_a_dry_run_changes_nothing(frozen, procedure):
     before = content(frozen)
     ended = run(frozen, procedure)
@@ -110,6 +110,14 @@ def test_p10_hands_over_what_is_there_when_that_is_asked_for(frozen):
     visit = wavefront.chosen_visit(frozen, "V02726402001")
     assert [h["state"] for h in wavefront.handovers(frozen, visit)] == ["acknowledged"]
     assert wavefront.clock(frozen, visit).state.value == "met"
+
+
+def test_p03_takes_the_engineering_and_says_where_samples_are_missing(frozen):
+    folder = inbox.chosen(frozen)
+    ended = run(frozen, "P03", {"delivery": str(folder)}, dry_run=False, reason="routine")
+    assert (ended.outcome, ended.error) == ("completed", None)
+    kept = engineering.held(frozen, folder.name)
+    assert [(f.stream, f.packets, f.gaps) for f in kept] == [("recorded", 30, 29)]
 
 
 def test_p05_settles_a_visit_and_tells_pps(frozen):
