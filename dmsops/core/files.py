@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -53,6 +53,16 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
+def make_folders(parent: Path, names: Iterable[str]) -> None:
+    """Make folders in one parent, their names synced together; those that are there are left."""
+    make_folder(parent)
+    new = [name for name in names if not (parent / name).is_dir()]
+    for name in new:
+        (parent / name).mkdir(exist_ok=True)
+    if new:
+        sync_folder(parent)
+
+
 def sha256_of(path: Path) -> str:
     """Read a file once and give its sha256 (hex)."""
     with path.open("rb") as file:
@@ -60,21 +70,33 @@ def sha256_of(path: Path) -> str:
 
 
 def copy_hashed(source: Path, target: BinaryIO) -> str:
-    """Copy a file into an open one, sync it, and give the sha256 (hex) of what was written.
+    """Copy a file into an open one, sync it, and give the sha256 (hex) of what was written; see `copy_into`."""
+    target.flush()
+    return copy_into(source, target.fileno())
+
+
+def copy_into(source: Path | str, target: int) -> str:
+    """Copy a file into an open descriptor, sync it, and give the sha256 (hex) of what was written.
 
     The file is read once; the source is opened without following a symbolic link.
     """
-    digest = hashlib.sha256()
     descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
-    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - opened by descriptor so that no link is followed
-        buffer = memoryview(bytearray(min(_COPIED, os.fstat(descriptor).st_size + 1)))
-        while count := file.readinto(buffer):
-            digest.update(buffer[:count])
-            rest = buffer[:count]
-            while rest:  # an unbuffered file may take less than all
-                rest = rest[target.write(rest) :]
-    target.flush()
-    os.fsync(target.fileno())
+    try:
+        digest = _poured(descriptor, target)
+    finally:
+        os.close(descriptor)
+    os.fsync(target)
+    return digest
+
+
+def _poured(source: int, target: int) -> str:
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(min(_COPIED, os.fstat(source).st_size + 1)))
+    while count := os.readv(source, [buffer]):
+        rest = buffer[:count]
+        digest.update(rest)
+        while rest:  # a descriptor may take less than all
+            rest = rest[os.write(target, rest) :]
     return digest.hexdigest()
 
 

@@ -11,6 +11,7 @@ import math
 import types
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from dmsops.core.clock import iso, parse_iso
@@ -95,7 +96,7 @@ def _read(kind: Any, plain: Any, where: str) -> Any:
 def _record(kind: Any, plain: Any, where: str) -> Any:
     if not isinstance(plain, Mapping):
         raise _Misfit(where, "is not a table of fields")
-    hints, fields = get_type_hints(kind), dataclasses.fields(kind)
+    hints, fields = _hints(kind), dataclasses.fields(kind)
     prefix = f"{where}." if where else ""
     unknown = sorted(set(map(str, plain)) - {f.name for f in fields})
     if unknown:
@@ -109,6 +110,12 @@ def _record(kind: Any, plain: Any, where: str) -> Any:
                 raise _Misfit(prefix + field.name, "is missing")
             given[field.name] = None
     return kind(**given)
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    """Give the types of a record's fields; worked out once, as they are compiled from text."""
+    return get_type_hints(kind)
 
 
 def _optional(kind: Any) -> bool:

@@ -5,9 +5,10 @@ Every function works in the caller's write transaction; the same bytes are put i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -20,21 +21,34 @@ if TYPE_CHECKING:
     from dmsops.receipt.ephemeris_checks import Coverage
 
 
-def index(c: sa.Connection, sha256: str, content: Content) -> None:
-    """Put what a file holds into the index; the same bytes given again change nothing."""
-    _science_parts(c, sha256, content.parts)
-    if content.plan is not None:
-        reports.index_plan(c, sha256, content.plan)
-    if content.report is not None:
-        reports.index_report(c, sha256, content.report)
-    if content.ephemeris is not None:
-        note_coverage(c, sha256, content.ephemeris)
+MANY = 500
+"""Sums in one question to the database."""
 
 
-def _science_parts(c: sa.Connection, sha256: str, parts: Iterable[Part]) -> None:
-    if c.execute(sa.select(science_part.c.sha256).where(science_part.c.sha256 == sha256).limit(1)).scalar() is not None:
-        return
-    rows = [
+def index(c: sa.Connection, contents: Mapping[str, Content]) -> None:
+    """Put what files hold into the index, by their sums; the same bytes given again change nothing."""
+    _science_parts(c, {sha256: content.parts for sha256, content in contents.items() if content.parts})
+    for sha256, content in contents.items():
+        if content.plan is not None:
+            reports.index_plan(c, sha256, content.plan)
+        if content.report is not None:
+            reports.index_report(c, sha256, content.report)
+        if content.ephemeris is not None:
+            note_coverage(c, sha256, content.ephemeris)
+
+
+def _science_parts(c: sa.Connection, parts: Mapping[str, Iterable[Part]]) -> None:
+    known = sa.select(science_part.c.sha256).distinct()
+    there = {
+        sha256 for some in itertools.batched(parts, MANY) for sha256 in c.execute(known.where(science_part.c.sha256.in_(some))).scalars()
+    }
+    rows = [row for sha256, found in parts.items() if sha256 not in there for row in _rows(sha256, found)]
+    if rows:
+        c.execute(sa.insert(science_part), rows)
+
+
+def _rows(sha256: str, parts: Iterable[Part]) -> list[dict[str, Any]]:
+    return [
         {
             "sha256": sha256, "exposure": str(p.exposure), "detector": p.detector, "visit": str(p.exposure.visit),
             "packets": p.packets, "expected": p.expected, "rows": p.rows, "complete_frames": p.complete_frames,
@@ -44,8 +58,6 @@ def _science_parts(c: sa.Connection, sha256: str, parts: Iterable[Part]) -> None
         }
         for p in parts
     ]  # fmt: skip
-    if rows:
-        c.execute(sa.insert(science_part), rows)
 
 
 def note_coverage(c: sa.Connection, sha256: str, covers: Coverage) -> None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from dmsops.core import journal
 from dmsops.receipt import answers
 from dmsops.receipt.examine import EXTRA, Finding, Wanted
-from dmsops.receipt.indexing import index
+from dmsops.receipt.indexing import MANY, index
 from dmsops.receipt.states import TRANSITIONS, DeliveryState, FileState
 from dmsops.receipt.tables import delivered_file, delivery
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 _f = delivered_file.c
-MANY = 500
-"""Names in one question to the database."""
 
 
 def move(c: sa.Connection, ops: Ops, verb: str, where: Sequence[Any], **values: Any) -> int:
@@ -90,8 +88,8 @@ def _settle_good(c: sa.Connection, ops: Ops, ids: Mapping[str, int], findings: S
         assert content is not None
         covers = {"visit": content.visit, "covers_from": content.covers_from, "covers_to": content.covers_to}
         rows.append({"row": ids[finding.wanted.name], "sha256": finding.sha256, "size": finding.size, **covers})
-        index(c, str(finding.sha256), content)
     verified = sa.update(delivered_file).where(_f.id == sa.bindparam("row"))
+    index(c, {str(finding.sha256): finding.content for finding in findings if finding.content is not None})
     if rows:
         same = {"state": TRANSITIONS["verify"][1], "changed_at": ops.clock.now(), "fault": None, "reason": None}
         c.execute(verified, [{**row, **same} for row in rows])

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from dmsops.core import journal
 from dmsops.receipt import requests
-from dmsops.receipt.register import MANY, move, rows_of
+from dmsops.receipt.indexing import MANY
+from dmsops.receipt.register import move, rows_of
 from dmsops.receipt.states import CURRENT, VERSIONED, FileState
 from dmsops.receipt.tables import delivered_file
 

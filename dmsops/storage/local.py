@@ -9,16 +9,18 @@ Many files at once are synced by many threads: the file system writes its journa
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from dmsops.core.errors import BadInput, NotFound, StoreDamaged
-from dmsops.core.files import copy_hashed, in_words, locked, make_folder, own_folder, sha256_of, sync_folder
+from dmsops.core.files import copy_into, in_words, locked, make_folder, make_folders, own_folder, sha256_of, sync_folder
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _READ_ONLY = 0o444
@@ -68,17 +70,16 @@ class LocalStore:
             return []
         with _refusing(files[0][0]), own_folder(make_folder(self._incoming)) as own, ThreadPoolExecutor(min(_THREADS, len(files))) as pool:
             copies = [own / str(i) for i in range(len(files))]
-            found = list(pool.map(_copied, (path for path, _ in files), copies))
+            found = _shared_out(pool, _copied, [(path, copy) for (path, _), copy in zip(files, copies, strict=True)])
             fitting = zip(copies, found, (expected for _, expected in files), strict=True)
             folders = self._name([(copy, self._place(sha256)) for copy, sha256, expected in fitting if expected in (None, sha256)])
-            list(pool.map(sync_folder, folders))
+            _shared_out(pool, sync_folder, [(folder,) for folder in folders])
         return found
 
     def _name(self, copies: Sequence[tuple[Path, Path]]) -> set[Path]:
         """Give copies their final names; gives the folders to be synced, also for names that another writer was first at."""
         folders = {place.parent for _, place in copies}
-        for folder in folders:
-            make_folder(folder)
+        make_folders(self._objects, [folder.name for folder in folders])
         with locked(self.root, shared=True):
             for copy, place in copies:
                 try:
@@ -153,10 +154,20 @@ class LocalStore:
                     yield own
 
 
+def _shared_out[T](pool: ThreadPoolExecutor, call: Callable[..., T], given: Sequence[tuple[Any, ...]]) -> list[T]:
+    """Make many short calls in as many pieces as there are threads: to hand over each for itself costs more than the call."""
+    pieces = itertools.batched(given, -(-len(given) // _THREADS) or 1)
+    return [result for results in pool.map(lambda piece: [call(*one) for one in piece], pieces) for result in results]
+
+
 def _copied(source: Path, copy: Path) -> str:
-    with _refusing(source), copy.open("xb", buffering=0) as file:
-        os.fchmod(file.fileno(), _READ_ONLY)
-        return copy_hashed(source, file)
+    with _refusing(source):
+        descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _READ_ONLY)
+        try:
+            os.fchmod(descriptor, _READ_ONLY)
+            return copy_into(source, descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _refusing(path: Path) -> AbstractContextManager[None]:

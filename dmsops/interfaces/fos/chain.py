@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,7 @@ class Chain:
 
     def cut(self, places: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
         """Copy ``size`` bytes from each of some places, shape (places, size)."""
-        return np.asarray(np.lib.stride_tricks.sliding_window_view(self.content, size)[places])
+        return np.asarray(sums.windows(self.content, size)[places])
 
     def sound(self) -> NDArray[np.bool_]:
         """Say of every packet whether its CRC-32 agrees."""
@@ -61,7 +62,8 @@ def read_chain(path: Path) -> Chain:
         The file cannot be opened or is empty, or the chain of packets breaks; the message names the byte.
     """
     try:
-        content = np.memmap(path, dtype=np.uint8, mode="r")
+        with path.open("rb", buffering=0) as file:
+            content = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), dtype=np.uint8)
     except (OSError, ValueError) as error:
         raise BadDelivery(f"{path.name}: cannot be read: {error}", file=path.name) from None
     starts = _walk(path, content)

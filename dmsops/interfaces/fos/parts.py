@@ -71,6 +71,8 @@ def scan(path: Path) -> list[Part]:
     check_layout(good, heads)
     index, count = exposures(heads)
     bad = _blame(sound, index, count)
+    if count == 1:
+        return [_part(good, heads, int(bad[0]))]
     order = np.argsort(index, kind="stable")
     pieces = np.split(order, np.cumsum(np.bincount(index, minlength=count))[:-1])
     return [_part(good.take(piece), heads[piece], int(bad[i])) for i, piece in enumerate(pieces)]
@@ -87,14 +89,14 @@ def _blame(sound: NDArray[np.bool_], index: NDArray[np.int64], count: int) -> ND
 def _part(chain: Chain, heads: NDArray[np.void], bad: int) -> Part:
     header = described(chain, heads)
     check_fits(chain, heads, header)
-    pixels = int((heads["kind"] != layout.EXPOSURE).sum())
-    found = {word: coverage.distinct(coverage.places(heads[heads["kind"] == kind])) for kind, word in coverage.WORDS.items()}
-    packets = sum(map(len, found.values()))
-    rows, frames = _frames(heads, found["frame"])
+    kinds = {word: heads[heads["kind"] == kind] for kind, word in coverage.WORDS.items()}
+    found = {word: coverage.distinct(coverage.places(ours)) for word, ours in kinds.items() if len(ours)}
+    pixels, packets = sum(map(len, kinds.values())), sum(map(len, found.values()))
+    runs = {word: (_size(kinds[word]), coverage.runs_of(places)) for word, places in found.items()}
+    rows, frames = _frames(*runs["frame"][0], found["frame"]) if "frame" in found else (0, 0)
     first, last = _times(heads)
-    runs = {word: (_size(heads, kind), coverage.runs_of(found[word])) for kind, word in coverage.WORDS.items() if len(found[word])}
     return Part(
-        exposure=name_of_head(heads[0]),
+        exposure=name_of_head(heads[0]) if header is None else header.exposure,
         detector=layout.DETECTOR_OF[int(heads[0]["identification"]) & 0x7FF],
         packets=packets,
         expected=None if header is None else header.all_packets,
@@ -109,16 +111,20 @@ def _part(chain: Chain, heads: NDArray[np.void], bad: int) -> Part:
     )
 
 
-def _size(heads: NDArray[np.void], kind: int) -> tuple[int, int]:
-    one = heads[int(np.argmax(heads["kind"] == kind))]
-    return int(one["frame_rows"]), int(one["frame_columns"])
+def _size(heads: NDArray[np.void]) -> tuple[int, int]:
+    return int(heads["frame_rows"][0]), int(heads["frame_columns"][0])
 
 
-def _frames(heads: NDArray[np.void], found: NDArray[np.int64]) -> tuple[int, int]:
-    """Count the rows of frames that are there, each once, and the frames of which all are."""
-    if not len(found):
-        return 0, 0
-    height, columns = _size(heads, layout.FRAME)
+def _frames(height: int, columns: int, found: NDArray[np.int64]) -> tuple[int, int]:
+    """Count the rows of frames that are there, each once, and the frames of which all are.
+
+    Parameters
+    ----------
+    height, columns : int
+        Size of a frame.
+    found : ndarray of int64
+        Places of packets, in order, each once.
+    """
     per_packet = layout.rows_per_packet(columns)
     per_frame = -(-height // per_packet)
     if per_frame == 1:

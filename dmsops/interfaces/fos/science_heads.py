@@ -13,14 +13,19 @@ from dmsops.interfaces.fos.layout import ExposureHeader, Geometry, Tag, TakenNam
 
 MOST_BYTES = 16 * 2**30
 """More than any exposure of one detector that fits the recorder beside others (ours); a larger claim is damage."""
+_TAG = list(Tag._fields)
 _WHO = slice(16, 32)
 """The bytes of a packet that name its exposure."""
+_OF_PIXELS = np.isin(np.arange(1 << 8), layout.PIXELS)
+_KNOWN = np.isin(np.arange(1 << 11), list(layout.DETECTOR_OF))
+_GUIDERS = np.isin(np.arange(1 << 11), layout.GUIDERS)
+"""By kind and by application id: asked of every packet, so looked up."""
 
 
 def check_layout(chain: Chain, heads: NDArray[np.void]) -> None:
     """Refuse a packet whose check sum agrees but which is not of this layout."""
     kind = heads["kind"]
-    pixels, described = np.isin(kind, layout.PIXELS), kind == layout.EXPOSURE
+    pixels, described = _OF_PIXELS[kind], kind == layout.EXPOSURE
     payload = chain.ends - chain.starts - layout.HEAD.size - layout.CHECK.size
     rows, columns, first = (heads[name].astype(np.int64) for name in ("rows", "frame_columns", "first_row"))
     most = np.maximum(layout.MAX_PIXEL_BYTES // np.maximum(2 * columns, 1), 1)
@@ -29,7 +34,7 @@ def check_layout(chain: Chain, heads: NDArray[np.void]) -> None:
     fits &= (heads["frame_group"] > 0) ^ (kind == layout.ZERO_FRAME)
     fits |= described & (payload == layout.DESCRIPTION.size)
     timed = (heads["millisecond"] < 86_401_000) & (heads["microsecond"] < 1000)
-    known = np.isin(heads["identification"] & 0x7FF, list(layout.DETECTOR_OF))
+    known = _KNOWN[heads["identification"] & 0x7FF]
     right = (heads["version"] == layout.LAYOUT_VERSION) & fits & _named(heads) & timed & known
     if not right.all():
         raise broken(chain.path, chain.starts[int(np.argmin(right))], "the science header is not of the known layout")
@@ -41,7 +46,7 @@ def _named(heads: NDArray[np.void]) -> NDArray[np.bool_]:
     exposure = (group < 100) & (sequence > 0) & (sequence < 6) & (activity < 36**2) & (number < 10**5)
     guide = (group > 0) & (group <= len(layout.GUIDE_FUNCTIONS)) & (sequence == 0) & (activity == 0)
     guide &= (group > 1) | ((number > 0) & (number < 100))
-    guide &= np.isin(heads["identification"] & 0x7FF, layout.GUIDERS)
+    guide &= _GUIDERS[heads["identification"] & 0x7FF]
     return np.asarray((heads["visit"] < 10**11) & (exposure | guide))
 
 
@@ -56,10 +61,11 @@ def exposures(heads: NDArray[np.void]) -> tuple[NDArray[np.int64], int]:
         How many there are.
     """
     who = heads.view(np.uint8).reshape(len(heads), -1)[:, _WHO].copy().view(np.uint64)
-    code = _codes(who[:, 0]) * (len(heads) + 1) + _codes(who[:, 1])
-    code = _codes(code) * 0x800 + (heads["identification"] & 0x7FF).astype(np.int64)
-    if (code == code[0]).all():
+    apid = (heads["identification"] & 0x7FF).astype(np.int64)
+    if (who == who[0]).all() and (apid == apid[0]).all():
         return np.zeros(len(heads), dtype=np.int64), 1
+    code = _codes(who[:, 0]) * (len(heads) + 1) + _codes(who[:, 1])
+    code = _codes(code) * 0x800 + apid
     _, first, index = np.unique(code, return_index=True, return_inverse=True)
     number = np.empty(len(first), dtype=np.int64)
     number[np.argsort(first)] = np.arange(len(first))
@@ -75,7 +81,7 @@ def _codes(values: NDArray[np.uint64] | NDArray[np.int64]) -> NDArray[np.int64]:
 
 def name_of_head(head: np.void) -> TakenName:
     """Give the exposure or guide-star function that a packet belongs to."""
-    return layout.name_of(Tag(*(int(head[field]) for field in Tag._fields)))
+    return layout.name_of(Tag(*head[_TAG].item()))
 
 
 def described(chain: Chain, heads: NDArray[np.void]) -> ExposureHeader | None:
