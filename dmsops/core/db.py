@@ -48,7 +48,7 @@ class UtcTime(TypeDecorator[datetime]):
         if value.tzinfo is None:
             msg = "only aware times go into the database"
             raise ValueError(msg)
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
     def process_result_value(self, value: str | None, dialect: Any) -> datetime | None:
         """Read it back, aware."""

@@ -69,19 +69,20 @@ class LocalStore:
         if not files:
             return []
         with _refusing(files[0][0]), own_folder(make_folder(self._incoming)) as own, ThreadPoolExecutor(min(_THREADS, len(files))) as pool:
-            copies = [own / str(i) for i in range(len(files))]
+            copies = [f"{own}/{i}" for i in range(len(files))]
             found = _shared_out(pool, _copied, [(path, copy) for (path, _), copy in zip(files, copies, strict=True)])
             fitting = zip(copies, found, (expected for _, expected in files), strict=True)
-            folders = self._name([(copy, self._place(sha256)) for copy, sha256, expected in fitting if expected in (None, sha256)])
-            _shared_out(pool, sync_folder, [(folder,) for folder in folders])
+            folders = self._name([(copy, sha256) for copy, sha256, expected in fitting if expected in (None, sha256)])
+            _shared_out(pool, sync_folder, [(self._objects / folder,) for folder in folders])
         return found
 
-    def _name(self, copies: Sequence[tuple[Path, Path]]) -> set[Path]:
+    def _name(self, copies: Sequence[tuple[str, str]]) -> set[str]:
         """Give copies their final names; gives the folders to be synced, also for names that another writer was first at."""
-        folders = {place.parent for _, place in copies}
-        make_folders(self._objects, [folder.name for folder in folders])
+        folders = {sha256[:2] for _, sha256 in copies}
+        make_folders(self._objects, folders)
         with locked(self.root, shared=True):
-            for copy, place in copies:
+            for copy, sha256 in copies:
+                place = f"{self._objects}/{sha256[:2]}/{sha256[2:]}"  # text: paths as objects cost as much as the link
                 try:
                     os.link(copy, place)
                 except FileExistsError:
@@ -91,7 +92,7 @@ class LocalStore:
     def _place(self, sha256: str) -> Path:
         if _SHA256.fullmatch(sha256) is None:
             raise BadInput(f"'{sha256}' is not a sha256 in hex", field="sha256")
-        return self._objects / sha256[:2] / sha256[2:]
+        return Path(f"{self._objects}/{sha256[:2]}/{sha256[2:]}")
 
     def path(self, sha256: str) -> Path:
         """Give the read-only file with these bytes; raises `NotFound`."""
@@ -160,7 +161,7 @@ def _shared_out[T](pool: ThreadPoolExecutor, call: Callable[..., T], given: Sequ
     return [result for results in pool.map(lambda piece: [call(*one) for one in piece], pieces) for result in results]
 
 
-def _copied(source: Path, copy: Path) -> str:
+def _copied(source: Path, copy: str) -> str:
     with _refusing(source):
         descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _READ_ONLY)
         try:
