@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +21,7 @@ from dmsops.core.errors import FilesRefused
 from dmsops.core.people import Person, Role
 from dmsops.interfaces.fos.manifest import write_manifest
 from dmsops.ops import Ops, connect
-from dmsops.receipt import accept, sweep
+from dmsops.receipt import accept, decide, sweep
 from dmsops.receipt.tables import delivered_file, delivery, rerequest, science_part
 from dmsops.testing.deliveries import START, delivered_names, small_visit, write_delivery
 from dmsops.testing.sites import small_site
@@ -44,6 +44,12 @@ def whole_state(ops: Ops) -> dict[str, list[tuple[object, ...]]]:
     with reading(ops.db) as c:
         assert journal.verify(c) is None
         return {name: [tuple(row) for row in c.execute(query)] for name, query in wanted.items()}
+
+
+def decided(ops: Ops, *, reason: str, ask: Sequence[int] = (), close: Sequence[int] = ()) -> None:
+    """Look at what a decision about re-requests would do, and do it."""
+    shown = decide.plan(ops, ask=ask, close=close)
+    decide.decide(ops, ask=ask, close=close, ticket=shown.hash, reason=reason)
 
 
 def left_on_disk(ops: Ops) -> dict[str, Any]:

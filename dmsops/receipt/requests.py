@@ -12,7 +12,6 @@ from dmsops.core import journal, outbox
 from dmsops.core.db import transact
 from dmsops.core.errors import BadTransition, NotFound
 from dmsops.core.people import Role, require
-from dmsops.core.tickets import need_reason
 from dmsops.receipt import answers
 from dmsops.receipt.states import DeliveryState
 from dmsops.receipt.tables import delivery, rerequest
@@ -79,57 +78,11 @@ def repeat(c: sa.Connection, ops: Ops, rows: Collection[sa.Row[Any]], *, reason:
     answers.send(c, ops, _r.id.in_([row.id for row in rows]))
 
 
-def ask_again(ops: Ops, rerequest_id: int, *, reason: str) -> None:
-    """Ask for a file once more, whether it is overdue or not; it may be reminded by itself again afterwards.
-
-    Raises
-    ------
-    NotAllowed
-        The operator's role is below operator.
-    BadInput
-        No reason is given.
-    NotFound
-        There is no such request.
-    BadTransition
-        It is closed already.
-    Failed
-        The file system refused the message; it is written down, and the next call lays it out.
-    """
-    _may(ops, "receipt ask", reason)
-    with ops.db.begin() as c:
-        repeat(c, ops, [open_request(c, rerequest_id)], reason=reason)
-    outbox.post(ops.db, ops.clock, ops.settings.folder("outbox"))
-
-
-def close_rerequest(ops: Ops, rerequest_id: int, *, reason: str) -> None:
-    """Stop waiting for a file (the sender says that it is lost, or it came by another way).
-
-    Raises
-    ------
-    NotAllowed
-        The operator's role is below operator.
-    BadInput
-        No reason is given.
-    NotFound
-        There is no such request.
-    BadTransition
-        It is closed already.
-    """
-    _may(ops, "receipt close", reason)
-    with ops.db.begin() as c:
-        close(c, ops, open_request(c, rerequest_id), reason)
-
-
 def close(c: sa.Connection, ops: Ops, row: sa.Row[Any], reason: str) -> None:
     """Close one request by a person's word."""
     c.execute(sa.update(rerequest).where(_r.id == row.id).values(closed_at=ops.clock.now(), closed_by=ops.operator.name))
     journal.write(c, ops.clock, "rerequest.closed", row.name[:200], actor=ops.operator.name, reason=reason, delivery=row.delivery_id)
     refresh(c, [row.delivery_id])
-
-
-def _may(ops: Ops, verb: str, reason: str) -> None:
-    require(ops.operator, Role.OPERATOR, verb)
-    need_reason(verb, reason)
 
 
 def open_request(c: sa.Connection, rerequest_id: int) -> sa.Row[Any]:

@@ -15,13 +15,14 @@ from dmsops.core import outbox
 from dmsops.core.people import Person, Role
 from dmsops.interfaces.fos.manifest import MANIFEST, read_manifest, write_manifest
 from dmsops.ops import Ops, connect
-from dmsops.receipt import accept, close_rerequest, preview, queries, withdraw
+from dmsops.receipt import accept, preview, queries, withdraw
 from dmsops.receipt.history import where
 from dmsops.receipt.sequences import sequence_gaps
 from dmsops.receipt.states import DeliveryState, FileState
 from dmsops.testbed import faults
 from dmsops.testing.deliveries import START, delivered_names, small_visit, write_delivery
 from dmsops.testing.sites import small_site
+from tests.receipts import decided
 
 SCIENCE = "S0000_2022338025616_001.out"
 SAID = {
@@ -90,7 +91,7 @@ def test_a_bad_file_is_kept_apart_in_words_asked_for_and_closed_when_it_comes(op
 def test_a_file_that_the_sender_has_lost_is_closed_with_a_reason(ops: Ops, folder: Path, number: str) -> None:
     faults.inject(folder, [f"{number}:{SCIENCE}"])
     accept(ops, folder)
-    close_rerequest(ops, queries.rerequests(ops)[0]["id"], reason="FOS says it is lost")
+    decided(ops, close=[queries.rerequests(ops)[0]["id"]], reason="FOS says it is lost")
     assert queries.receipt_of(ops, "D0001").state is DeliveryState.COMPLETE
     assert any("FOS says it is lost" in e.words for e in where(ops, SCIENCE))
 

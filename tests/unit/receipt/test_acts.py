@@ -9,9 +9,10 @@ import pytest
 from dmsops.core.errors import BadTransition, NotAllowed, NotFound
 from dmsops.core.people import Person, Role
 from dmsops.ops import Ops
-from dmsops.receipt import accept, close_rerequest, queries, withdraw
+from dmsops.receipt import accept, queries, withdraw
 from dmsops.receipt.states import DELIVERY_SENTENCES, SENTENCES, TRANSITIONS, DeliveryState, FileState, target
 from dmsops.testing.deliveries import delivered_names
+from tests.receipts import decided
 
 VISIT = "02726402001"
 
@@ -38,13 +39,13 @@ def test_a_file_that_will_never_come_is_waited_for_no_longer(ops: Ops, folder: P
     (folder / delivered_names(folder)[0]).unlink()
     assert accept(ops, folder).state is DeliveryState.PARTIAL
     request = queries.rerequests(ops)[0]["id"]
-    close_rerequest(ops, request, reason="lost on the ground, says FOS")
+    decided(ops, close=[request], reason="lost on the ground, says FOS")
     assert queries.rerequests(ops) == []
     assert queries.receipt_of(ops, "D0001").state is DeliveryState.COMPLETE
     with pytest.raises(BadTransition, match="closed already"):
-        close_rerequest(ops, request, reason="again")
+        decided(ops, close=[request], reason="again")
     with pytest.raises(NotFound):
-        close_rerequest(ops, 999, reason="which?")
+        decided(ops, close=[999], reason="which?")
 
 
 def test_every_state_has_its_sentence() -> None:

@@ -17,8 +17,9 @@ from dmsops.core.errors import BadInput, BadTransition, NotAllowed, NotFound, St
 from dmsops.core.people import Person, Role
 from dmsops.interfaces.fos.manifest import MANIFEST, write_manifest
 from dmsops.ops import Ops
-from dmsops.receipt import accept, ask_again, close_rerequest, decide, queries, remind
+from dmsops.receipt import accept, decide, queries, remind
 from dmsops.receipt.states import DeliveryState
+from tests.receipts import decided
 
 SCIENCE = "S0000_2022338025616_001.out"
 
@@ -69,7 +70,7 @@ def test_a_file_that_never_comes_is_left_to_a_person_once(ops: Ops, partial: Pat
     assert lines(ops, "rerequest.unanswered") == [SCIENCE]
     (row,) = queries.rerequests(ops)
     assert row["raised_at"] is not None
-    ask_again(ops, row["id"], reason="FOS found the tape")
+    decided(ops, ask=[row["id"]], reason="FOS found the tape")
     assert len(asked(ops)) == ops.settings.rerequest_times + 1
     (row,) = queries.rerequests(ops)
     assert (row["raised_at"], row["overdue"]) == (None, False)
@@ -103,18 +104,22 @@ def test_the_remainder_that_comes_days_later_in_another_delivery_closes_the_requ
 def test_who_may_and_what_is_refused(ops: Ops, partial: Path) -> None:
     number = queries.rerequests(ops)[0]["id"]
     guest = ops.as_person(Person("guest", Role.VIEWER))
-    for act in (lambda: remind(guest), lambda: ask_again(guest, number, reason="x"), lambda: close_rerequest(guest, number, reason="x")):
+    for act in (
+        lambda: remind(guest),
+        lambda: decided(guest, ask=[number], reason="x"),
+        lambda: decided(guest, close=[number], reason="x"),
+    ):
         with pytest.raises(NotAllowed):
             act()
-    for verb in (ask_again, close_rerequest):
+    for verb in ("ask", "close"):
         with pytest.raises(BadInput, match="reason"):
-            verb(ops, number, reason=" ")
+            decided(ops, reason=" ", **{verb: [number]})
         with pytest.raises(NotFound):
-            verb(ops, number + 999, reason="x")
-    close_rerequest(ops, number, reason="lost on the ground")
-    for verb in (ask_again, close_rerequest):
+            decided(ops, reason="x", **{verb: [number + 999]})
+    decided(ops, close=[number], reason="lost on the ground")
+    for verb in ("ask", "close"):
         with pytest.raises(BadTransition, match="closed already, by tester"):
-            verb(ops, number, reason="x")
+            decided(ops, reason="x", **{verb: [number]})
 
 
 def test_the_request_for_a_manifest_closes_when_the_same_folder_can_be_used(ops: Ops, folder: Path) -> None:
