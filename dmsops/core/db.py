@@ -52,7 +52,7 @@ class UtcTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: str | None, dialect: Any) -> datetime | None:
         """Read it back, aware."""
-        return None if value is None else datetime.fromisoformat(value.replace("Z", "+00:00"))
+        return None if value is None else datetime.fromisoformat(value)
 
 
 def open_engine(url: str) -> Engine:

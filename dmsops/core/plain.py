@@ -20,6 +20,7 @@ from dmsops.core.names import Name
 
 SPARSE = {"sparse": True}
 """Metadata of a field that is written only when it is not its default: a field that few records need."""
+_SCALARS = {float: "a number", int: "a whole number", str: "text", bool: "true or false"}
 
 
 def to_plain(value: Any) -> Any:
@@ -79,6 +80,10 @@ class _Misfit(Exception):
 
 
 def _read(kind: Any, plain: Any, where: str) -> Any:
+    return _scalar(kind, plain, where) if kind in _SCALARS else _compound(kind, plain, where)
+
+
+def _compound(kind: Any, plain: Any, where: str) -> Any:
     origin = get_origin(kind)
     if origin in {Union, types.UnionType}:
         return None if plain is None else _read(next(k for k in get_args(kind) if k is not types.NoneType), plain, where)
@@ -90,32 +95,34 @@ def _read(kind: Any, plain: Any, where: str) -> Any:
         return _name(kind, plain, where)
     if dataclasses.is_dataclass(kind):
         return _record(kind, plain, where)
-    return _time(plain, where) if kind is datetime else _scalar(kind, plain, where)
+    return _time(plain, where)
 
 
 def _record(kind: Any, plain: Any, where: str) -> Any:
     if not isinstance(plain, Mapping):
         raise _Misfit(where, "is not a table of fields")
-    hints, fields = _hints(kind), dataclasses.fields(kind)
+    types_, defaults = _fields(kind)
     prefix = f"{where}." if where else ""
-    unknown = sorted(set(map(str, plain)) - {f.name for f in fields})
+    unknown = sorted(set(map(str, plain)) - types_.keys())
     if unknown:
         raise _Misfit(prefix + unknown[0], "is not known")
     given = {}
-    for field in fields:
-        if field.name in plain:
-            given[field.name] = _read(hints[field.name], plain[field.name], prefix + field.name)
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            if not _optional(hints[field.name]):
-                raise _Misfit(prefix + field.name, "is missing")
-            given[field.name] = None
+    for name, type_ in types_.items():
+        if name in plain:
+            given[name] = _read(type_, plain[name], prefix + name)
+        elif name not in defaults:
+            if not _optional(type_):
+                raise _Misfit(prefix + name, "is missing")
+            given[name] = None
     return kind(**given)
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    """Give the types of a record's fields; worked out once, as they are compiled from text."""
-    return get_type_hints(kind)
+def _fields(kind: type) -> tuple[dict[str, Any], frozenset[str]]:
+    """Give the types of a record's fields, and which have defaults; worked out once, as the types are compiled from text."""
+    fields, hints = dataclasses.fields(kind), get_type_hints(kind)
+    required = {f.name for f in fields if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING}
+    return {f.name: hints[f.name] for f in fields}, frozenset(f.name for f in fields) - required
 
 
 def _optional(kind: Any) -> bool:
@@ -157,4 +164,4 @@ def _scalar(kind: type, plain: Any, where: str) -> Any:
         return plain
     if kind in {str, bool} and isinstance(plain, kind):
         return plain
-    raise _Misfit(where, f"is {plain!r}, not {({float: 'a number', int: 'a whole number', str: 'text', bool: 'true or false'})[kind]}")
+    raise _Misfit(where, f"is {plain!r}, not {_SCALARS[kind]}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,12 +63,19 @@ def read_chain(path: Path) -> Chain:
         The file cannot be opened or is empty, or the chain of packets breaks; the message names the byte.
     """
     try:
-        with path.open("rb", buffering=0) as file:
-            content = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), dtype=np.uint8)
+        content = _mapped(path)
     except (OSError, ValueError) as error:
         raise BadDelivery(f"{path.name}: cannot be read: {error}", file=path.name) from None
     starts = _walk(path, content)
     return Chain(path, content, starts, np.append(starts[1:], len(content)))
+
+
+def _mapped(path: Path) -> NDArray[np.uint8]:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return np.frombuffer(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ), dtype=np.uint8)
+    finally:
+        os.close(descriptor)
 
 
 def _walk(path: Path, content: NDArray[np.uint8]) -> NDArray[np.int64]:
