@@ -17,12 +17,14 @@ BLOCK = 1 << 14
 """Packets that are looked at together: keeps what is in memory small beside the file."""
 ALIKE = 16
 """After so many packets of one length the walk tries whether as many again follow, all at once."""
+READ = 1 << 18
+"""Bytes up to which a file is read: to map it, and to fault its pages in, costs more."""
 SMALLEST = layout.PRIMARY.size + layout.TIME.size + layout.CHECK.size
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The packets of one file: bytes (mapped, not read), and where each packet starts and ends."""
+    """The packets of one file: bytes (of a large file mapped, not read), and where each packet starts and ends."""
 
     path: Path
     content: NDArray[np.uint8]
@@ -63,16 +65,19 @@ def read_chain(path: Path) -> Chain:
         The file cannot be opened or is empty, or the chain of packets breaks; the message names the byte.
     """
     try:
-        content = _mapped(path)
+        content = _bytes_of(path)
     except (OSError, ValueError) as error:
         raise BadDelivery(f"{path.name}: cannot be read: {error}", file=path.name) from None
     starts = _walk(path, content)
     return Chain(path, content, starts, np.append(starts[1:], len(content)))
 
 
-def _mapped(path: Path) -> NDArray[np.uint8]:
+def _bytes_of(path: Path) -> NDArray[np.uint8]:
+    """Give a file's bytes: a small file's read, a larger one's mapped; a file without any raises `ValueError`."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
+        if 0 < (size := os.fstat(descriptor).st_size) <= READ:
+            return np.frombuffer(os.read(descriptor, size), dtype=np.uint8)
         return np.frombuffer(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ), dtype=np.uint8)
     finally:
         os.close(descriptor)
