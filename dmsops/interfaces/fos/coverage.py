@@ -80,7 +80,7 @@ def runs_of(found: NDArray[np.int64]) -> Runs:
     if not len(found):
         return []
     lowest, highest = int(found[0]), int(found[-1])
-    if highest - lowest == len(found) - 1 and lowest >> 32 == highest >> 32:  # one run in one integration, told without arrays
+    if highest - lowest == len(found) - 1:  # one run in one integration, told without arrays
         return [[lowest >> 32, lowest >> 32, lowest & 0xFFFFFFFF, (highest & 0xFFFFFFFF) + 1]]
     begins = np.flatnonzero(np.diff(found, prepend=found[0] - 2) != 1)
     ends = np.append(begins[1:], len(found)) - 1

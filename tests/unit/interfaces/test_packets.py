@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import random
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from dmsops.core.errors import BadDelivery, BadInput
 from dmsops.core.names import ExposureName
 from dmsops.core.records import Exposure, Readout
-from dmsops.interfaces.fos import layout
+from dmsops.interfaces.fos import chain, layout
 from dmsops.interfaces.fos.chain import read_chain
 from dmsops.interfaces.fos.packets import APIDS, Geometry, RecorderWriter, read_exposure, scan
 
@@ -229,3 +230,11 @@ def test_any_exposure_comes_back_whole(tmp_path_factory, nints, ngroups, rows, c
     assert all(p.complete and p.complete_frames == nints * ngroups for p in scan(path))
     for detector, pixels in sent.items():
         np.testing.assert_array_equal(read_exposure([path], exposure.name, detector).pixels, pixels)
+
+
+def test_a_small_file_is_read_and_a_large_one_mapped_with_the_same_outcome(tmp_path, exposure, monkeypatch):
+    record(tmp_path / "a.out", exposure, Geometry(1, 1, 64, 64))
+    small = scan(tmp_path / "a.out")
+    monkeypatch.setattr(chain, "READ", 1000)
+    assert isinstance(chain.read_chain(tmp_path / "a.out").content.base.obj, mmap.mmap)
+    assert scan(tmp_path / "a.out") == small

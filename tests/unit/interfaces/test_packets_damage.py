@@ -71,6 +71,17 @@ def test_damage_that_hides_behind_a_right_check_sum_is_read_or_refused(recorded,
         tolerated(recorded, exposure)
 
 
+@pytest.mark.parametrize("apid", [layout.POINTING_APID, max(layout.DETECTOR_OF) + 1, 0x7FF])
+def test_a_packet_of_no_detector_is_refused_though_its_check_sum_is_right(recorded, apid):
+    content = bytearray(recorded.read_bytes())
+    length = int.from_bytes(content[4:6]) + 7
+    content[0:2] = (int.from_bytes(content[0:2]) & 0xF800 | apid).to_bytes(2)
+    content[length - 4 : length] = zlib.crc32(content[: length - 4]).to_bytes(4)
+    recorded.write_bytes(content)
+    with pytest.raises(BadDelivery, match="byte 0: the science header is not of the known layout"):
+        scan(recorded)
+
+
 def test_a_truncated_file_names_the_packet_that_is_cut(recorded):
     recorded.write_bytes(recorded.read_bytes()[:-10])
     last = layout.HEAD.size + 128 + 4
