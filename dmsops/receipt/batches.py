@@ -1,4 +1,4 @@
-"""A delivery's files in batches: while one batch is read and written down, the next one goes into the store."""
+"""A delivery's files in batches: while one batch is read and written down, the next one, of large files, goes into the store."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _FILES = 512
 _BYTES = 512 * 2**20
 """A batch is one transaction: what a killed receiver may have to look at again."""
+_SMALL = 2**20
+"""Bytes of a file below which more goes into handling it than into its bytes."""
 
 Stored = list[tuple[Finding, str]]
 """What the first look gave, and the sum of the bytes that the store took ("" for a file with a fault)."""
@@ -48,16 +50,27 @@ def _settle(ops: Ops, delivery_id: str, findings: Sequence[Finding], c: sa.Conne
 
 
 def _ahead(ops: Ops, folder: Path, wanted: Sequence[Wanted]) -> Iterator[Stored]:
-    """Give batches whose bytes are in the store; the next one is being stored meanwhile."""
+    """Give batches whose bytes are in the store; the next one is being stored meanwhile when its files are large.
+
+    With small files most of the work is Python's own, of which one thread runs at a time: storing and reading at once is slower
+    there than one after the other.
+    """
     with ThreadPoolExecutor(1) as store:
         under_way: Future[Stored] | None = None
         for batch in _batches(wanted):
+            if under_way is not None and _are_small(batch):
+                yield under_way.result()
+                under_way = None
             coming = store.submit(_store, ops, folder, batch)
             if under_way is not None:
                 yield under_way.result()
             under_way = coming
         if under_way is not None:
             yield under_way.result()
+
+
+def _are_small(batch: Sequence[Wanted]) -> bool:
+    return sum(file.size or 0 for file in batch) < _SMALL * len(batch)
 
 
 def _batches(wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:

@@ -24,7 +24,7 @@ from dmsops.core.files import copy_into, in_words, locked, make_folder, make_fol
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _READ_ONLY = 0o444
-_THREADS = 16
+_THREADS = 8
 
 
 class LocalStore:
