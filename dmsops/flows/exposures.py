@@ -28,10 +28,11 @@ Ready = list[tuple["Exposure", str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remarks:
-    """What a person should know, and what more data will mend; filled while steps are planned."""
+    """What a person should know, what more data will mend, and what no product will show; filled while steps are planned."""
 
     problems: list[str]
     awaited: list[str]
+    lost: list[str]
 
 
 def ready(files: Released, remarks: Remarks) -> Ready:
@@ -42,12 +43,12 @@ def ready(files: Released, remarks: Remarks) -> Ready:
         if exposure is None:
             remarks.problems.append(f"{record.name} was taken but is not in the plan: reconcile the visit (procedure P05)")
         elif record.status != "completed":
-            remarks.problems.append(f"{record.name} was {record.status}: nothing is made of it (procedure P05)")
+            remarks.lost.append(f"{record.name} was {record.status}: nothing is made of it (procedure P05)")
         elif files.ephemeris_of(exposure) is None:
             remarks.awaited.append(f"{record.name}: no ephemeris that may be used covers it; it waits for one (procedure P06)")
         else:
             found += [(exposure, r.detector) for r in exposure.readouts if _usable(files, record.name, r.detector, remarks)]
-    remarks.problems.extend(remarks.awaited)
+    remarks.problems.extend([*remarks.lost, *remarks.awaited])
     return found
 
 
@@ -56,9 +57,9 @@ def _usable(files: Released, name: ExposureName, detector: str, remarks: Remarks
     row = files.gaps.get((str(name), detector))
     state = gaps.WAITING if row is None else row["state"]
     if row is not None and state == gaps.USED:
-        remarks.problems.append(f"{name} {detector} is used without {row['missing']} of {row['expected']} packets: {row['reason']}")
+        remarks.lost.append(f"{name} {detector} is used without {row['missing']} of {row['expected']} packets: {row['reason']}")
     elif row is not None and state == gaps.GIVEN_UP:
-        remarks.problems.append(f"{name} {detector} is given up, nothing is made of it: {row['reason']}")
+        remarks.lost.append(f"{name} {detector} is given up, nothing is made of it: {row['reason']}")
     elif state == gaps.WAITING:
         why = "nothing of it arrived" if row is None else row["reason"]
         remarks.awaited.append(f"{name} {detector}: {why}; it waits for packets (procedure P04)")

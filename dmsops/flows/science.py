@@ -36,7 +36,11 @@ WORKFLOW = "SCIENCE"
 
 @dataclass(slots=True)
 class Planned:
-    """What planning a visit came to: ``problems`` are all that a person should know, ``awaited`` those that more data will mend."""
+    """What planning a visit came to.
+
+    ``problems`` are all that a person should know; among them ``awaited`` those that more data will mend, ``lost`` what no
+    product of the visit will show, or not whole.
+    """
 
     visit: str
     steps: int = 0
@@ -44,6 +48,7 @@ class Planned:
     again: int = 0
     problems: list[str] = field(default_factory=list)
     awaited: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
 
 
 def plan_received(ops: Ops) -> list[Planned]:
@@ -118,10 +123,10 @@ def _make_better(c: sa.Connection, ops: Ops, better: dict[int, StepSpec], report
 
 def steps_of(ops: Ops, files: Released, report: Planned) -> list[StepSpec]:
     """Give the steps of everything that can be worked on now; what cannot is named in the report."""
-    taken = exposures.ready(files, Remarks(problems=report.problems, awaited=report.awaited))
+    taken = exposures.ready(files, Remarks(problems=report.problems, awaited=report.awaited, lost=report.lost))
     specs = exposures.specs(files, taken, ops.settings.segment_bytes) + guiding.guide_steps(files, report.problems)
     if any(is_associated(exposure) for exposure, _ in taken):
-        specs.append(_associate(files, [(e, d) for e, d in taken if is_associated(e) or e.is_jitter], report.awaited))
+        specs.append(_associate(files, [(e, d) for e, d in taken if is_associated(e) or e.is_jitter], report))
     return specs
 
 
@@ -144,7 +149,7 @@ def submit(c: sa.Connection, ops: Ops, files: Released, specs: Iterable[StepSpec
     return blackboard.submit(c, ops, WORKFLOW, visit, new, cls="wfsc" if wavefront else "science", due=due)
 
 
-def _associate(files: Released, taken: Ready, awaited: list[str]) -> StepSpec:
+def _associate(files: Released, taken: Ready, report: Planned) -> StepSpec:
     """Plan the associations of what is there now; planned again with more exposures it is another step.
 
     The stamp in the association names is the visit's end plus one second for each exposure and detector that is
@@ -158,6 +163,7 @@ def _associate(files: Released, taken: Ready, awaited: list[str]) -> StepSpec:
             "visits": [pps.visit_to_dict(files.visit)],
             "exposures": [[str(e.name), d] for e, d in taken],
             "version_id": stamp.strftime("%Y%m%dt%H%M%S"),
-            "missing": list(awaited),
+            "missing": list(report.awaited),
+            "notes": list(report.lost),
         },
     )

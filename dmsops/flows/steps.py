@@ -69,6 +69,5 @@ def _delivery(ops: Ops, visit: Visit, calibration: list[StepSpec], job: Job) -> 
     pieces = [(e, d, part.label) for e, d in taken for part in segments(e, ops.settings.segment_bytes)]
     single = [str(e.product(d, suffix, label)) for e, d, label in pieces for suffix in ("uncal", "cal")]
     products = wanted_by_wss(visit, {*combined, *single})
-    missing = list(job.params.get("missing", []))
-    params = {"visit": str(visit.id), "missing": missing}
+    params = {"visit": str(visit.id), "missing": list(job.params.get("missing", [])), "notes": list(job.params.get("notes", []))}
     return StepSpec(kind="wfsc.deliver", dataset=visit.id.v, needs=products, makes=(f"{visit.id}_wss_delivery.json",), params=params)

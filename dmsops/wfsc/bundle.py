@@ -25,7 +25,7 @@ from dmsops.interfaces.wss import MANIFEST, OPERATION_FILE, OperationFile, write
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """What is handed over: the visit, its products with their sums, when it is due; times UTC."""
+    """What is handed over: the visit, its products with their sums, when it is due (times UTC), and what else is to be known."""
 
     visit: str
     products: Mapping[str, Path]
@@ -33,6 +33,7 @@ class Bundle:
     created: datetime
     due: datetime | None
     operational: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -114,5 +115,6 @@ def _manifest(bundle: Bundle, part: Path) -> dict[str, object]:
         "visit": bundle.visit,
         "created": iso(bundle.created),
         "due": None if bundle.due is None else iso(bundle.due),
+        "notes": list(bundle.notes),
         "files": [{"name": name, "size": (part / name).stat().st_size, "sha256": sums[name]} for name in sorted(sums)],
     }

@@ -26,7 +26,13 @@ _d = wfsc_delivery.c
 
 
 def deliver(
-    ops: Ops, visit: str, products: Mapping[str, Path], *, due: datetime | None = None, missing: Sequence[str] = ()
+    ops: Ops,
+    visit: str,
+    products: Mapping[str, Path],
+    *,
+    due: datetime | None = None,
+    missing: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Hand products over to WSS and give the hand-over's record; the same products are handed over once.
 
@@ -43,6 +49,8 @@ def deliver(
         When it must be there; default from the visit's clock.
     missing : sequence of str
         What the visit still lacks, in words: such a hand-over is a first part, and the clock runs on.
+    notes : sequence of str
+        What else the wavefront team should know of it: exposures that were given up or broken off, or used with gaps.
 
     Raises
     ------
@@ -54,7 +62,7 @@ def deliver(
     if not products:
         raise BadInput(f"visit {visit} has no products to hand over to WSS", visit=visit)
     sums = {name: sha256_of(path) for name, path in products.items()}
-    bundle, refused = transact(ops.db, lambda c: _prepare(c, ops, visit, products, sums, due))
+    bundle, refused = transact(ops.db, lambda c: _prepare(c, ops, visit, products, sums, due, (*missing, *notes)))
     address = ops.settings.wss_address or ops.settings.folder("outbox") / "wss"
     placed = place(bundle, address, again=refused)
     transact(ops.db, lambda c: _sent(c, ops, bundle, placed))
@@ -62,16 +70,17 @@ def deliver(
     row = transact(ops.db, lambda c: _answered(c, ops, bundle, answer, whole=not missing))
     if answer.state == "refused":
         raise DeliveryRefused(f"WSS refused hand-over {bundle.id}: {row.reason}", delivery=bundle.id, reasons=list(answer.reasons))
-    return {**_record(row, bundle), "missing": list(missing)}
+    return {**_record(row, bundle), "missing": list(missing), "notes": list(notes)}
 
 
 def _prepare(
-    c: sa.Connection, ops: Ops, visit: str, products: Mapping[str, Path], sums: dict[str, str], due: datetime | None
+    c: sa.Connection, ops: Ops, visit: str, products: Mapping[str, Path], sums: dict[str, str], due: datetime | None, notes: tuple[str, ...]
 ) -> tuple[Bundle, bool]:  # fmt: skip
     """Make the hand-over's row if it is new, and say whether WSS had refused it before."""
     due = due or c.execute(sa.select(wfsc_clock.c.due).where(wfsc_clock.c.visit == visit)).scalar()
     now = ops.clock.now()
-    bundle = Bundle(visit=visit, products=products, sums=sums, created=now, due=due, operational=ops.settings.mode == "live")
+    operational = ops.settings.mode == "live"
+    bundle = Bundle(visit=visit, products=products, sums=sums, created=now, due=due, operational=operational, notes=notes)
     state = c.execute(sa.select(_d.state).where(_d.id == bundle.id)).scalar()
     if state is None:
         values = {"id": bundle.id, "visit": visit, "state": "prepared", "files": sums, "place": "", "prepared_at": now}

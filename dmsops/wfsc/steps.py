@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 def deliver_step(ops: Ops, job: Job) -> Outcome:
     """Hand the job's inputs over to WSS and leave the record of it.
 
-    ``params``: ``visit`` (11 digits) and, optionally, ``due`` (ISO time) and ``missing`` (words: what the visit lacks).
+    ``params``: ``visit`` (11 digits) and, optionally, ``due`` (ISO time), ``missing`` (words: what the visit lacks) and ``notes``.
     Makes ``<visit>_wss_delivery.json``.
     """
-    due = job.params.get("due")
-    record = deliver(ops, job.params["visit"], job.inputs, due=parse_iso(due) if due else None, missing=job.params.get("missing", ()))
-    name = f"{job.params['visit']}_wss_delivery.json"
+    p = job.params
+    due = parse_iso(p["due"]) if p.get("due") else None
+    record = deliver(ops, p["visit"], job.inputs, due=due, missing=p.get("missing", ()), notes=p.get("notes", ()))
+    name = f"{p['visit']}_wss_delivery.json"
     write_json(job.folder / name, record)
     return Outcome(products=(name,), metrics={"files": len(job.inputs), "within_limit": record["within_limit"]})

@@ -69,7 +69,10 @@ def test_what_is_used_with_gaps_is_planned_and_said(ops: Ops) -> None:
     planned = science.plan_visit(ops, VISIT)
     assert len(steps(ops, "processing.level1b")) == 1
     assert planned.awaited == []
-    assert planned.problems == [f"{EXPOSURE} NRCA3 is used without 2 of 6 packets: needed now"]
+    assert planned.problems == planned.lost == [f"{EXPOSURE} NRCA3 is used without 2 of 6 packets: needed now"]
+    with reading(ops.db) as c:
+        told = c.execute(sa.select(step.c.params).where(step.c.kind == "science.associate")).scalar()
+    assert told["notes"] == planned.lost
 
 
 def test_what_is_given_up_holds_nothing_up(ops: Ops) -> None:

@@ -80,7 +80,9 @@ def test_the_acknowledgement_stops_the_clock(ops: Ops, products: dict[str, Path]
 def test_a_first_part_leaves_the_clock_running_until_the_visit_is_whole(ops: Ops, products: dict[str, Path]) -> None:
     with ops.db.begin() as c:
         start_clock(c, ops, VISIT, ops.clock.now())
-    record = deliver(ops, VISIT, products, missing=["jw02726402001_03105_00001_nrca1: packets"])
+    lost = "jw02726402001_03105_00002 NRCA1 is given up"
+    record = deliver(ops, VISIT, products, missing=["jw02726402001_03105_00001_nrca1: packets"], notes=[lost])
+    assert json.loads((ops.settings.folder("outbox") / "wss" / record["delivery_id"] / MANIFEST).read_text())["notes"][1] == lost
     assert record["missing"] == ["jw02726402001_03105_00001_nrca1: packets"]
     assert clock_of(ops, VISIT).stopped_at is None
     assert deliver(ops, VISIT, products)["missing"] == []
