@@ -12,7 +12,7 @@ from dashboards.app.receipt_lists import counted
 from dmsops import receipt
 from dmsops.core.errors import NotAllowed
 from dmsops.core.people import Role, require
-from dmsops.flows import ephemeris, science
+from dmsops.flows import ephemeris, science, status_files
 from dmsops.receipt import decide, ephemeris_acts, gaps, reconcile
 
 if TYPE_CHECKING:
@@ -107,11 +107,28 @@ def _of_visit(row: Row, person: Person) -> list[Deed]:
         waits = f"; {done.problems[0]}" if done.problems else ""
         return f"V{visit}: {theme.plural(done.steps, 'new step')} for {theme.plural(done.exposures, 'exposure')}{waits}."
 
+    def look_again(ops: Ops) -> Preview:
+        seen = status_files.preview(ops, visit)
+        void = [f"{v.words}: {theme.plural(len(v.products), 'product')} stay" for v in seen.void]
+        html = (
+            _list("Made again", list(seen.changed))
+            + _list("Made for the first time", list(seen.added))
+            + _list("Does not count any more", void)
+        )
+        tells = _list("Tells a neighbour again", list(seen.plan.tells), "warn")
+        return Preview(html=f"<p>{escape(seen.report)}</p>{html}{tells}", ticket=seen.hash, empty=seen.empty)
+
+    def again(ops: Ops, ticket: str, reason: str) -> str:
+        done = status_files.regenerate(ops, visit, ticket=ticket, reason=reason)
+        return f"V{visit}: {theme.plural(len(done.changed) + len(done.added), 'level 1b product')} made again, by {ops.operator.name}."
+
     no_report = "" if row["status"] else "No status file has come yet."
     has_report = "Its status file is here." if row["status"] else ""
+    first_issue = "Its status file is the first issue." if row["issue"] == 1 else ""
     return [
         Deed(key="reconcile", title="Reconcile", look=look, do=do, why_not=may_not),
         Deed(key="plan", title="Plan its work", look=look_plan, do=plan, why_not=may_not or no_report),
+        Deed(key="again", title="Make again what changed", look=look_again, do=again, why_not=may_not or no_report or first_issue),
         Deed(key="ask", title="Ask for the status file", look=look_ask, do=ask, why_not=may_not or has_report),
     ]
 

@@ -16,7 +16,8 @@ from dashboards.app.receipt_view import ReceiptView
 from dmsops.core import outbox
 from dmsops.core.people import find
 from dmsops.ops import Ops
-from dmsops.receipt import gaps, queries, reconcile
+from dmsops.receipt import accept, gaps, queries, reconcile
+from dmsops.testbed.faults import inject
 from dmsops.workflow import queries as workflow
 from tests.browser import receipt_site
 
@@ -148,6 +149,21 @@ def test_what_is_there_of_a_visit_is_planned(site, board):
     view = board(row=receipt_site.HURT)
     do(view, "plan")
     assert workflow.workflows(site, text=receipt_site.HURT)
+
+
+def test_what_a_second_issue_changes_is_made_again(site, board):
+    inject(site.settings.folder("inbox") / "D0001", ["F17"], stage="after")
+    accept(site, site.settings.folder("inbox") / "D0001-2")
+    view = board(row=receipt_site.WHOLE)
+    said = do(view, "again")
+    assert "1 level 1b product" in said or "2 level 1b products" in said
+    begun = view._pick("deed again")
+    asyncio.run(begun)
+    assert view.pane.what_is_missing() == "Nothing would change."
+
+
+def test_a_first_issue_changes_nothing(board):
+    assert "Its status file is the first issue" in board(row=receipt_site.WHOLE).story.html
 
 
 def test_a_viewer_reads_why_nothing_can_be_done(board):
