@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,13 @@ class Flown:
     ops: Ops
     flight: Flight
     visit: Visit
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _server_of_ones_own() -> Iterator[None]:
+    """End the server that steps are forked from: it has the pipelines loaded, whose memory toy steps of other tests would be charged."""
+    yield
+    forkserver._forkserver._stop()
 
 
 def small_pair() -> Visit:
