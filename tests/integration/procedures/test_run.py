@@ -136,7 +136,8 @@ def test_a_kernel_that_dies_is_told_as_it_is(ops, books):
 
 
 RUNNER = """
-    import sys
+    import signal, sys
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts tests in the background switches it off
     from pathlib import Path
     from dmsops import connect
     from dmsops.core.people import Person, Role
