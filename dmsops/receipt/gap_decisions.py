@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.core import journal
-from dmsops.core.db import transact
+from dmsops.core.db import reading, transact
 from dmsops.core.errors import BadInput, NotFound, Refused, StalePlan
 from dmsops.core.names import ExposureName, ExposureProduct
 from dmsops.core.people import Role, require
@@ -194,4 +194,5 @@ def _asked_before(ops: Ops, visit: str, minutes: float) -> set[str]:
     """Give the names of the files that were asked for so many minutes ago and have not come."""
     r = rerequest.c
     long_ago = r.requested_at <= ops.clock.now() - timedelta(minutes=minutes)
-    return {row.name for row in transact(ops.db, lambda c: c.execute(sa.select(r.name).where(r.closed_at.is_(None), long_ago)).all())}
+    with reading(ops.db) as c:
+        return set(c.execute(sa.select(r.name).where(r.closed_at.is_(None), long_ago)).scalars())

@@ -12,7 +12,7 @@ from dmsops.core.db import transact
 from dmsops.core.people import Role, require
 from dmsops.interfaces.fos import coverage
 from dmsops.receipt import answers, requests
-from dmsops.receipt.gap_rows import USED, WAITING, gap_report, why_waiting
+from dmsops.receipt.gap_rows import USED, WAITING, report_of, why_waiting
 from dmsops.receipt.holdings import HeldFile, Holding, holdings
 from dmsops.receipt.tables import rerequest
 
@@ -45,10 +45,10 @@ def ask_for_gaps(ops: Ops, visit: str, reason: str = "") -> list[str]:
         The files that are asked for anew.
     """
     require(ops.operator, Role.OPERATOR, "gaps ask")
-    state = {(row["exposure"], row["detector"]): row["state"] for row in gap_report(ops, visit)}
+    everywhere = holdings(ops, visit)
+    state = {(row["exposure"], row["detector"]): row["state"] for row in report_of(ops, visit, everywhere)}
     wanted: _Wanted = {}
     open_still: set[tuple[str, str]] = set()
-    everywhere = holdings(ops, visit)
     for h in everywhere:
         files = _beside(h) if state[h.exposure, h.detector] in {WAITING, USED} else []
         open_still |= {(file.delivery_id, file.name) for file in files}

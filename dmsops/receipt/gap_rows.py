@@ -47,7 +47,11 @@ def gap_report(ops: Ops, visit: str | None = None) -> list[dict[str, Any]]:
         (``complete``, ``waiting``, ``used with gaps``, ``given up``), ``decision``, ``decided_by``, ``decided_at``,
         ``reason`` (of the decision, else why it waits), ``due`` (when what was asked for again is wanted; else None).
     """
-    there = holdings(ops, visit)
+    return report_of(ops, visit, holdings(ops, visit))
+
+
+def report_of(ops: Ops, visit: str | None, there: list[Holding]) -> list[dict[str, Any]]:
+    """Give the rows of `gap_report` when all holdings of the visit are at hand already."""
     return _report(ops, visit, there, {(h.exposure, h.detector) for h in there})
 
 
