@@ -13,20 +13,26 @@ import panel as pn
 from dashboards.app import theme
 from dashboards.app.fragment import Fragment
 from dmsops.core import people
-from dmsops.core.errors import StalePlan
+from dmsops.core.errors import NotAllowed, StalePlan
+from dmsops.core.people import Role, require
 
 if TYPE_CHECKING:
     from dashboards.app.frame import Frame
+    from dmsops.core.people import Person
     from dmsops.ops import Ops
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a deed would do, as HTML, and the hash of what that was made from; ``empty`` when nothing would change."""
+    """What a deed would do, as HTML, and the hash of what that was made from.
+
+    ``empty`` when nothing would change; ``count`` is the number that a person types to confirm it, 0 when there is nothing to type.
+    """
 
     html: str
     ticket: str = ""
     empty: bool = False
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +81,17 @@ class DeedPane:
         self.reason = pn.widgets.TextInput(
             label="Reason (goes into the journal)", sizing_mode="stretch_width", css_classes=["key-reason"], **sheets
         )
+        self.count = pn.widgets.TextInput(label="Type the count to confirm", width=260, css_classes=["key-count"], **sheets)
         self.confirm = pn.widgets.Button(label="Do it", color="primary", disabled=True, css_classes=["key-confirm"], **sheets)
         self.cancel = pn.widgets.Button(label="Leave it", css_classes=["key-leave"], **sheets)
         self.reason.param.watch(self._check, "value_input")
+        self.count.param.watch(self._check, "value_input")
         self.confirm.on_click(self.carry_out)
         self.cancel.on_click(lambda _: self.close(""))
         self.view = pn.Column(
-            self.preview, self.reason, self.missing, pn.Row(self.confirm, self.cancel), visible=False, sizing_mode="stretch_width"
-        )
+            self.preview, self.reason, self.count, self.missing, pn.Row(self.confirm, self.cancel),
+            visible=False, sizing_mode="stretch_width",
+        )  # fmt: skip
 
     async def open(self, deed: Deed) -> None:
         """Make the preview and show it."""
@@ -98,6 +107,7 @@ class DeedPane:
         self._turn += 1
         turn = self._turn
         self.seen = None
+        self.count.value = self.count.value_input = ""
         self.preview.html = f"<h2>{escape(self.deed.title)}</h2><p>Looking…</p>"
         self._check()
         try:
@@ -128,10 +138,14 @@ class DeedPane:
             return "The preview is being made."
         if self.seen.empty:
             return "Nothing would change."
-        return "" if self.said else "Write a reason to go on."
+        if not self.said:
+            return "Write a reason to go on."
+        typed = str(self.count.value_input or self.count.value or "").strip().replace(",", "")
+        return f"Type {self.seen.count} to confirm." if self.seen.count and typed != str(self.seen.count) else ""
 
     def _check(self, *_: Any) -> None:
         missing = self.what_is_missing()
+        self.count.visible = bool(self.seen and self.seen.count)
         self.confirm.disabled = bool(missing)
         self.confirm.label = self.deed.title if self.deed else "Do it"
         self.missing.html = f'<p class="soft">{escape(missing)}</p>' if missing else ""
@@ -168,3 +182,12 @@ def buttons(deeds: list[Deed]) -> str:
     off = "".join(f"<li>{escape(d.title)}: {escape(d.why_not)}</li>" for d in deeds if d.why_not)
     rest = f"<details><summary>what cannot be done now</summary><ul>{off}</ul></details>" if off else ""
     return (f'<div class="chips one">{on}</div>' if on else "") + rest
+
+
+def cannot(person: Person, least: Role, verb: str) -> str:
+    """Say in the library's words why a person may not do it; empty when they may."""
+    try:
+        require(person, least, verb)
+    except NotAllowed as error:
+        return f"{error.message}."
+    return ""

@@ -54,6 +54,7 @@ class Wire(JSComponent):
     drawer = param.Boolean(default=False)
     query = param.String(default="")
     narrow = param.Boolean(default=False)
+    colours = param.String(default="dark")
 
     _esm = theme.HERE / "page.js"
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from dashboards.app import clock_bar
+from dashboards.app.engineering_reads import Engineering, EngineeringReader
 from dashboards.app.receipt_reads import ReceiptReader, Receiving
 from dmsops.core.errors import DmsError
 from dmsops.workflow import acts, pauses, pulse, queries
@@ -94,6 +95,7 @@ class Snapshot:
     silent: tuple[Row, ...] = ()
     clocks: tuple[ClockReading, ...] = ()
     receiving: Receiving = field(default_factory=Receiving)
+    engineering: Engineering = field(default_factory=Engineering)
     behind_seconds: float = 0.0
     fault: str = ""
 
@@ -119,6 +121,7 @@ class Hub:
         self._thread: threading.Thread | None = None
         self._read_at = time.monotonic()
         self.receipt = ReceiptReader(ops)
+        self.engineering = EngineeringReader(ops)
         self._next = 0
 
     def poll(self) -> Snapshot:
@@ -140,7 +143,8 @@ class Hub:
             last, now=now, seq=seq, engines=tuple(pulse.engines(ops)), silent=tuple(_silent(ops)), clocks=clock_bar.read(ops),
             batches=tuple(pulse.batches(ops)), behind_seconds=0.0, fault="",
         )  # fmt: skip
-        fresh = replace(fresh, receiving=self.receipt.latest(seq, wait=self._thread is None))
+        wait = self._thread is None
+        fresh = replace(fresh, receiving=self.receipt.latest(seq, wait=wait), engineering=self.engineering.latest(seq, wait=wait))
         if seq == last.seq:
             return fresh
         kinds = queries.counts_by_kind(ops)
@@ -154,6 +158,11 @@ class Hub:
             workflows=tuple(queries.workflows(ops, limit=FLOWS)),
             disagreements=tuple(pulse.disagreements(ops)),
         )
+
+    def forget(self) -> None:
+        """Let the next look read everything again that is read beside it: something was done."""
+        self.receipt.forget()
+        self.engineering.forget()
 
     def steps(self, wanted: Filter) -> list[Row]:
         """Give the steps a board wants to see, at most `ROWS`; read once per change for all boards."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from urllib.parse import urlencode
+from typing import ClassVar
 
 import param
 
+from dashboards.app.address import BoardAddress
 from dashboards.app.hub import Filter
 from dmsops.workflow.page import SORTS
 from dmsops.workflow.states import StepState
@@ -15,11 +15,7 @@ VIEWS = ("failures", "processes", "visits", "engines")
 """What can stand above the table; the first one needs no word in the address."""
 
 
-_DIGITS = 16
-"""Numbers of steps are shorter than this: a longer one would not fit into the database's."""
-
-
-class Address(param.Parameterized):
+class Address(BoardAddress):
     """The address's parts; an empty one is left out of it."""
 
     text = param.String(default="", doc="Words that steps must hold.")
@@ -27,28 +23,11 @@ class Address(param.Parameterized):
     kind = param.String(default="", doc="Kinds of step shown, with commas between them.")
     visit = param.String(default="", doc="Dataset of the workflow shown.")
     fault = param.String(default="", doc="Fingerprint of the kind of failure shown.")
-    view = param.String(default="", doc="What stands above the table.")
     sort = param.String(default="", doc="Column that steps are sorted by; with a minus before it from the last to the first.")
     step = param.Integer(default=0, doc="The step whose story is open; 0 when none is.")
 
-    NAMES = ("text", "state", "kind", "visit", "fault", "view", "sort", "step")
-
-    def read(self, arguments: Mapping[str, Sequence[bytes]]) -> None:
-        """Take what the address said when the page was opened; what does not fit is left out."""
-        given = {name: values[-1].decode(errors="replace") for name, values in arguments.items() if values}
-        step = given.get("step", "")
-        words = {name: given.get(name, "") for name in self.NAMES if name != "step"}
-        self.param.update(**words, step=int(step) if step.isdecimal() and len(step) < _DIGITS else 0)
-
-    @property
-    def query(self) -> str:
-        """Write it back as the address's query, without what is empty."""
-        return urlencode({name: getattr(self, name) for name in self.NAMES if getattr(self, name)})
-
-    @property
-    def shown(self) -> str:
-        """What stands above the table."""
-        return self.view if self.view in VIEWS else VIEWS[0]
+    NAMES: ClassVar[tuple[str, ...]] = ("text", "state", "kind", "visit", "fault", "view", "sort", "step")
+    VIEWS: ClassVar[tuple[str, ...]] = VIEWS
 
     @property
     def wanted(self) -> Filter:

@@ -126,6 +126,10 @@ export function render({ model }) {
   const width = () => (model.narrow = narrow.matches);
   narrow.addEventListener("change", width);
   width();
+  // What is drawn on a canvas cannot follow the page's colours by itself.
+  const colours = () => (model.colours = document.documentElement.dataset.theme);
+  new MutationObserver(colours).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  colours();
 
   const drawer = () => (byId("drawer").hidden = !model.drawer);
   const address = () => history.replaceState(null, "", location.pathname + (model.query && "?" + model.query));

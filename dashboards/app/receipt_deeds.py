@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dashboards.app import theme
-from dashboards.app.deed_pane import Deed, Preview
+from dashboards.app.deed_pane import Deed, Preview, cannot
 from dashboards.app.receipt_lists import counted
+from dashboards.app.story_parts import bullets
 from dmsops import receipt
-from dmsops.core.errors import NotAllowed
-from dmsops.core.people import Role, require
+from dmsops.core.people import Role
 from dmsops.flows import ephemeris, science, status_files
 from dmsops.receipt import decide, ephemeris_acts, gaps, reconcile
 
@@ -27,29 +27,13 @@ def of(view: str, row: Row, person: Person) -> list[Deed]:
     return _OF[view](row, person) if view in _OF else []
 
 
-def _may_not(person: Person, least: Role, verb: str) -> str:
-    """Say in the library's words why a person may not do it; empty when they may."""
-    try:
-        require(person, least, verb)
-    except NotAllowed as error:
-        return f"{error.message}."
-    return ""
-
-
-def _list(title: str, lines: list[str], css: str = "") -> str:
-    if not lines:
-        return ""
-    body = f"<h3>{title}</h3><ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
-    return f'<div class="{css}">{body}</div>' if css else body
-
-
 def _of_request(row: Row, person: Person) -> list[Deed]:
-    number, may_not = row["id"], _may_not(person, Role.OPERATOR, "receipt decide")
+    number, may_not = row["id"], cannot(person, Role.OPERATOR, "receipt decide")
 
     def deed(key: str, title: str, **which: list[int]) -> Deed:
         def look(ops: Ops) -> Preview:
             seen = decide.plan(ops, **which)
-            return Preview(html=_list("What follows", [f"{item.name}: {item.words}" for item in seen.items]), ticket=seen.hash)
+            return Preview(html=bullets("What follows", [f"{item.name}: {item.words}" for item in seen.items]), ticket=seen.hash)
 
         def do(ops: Ops, ticket: str, reason: str) -> str:
             done = decide.decide(ops, ticket=ticket, reason=reason, **which)
@@ -62,12 +46,12 @@ def _of_request(row: Row, person: Person) -> list[Deed]:
 
 def _of_gap(row: Row, person: Person) -> list[Deed]:
     exposure, detector = row["exposure"], row["detector"]
-    may_not = _may_not(person, Role.OPERATOR, "gaps decide")
+    may_not = cannot(person, Role.OPERATOR, "gaps decide")
 
     def deed(decision: str, title: str) -> Deed:
         def look(ops: Ops) -> Preview:
             seen = gaps.preview(ops, exposure, detector, decision)
-            return Preview(html=_list("What follows", [seen.words]), ticket=seen.hash)
+            return Preview(html=bullets("What follows", [seen.words]), ticket=seen.hash)
 
         def do(ops: Ops, ticket: str, reason: str) -> str:
             gaps.decide(ops, exposure, detector, decision, ticket=ticket, reason=reason)
@@ -81,12 +65,12 @@ def _of_gap(row: Row, person: Person) -> list[Deed]:
 
 
 def _of_visit(row: Row, person: Person) -> list[Deed]:
-    visit, may_not = row["visit"], _may_not(person, Role.OPERATOR, "visit reconcile")
+    visit, may_not = row["visit"], cannot(person, Role.OPERATOR, "visit reconcile")
 
     def look(ops: Ops) -> Preview:
         seen = reconcile.preview(ops, visit)
         now = f"<p>Outcome <b>{escape(seen.comparison.outcome)}</b>: {counted(seen.comparison.counts)}.</p>"
-        return Preview(html=now + _list("Who is told", list(seen.messages)), ticket=seen.hash)
+        return Preview(html=now + bullets("Who is told", list(seen.messages)), ticket=seen.hash)
 
     def do(ops: Ops, ticket: str, reason: str) -> str:
         done = reconcile.reconcile(ops, visit, ticket=ticket, reason=reason)
@@ -111,11 +95,11 @@ def _of_visit(row: Row, person: Person) -> list[Deed]:
         seen = status_files.preview(ops, visit)
         void = [f"{v.words}: {theme.plural(len(v.products), 'product')} stay" for v in seen.void]
         html = (
-            _list("Made again", list(seen.changed))
-            + _list("Made for the first time", list(seen.added))
-            + _list("Does not count any more", void)
+            bullets("Made again", list(seen.changed))
+            + bullets("Made for the first time", list(seen.added))
+            + bullets("Does not count any more", void)
         )
-        tells = _list("Tells a neighbour again", list(seen.plan.tells), "warn")
+        tells = bullets("Tells a neighbour again", list(seen.plan.tells), "warn")
         return Preview(html=f"<p>{escape(seen.report)}</p>{html}{tells}", ticket=seen.hash, empty=seen.empty)
 
     def again(ops: Ops, ticket: str, reason: str) -> str:
@@ -145,14 +129,14 @@ def _of_delivery(row: Row, person: Person) -> list[Deed]:
             counts[file.verdict] = counts.get(file.verdict, 0) + 1
         bad = [f"{f.name}: {f.reason}" for f in seen.files if f.verdict == "quarantine"]
         head = f"<p>{theme.plural(len(seen.files), 'file')}, {theme.size(seen.size)}: {counted(counts)}.</p>"
-        return Preview(html=head + _list("Into quarantine, and asked for again", bad, "warn"))
+        return Preview(html=head + bullets("Into quarantine, and asked for again", bad, "warn"))
 
     def do(ops: Ops, _: str, reason: str) -> str:
         got = receipt.accept(ops, folder, reason=reason)
         bad = f", {theme.plural(len(got.quarantined), 'file')} in quarantine" if got.quarantined else ""
         return f"Delivery {got.delivery_id}: {theme.plural(len(got.released), 'file')} released{bad}, by {ops.operator.name}."
 
-    return [Deed(key="accept", title="Accept", look=look, do=do, why_not=_may_not(person, Role.OPERATOR, "receipt accept"))]
+    return [Deed(key="accept", title="Accept", look=look, do=do, why_not=cannot(person, Role.OPERATOR, "receipt accept"))]
 
 
 def _of_ephemeris(row: Row, person: Person) -> list[Deed]:
@@ -160,7 +144,7 @@ def _of_ephemeris(row: Row, person: Person) -> list[Deed]:
 
     def look(ops: Ops) -> Preview:
         seen = ephemeris_acts.preview_acceptance(ops, name)
-        return Preview(html=_list("In doubt", list(seen.doubts), "warn"), ticket=seen.hash)
+        return Preview(html=bullets("In doubt", list(seen.doubts), "warn"), ticket=seen.hash)
 
     def do(ops: Ops, ticket: str, reason: str) -> str:
         ephemeris_acts.accept(ops, name, ticket=ticket, reason=reason)
@@ -171,7 +155,7 @@ def _of_ephemeris(row: Row, person: Person) -> list[Deed]:
         lines = [f"{item.observation_id}: {theme.plural(len(item.products), 'product')}" for item in seen.observations]
         left = [f"{what}: {why}" for what, why in seen.untouched]
         takes = f"<p>{theme.plural(seen.steps, 'step')}, about {theme.duration(seen.estimate_seconds)} on one worker.</p>"
-        html = takes + _list("Gets new versions", lines) + _list("Will not be touched", left)
+        html = takes + bullets("Gets new versions", lines) + bullets("Will not be touched", left)
         return Preview(html=html, ticket=seen.hash, empty=not seen.steps)
 
     def refresh(ops: Ops, ticket: str, reason: str) -> str:
@@ -179,7 +163,7 @@ def _of_ephemeris(row: Row, person: Person) -> list[Deed]:
         return f"{theme.plural(done.steps, 'step')} planned in the workflow EPHEMERIS, by {ops.operator.name}."
 
     doubt = "" if row["needs_person"] else "It is not in doubt."
-    operator, lead = _may_not(person, Role.OPERATOR, "ephemeris refresh"), _may_not(person, Role.LEAD, "ephemeris accept")
+    operator, lead = cannot(person, Role.OPERATOR, "ephemeris refresh"), cannot(person, Role.LEAD, "ephemeris accept")
     return [
         Deed(key="accept", title="Accept in spite of doubts", look=look, do=do, why_not=doubt or lead),
         Deed(key="refresh", title="Refresh products", look=look_refresh, do=refresh, why_not=operator),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from dashboards.app.beside import Beside
 from dmsops.core import outbox
 from dmsops.core.errors import NotFound
 from dmsops.procedures import inbox
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 Row = dict[str, Any]
-AFTER_SECONDS = 5.0
-"""A change is shown after at most this long: a reading of a site with a thousand visits takes a second or two."""
-ANYHOW_SECONDS = 30.0
-"""What lies in the inbox and what is overdue change without a line in the journal: looked at so often."""
 NEWEST = 500
 """As many of the newest deliveries and messages are read; the filter of the command line finds the others."""
 
@@ -85,8 +80,8 @@ def _waiting(ops: Ops) -> list[Row]:
     return [{**empty, "id": path.name, "folder": str(path), "reason": "", "files": {}} for path in folders]
 
 
-class ReceiptReader:
-    """Reads receipt beside the hub's own reading, which must not wait for it.
+class ReceiptReader(Beside[Receiving]):
+    """Reads receipt beside the hub.
 
     Parameters
     ----------
@@ -95,38 +90,7 @@ class ReceiptReader:
     """
 
     def __init__(self, ops: Ops) -> None:
-        self._ops = ops
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="receipt reader")
-        self._under_way: Future[Receiving] | None = None
-        self._of = (-1, -ANYHOW_SECONDS)
-        self.last = Receiving()
-
-    def latest(self, seq: int, *, wait: bool) -> Receiving:
-        """Give the newest reading, and begin another when one is due.
-
-        Parameters
-        ----------
-        seq : int
-            Newest line of the journal.
-        wait : bool
-            Read now, in the caller's thread, if a reading is due at all.
-        """
-        if self._under_way is not None and self._under_way.done():
-            self.last, self._under_way = self._under_way.result(), None
-        now = time.monotonic()
-        seen, at = self._of
-        due = now - at >= ANYHOW_SECONDS or (seq != seen and (wait or now - at >= AFTER_SECONDS))
-        if due and self._under_way is None:
-            self._of = (seq, now)
-            if wait:
-                self.last = read(self._ops)
-            else:
-                self._under_way = self._pool.submit(read, self._ops)
-        return self.last
-
-    def forget(self) -> None:
-        """Let the next look read again, whatever has changed."""
-        self._of = (-1, -ANYHOW_SECONDS)
+        super().__init__(ops, read, Receiving())
 
 
 def needing(seen: Receiving) -> dict[str, int]:

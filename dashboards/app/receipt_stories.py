@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from dashboards.app import theme
 from dashboards.app.receipt_lists import mark
-from dmsops.core.errors import NotFound
-from dmsops.receipt import gaps, history, queries, reconcile
+from dashboards.app.story_parts import LINES, events, head, ident
+from dmsops.receipt import gaps, queries, reconcile
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
     from dmsops.receipt.compare import Comparison
 
 Row = dict[str, Any]
-_LINES = 60
-"""As many lines of a story are written; `dmsops receipt where` has the whole."""
 
 
 def story(ops: Ops, view: str, row: Row, verbs: str, now: datetime) -> str:
@@ -36,79 +34,55 @@ def story(ops: Ops, view: str, row: Row, verbs: str, now: datetime) -> str:
     return _STORIES[view](ops, row, verbs, now)
 
 
-def _head(title: str, verbs: str, facts: Mapping[str, str], sentence: str = "") -> str:
-    listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items() if value)
-    said = f"<p>{sentence}</p>" if sentence else ""
-    return f"<h2>{title}</h2>{said}{verbs}<dl>{listed}</dl>"
-
-
-def _id(text: object) -> str:
-    return f'<code class="sum">{escape(str(text))}</code>' if text else ""
-
-
-def _events(ops: Ops, name: str, now: datetime) -> str:
-    """Write what happened to a name, the newest last."""
-    try:
-        found = history.where(ops, name)
-    except NotFound:
-        return ""
-    lines = "".join(
-        f"<tr><td>{theme.age(e.at, now).replace(' · ', '<br>')}</td><td>{escape(e.what)}</td><td>{_id(e.name)} {escape(e.words)}</td></tr>"
-        for e in found[-_LINES:]
-    )
-    cut = f'<p class="soft">the last {_LINES} of {len(found):,}; `dmsops receipt where` has all</p>' if len(found) > _LINES else ""
-    return f'<h3>What happened</h3><div class="scroll"><table>{lines}</table></div>{cut}'
-
-
 def _delivery(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
     facts = {
         "from": escape(row["sender"]),
         "number": "" if row["sequence"] is None else str(row["sequence"]),
-        "lies in": _id(row["folder"]),
+        "lies in": ident(row["folder"]),
         "received": theme.age(row["received_at"], now),
         "acknowledged": theme.age(row["acknowledged_at"], now),
         "replays": str(row["replays"] or ""),
         "why": escape(row["reason"] or ""),
     }
-    head = _head(f"Delivery {_id(row['id'])}", verbs, facts, f"{mark(row['state'])}.")
+    top = head(f"Delivery {ident(row['id'])}", verbs, facts, f"{mark(row['state'])}.")
     if row["received_at"] is None:
-        return head
+        return top
     files = queries.files(ops, row["id"])
-    lines = "".join(f"<tr><td>{mark(f['state'])}</td><td>{_id(f['name'])}<br>{_file_words(f)}</td></tr>" for f in files)
+    lines = "".join(f"<tr><td>{mark(f['state'])}</td><td>{ident(f['name'])}<br>{_file_words(f)}</td></tr>" for f in files)
     table = f'<h3>Files ({len(files):,})</h3><div class="scroll"><table>{lines}</table></div>' if files else ""
-    return head + table + _events(ops, row["id"], now)
+    return top + table + events(ops, row["id"], now)
 
 
 def _file_words(file: Row) -> str:
     parts = [f"version {file['version']}"] if file["version"] is not None else []
     parts += [theme.size(file["size"])] if file["size"] is not None else []
     parts += [escape(file["reason"])] if file["reason"] else []
-    parts += [f"the same bytes as {_id(file['duplicate_of'])}"] if file["duplicate_of"] else []
+    parts += [f"the same bytes as {ident(file['duplicate_of'])}"] if file["duplicate_of"] else []
     return f'<span class="soft">{", ".join(parts)}</span>'
 
 
 def _request(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
     facts = {
         "why": escape(row["reason"]),
-        "delivery": _id(row["delivery_id"]),
+        "delivery": ident(row["delivery_id"]),
         "first asked": theme.age(row["requested_at"], now),
         "asked": theme.plural(row["times"], "time"),
         "wanted by": f"{row['due']:%Y-%m-%d %H:%M:%S}Z",
     }
     sentence = "It did not come although it was asked for often enough: a person decides." if row["raised_at"] is not None else ""
-    return _head(f"Asked for again: {_id(row['name'])}", verbs, facts, sentence) + _events(ops, row["name"], now)
+    return head(f"Asked for again: {ident(row['name'])}", verbs, facts, sentence) + events(ops, row["name"], now)
 
 
 def _quarantined(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
     facts = {
         "fault": escape(row["fault"]),
-        "delivery": _id(row["delivery_id"]),
-        "kept in": _id(row["folder"]),
+        "delivery": ident(row["delivery_id"]),
+        "kept in": ident(row["folder"]),
         "size": theme.size(row["size"]) if row["size"] is not None else "",
         "since": theme.age(row["changed_at"], now),
     }
-    head = _head(f"In quarantine: {_id(row['name'])}", verbs, facts, escape(row["reason"] or ""))
-    return head + _events(ops, row["name"], now)
+    top = head(f"In quarantine: {ident(row['name'])}", verbs, facts, escape(row["reason"] or ""))
+    return top + events(ops, row["name"], now)
 
 
 def _gap(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
@@ -118,7 +92,7 @@ def _gap(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
         "packets": expected,
         "came twice": f"{row['duplicates']:,}",
         "damaged": f"{row['bad_crc']:,}",
-        "in files": ", ".join(_id(name) for name in row["files"]),
+        "in files": ", ".join(ident(name) for name in row["files"]),
         "decided": decided,
         "why": escape(row["reason"] or ""),
         "asked for, due": "" if row["due"] is None else f"{row['due']:%Y-%m-%d %H:%M:%S}Z",
@@ -127,19 +101,19 @@ def _gap(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
     lines = "".join(
         f"<tr><td>integration {r['integration']}, group {r['group']}</td><td>rows {r['first_row']} to {r['first_row'] + r['rows'] - 1}"
         "</td></tr>"
-        for r in runs[:_LINES]
+        for r in runs[:LINES]
     )
-    cut = f'<p class="soft">and {len(runs) - _LINES:,} more</p>' if len(runs) > _LINES else ""
+    cut = f'<p class="soft">and {len(runs) - LINES:,} more</p>' if len(runs) > LINES else ""
     table = f'<h3>Rows that did not arrive</h3><div class="scroll"><table>{lines}</table></div>{cut}' if runs else ""
-    return _head(f"{_id(row['exposure'])} {_id(row['detector'])}", verbs, facts, f"{mark(row['state'])}.") + table
+    return head(f"{ident(row['exposure'])} {ident(row['detector'])}", verbs, facts, f"{mark(row['state'])}.") + table
 
 
 def _visit(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
     seen = reconcile.compare(ops, row["visit"])
     number = f"issue {seen.issue}" if seen.issue else ""
     facts = {
-        "plan": _id(seen.plan) or "none came",
-        "status file": f"{_id(seen.report)} {number}" if seen.report else "none came",
+        "plan": ident(seen.plan) or "none came",
+        "status file": f"{ident(seen.report)} {number}" if seen.report else "none came",
         "ended": f"{escape(seen.status.lower())}{': ' + escape(seen.end_reason) if seen.end_reason else ''}" if seen.report else "",
         "guide star": escape(seen.guiding),
         "target acquisition": escape(seen.target_acquisition.lower()),
@@ -152,7 +126,7 @@ def _visit(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
     late = f"No status file for {row['minutes_without_report']} minutes." if row["overdue"] else ""
     odd = "".join(f"<li>{escape(words)}</li>" for words in seen.differences)
     differs = f"<h3>Otherwise than planned</h3><ul>{odd}</ul>" if odd else ""
-    return _head(f"Visit {_id('V' + row['visit'])}", verbs, facts, late) + link + differs + _strip(seen) + _verdicts(seen)
+    return head(f"Visit {ident('V' + row['visit'])}", verbs, facts, late) + link + differs + _strip(seen) + _verdicts(seen)
 
 
 def _strip(seen: Comparison) -> str:
@@ -199,26 +173,26 @@ def _ephemeris(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
         "covers": f"{row['covers_from']:%Y-%m-%d %H:%M}Z to {row['covers_to']:%Y-%m-%d %H:%M}Z",
         "vectors": f"{row['vectors']:,}",
         "largest step": theme.duration(row["largest_step_seconds"]),
-        "held against": _id(row["compared_with"]),
+        "held against": ident(row["compared_with"]),
         "apart by": apart,
         "accepted": accepted,
-        "delivery": _id(row["delivery_id"]),
+        "delivery": ident(row["delivery_id"]),
     }
     doubts = "".join(f"<li>{escape(words)}</li>" for words in row["doubts"] or ())
     warned = f'<div class="warn"><h3>In doubt</h3><ul>{doubts}</ul></div>' if doubts else ""
-    return _head(f"Ephemeris {_id(row['name'])}", verbs, facts, f"{mark(row['state'])}.") + warned + _events(ops, row["name"], now)
+    return head(f"Ephemeris {ident(row['name'])}", verbs, facts, f"{mark(row['state'])}.") + warned + events(ops, row["name"], now)
 
 
 def _message(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
     facts = {
         "to": escape(row["neighbour"].upper()),
-        "about": _id(row["subject"]),
+        "about": ident(row["subject"]),
         "written": theme.age(row["made_at"], now),
         "laid out": theme.age(row["posted_at"], now),
         "collected": theme.age(row["collected_at"], now),
     }
     text = escape(json.dumps(row["document"], indent=2, sort_keys=True))
-    return _head(f"Message {_id(row['name'])}", verbs, facts, escape(row["kind"])) + f'<pre class="top">{text}</pre>'
+    return head(f"Message {ident(row['name'])}", verbs, facts, escape(row["kind"])) + f'<pre class="top">{text}</pre>'
 
 
 _STORIES = {

@@ -51,7 +51,8 @@ class Rows:
         found = {listing.key(row): row for row in rows if holds(row, text)}
         if self._of != (view, text):
             self._of, self._shown = (view, text), list(found)
-        new = [key for key in found if key not in set(self._shown)]
+        known = set(self._shown)
+        new = [key for key in found if key not in known]
         standing = [key for key in self._shown if key in found]
         if not found:
             words = listing.empty if not rows else f"None of the {len(rows):,} rows holds “{text}”."
@@ -70,6 +71,8 @@ class Rows:
 
 def holds(row: Row, text: str) -> bool:
     """Say whether any of a row's words holds every word of the text, whatever the case."""
+    if not text:
+        return True
     words = " ".join(str(value) for value in row.values()).lower()
     return all(part in words for part in text.lower().split())
 

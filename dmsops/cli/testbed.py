@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from dmsops.cli.progress import Bar
 from dmsops.core.files import make_folder
 from dmsops.core.records import Visit
 from dmsops.ops import Ops
+
+SHARE = click.FloatRange(0.0, 1.0)
 
 
 @click.group()
@@ -87,6 +90,30 @@ def fly(ops: Ops, visit: Path, out: Path, size: Any, seed: int, faults: tuple[st
     return Answer(flight, [f"Delivery at {flight.delivery}", *quiet, f"Next: dmsops receipt accept {flight.delivery}"])
 
 
+@click.argument("date", type=click.DateTime(["%Y-%m-%d"]))
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the deliveries and the truth.")
+@click.option("--samples", type=click.IntRange(min=1), default=300_000_000, show_default=True, help="Samples of the day, about.")
+@click.option("--files", type=click.IntRange(min=2), default=60, show_default=True, help="Files that the day is cut into.")
+@click.option("--seconds", type=click.FloatRange(min=0.001), help="Time of a file (default: 24 minutes, less for few samples).")
+@click.option("--seed", type=int, default=1)
+@click.option("--resent", type=SHARE, default=0.05, show_default=True, help="Share of files that come again.")
+@click.option("--conflicts", type=SHARE, default=0.0005, show_default=True, help="Share of samples with two values.")
+@click.option("--late", type=SHARE, default=0.05, show_default=True, help="Share of files that come after later ones.")
+@click.option("--disordered", type=SHARE, default=0.05, show_default=True, help="Share of files with packets out of order.")
+@click.option("--gaps", type=SHARE, default=0.05, show_default=True, help="Share of files in which some time is missing.")
+def day(site: str | None, date: datetime, out: Path, samples: int, files: int, seconds: float | None, seed: int, **shares: float) -> Answer:
+    """Make a whole day of engineering deliveries, and the truth about each file for tests."""
+    from dmsops.testbed.day import fly_day
+    from dmsops.testbed.telemetry_day import Shares
+
+    with Bar("Making the day") as progress:
+        made = fly_day(
+            out, date.date(), samples=samples, files=files, seconds=seconds, shares=Shares(**shares), seed=seed, progress=progress
+        )  # fmt: skip
+    said = f"{made.files} files with {made.samples:,} samples ({made.size / 1e6:,.1f} MB) in {made.deliveries[0].parent}"
+    return Answer(made, [said, f"What each must be found to hold: {made.truth}"])
+
+
 @click.argument("visit", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 @click.option("--size", type=click.Choice(["small", "real"]), default="small")
 def references(ops: Ops, visit: Path | None, size: Any) -> Answer:
@@ -104,4 +131,5 @@ def references(ops: Ops, visit: Path | None, size: Any) -> Answer:
 verb(commands, "visits", opens=False)(visits)
 verb(commands, "visit-from-log", opens=False)(visit_from_log)
 verb(commands, "fly")(fly)
+verb(commands, "day", opens=False)(day)
 verb(commands, "references")(references)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,7 +39,15 @@ class Settings(BaseSettings):
     engine: str = Field("local", description="Engine that runs the steps: local, htcondor, or an entry point's name.")
     reconcile_seconds: float = Field(60.0, gt=0, description="How often the HTCondor engine compares the site with the pool's queue.")
     step_modules: tuple[str, ...] = Field(
-        ("dmsops.processing.steps", "dmsops.processing.refresh", "dmsops.archive.steps", "dmsops.wfsc.steps", "dmsops.flows.steps"),
+        (
+            "dmsops.engineering.steps",
+            "dmsops.processing.steps",
+            "dmsops.processing.refresh",
+            "dmsops.archive.steps",
+            "dmsops.wfsc.steps",
+            "dmsops.flows.steps",
+            "dmsops.flows.level1b",
+        ),
         description="Python modules that register processing steps; a site with steps of its own adds to them.",
     )
     preload: str = Field(
@@ -74,6 +82,18 @@ class Settings(BaseSettings):
     )
     engineering_span_hours: float = Field(
         4.0, gt=0, description="An engineering file that covers more hours than this is looked at by a person (procedure P03)."
+    )
+    engineering_origins: tuple[str, ...] = Field(
+        ("OBSERVATORY",), description="Origins of engineering files that are taken; a rehearsal takes the test bed's as well."
+    )
+    engineering_earliest: datetime = Field(
+        datetime(2021, 12, 25, 12, 20, tzinfo=UTC), description="A sample with an earlier UTC time is impossible; default the launch."
+    )
+    engineering_suspect_seconds: float = Field(
+        60.0, ge=0, description="Contested engineering samples that are no farther apart make one suspect interval (ours)."
+    )
+    engineering_partitions: int = Field(
+        6, ge=1, description="An hour of engineering with more partitions than this is compacted after an ingest."
     )
     sweep_grace_hours: float = Field(24.0, gt=0, description="An object that no row names is swept when it was last stored this long ago.")
     watch_seconds: float = Field(60.0, gt=0, description="How often the inbox is looked through when nothing changes in it.")

@@ -186,17 +186,21 @@ class StatusFileName(Name):
 
 @dataclass(frozen=True, slots=True, order=True)
 class RecorderFileName(Name):
-    """A recorder file: stream S science, E and C engineering, R replay; ``S0000_2022338035325_001.out`` (ours after the prefix)."""
+    """A recorder file: stream S science, E and C engineering, R replay; ``S0000_2022338035325_001.out`` (ours after the prefix).
+
+    ``.out`` is packets; engineering may also come as HDF5, ``.h5``.
+    """
 
     stream: str
     stamp: str
     serial: str
+    extension: str = "out"
 
-    PATTERN: ClassVar[str] = r"(?P<stream>[SECR])0000_(?P<stamp>[0-9]{13})_(?P<serial>[0-9]{3,5})\.out"
+    PATTERN: ClassVar[str] = r"(?!S[^.]*\.h5)(?P<stream>[SECR])0000_(?P<stamp>[0-9]{13})_(?P<serial>[0-9]{3,5})\.(?P<extension>out|h5)"
     KIND: ClassVar[str] = "recorder file name"
 
     def __str__(self) -> str:
-        return f"{self.stream}0000_{self.stamp}_{self.serial}.out"
+        return f"{self.stream}0000_{self.stamp}_{self.serial}.{self.extension}"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -143,17 +143,13 @@ def _exposure(ops: Ops, rows: list[Row], moved: float, done: dict[str, Anew]) ->
     maker = _maker(ops, uncal, ("processing.level1b",))
     if maker is None or uncal not in products:
         return _NOT_HERE
-    given = maker.params
-    engineering = tuple(given["engineering"])
     refresh = StepSpec(
         kind="ephemeris.refresh",
         dataset=root,
-        needs=(use, *engineering),
+        needs=(use,),
         makes=tuple(products),
-        params={
-            "oem": use, "engineering": list(engineering), "planned_pa": given["visit"]["position_angle"],
-        },
-    )  # fmt: skip
+        params={"oem": use, "planned_pa": maker.params["visit"]["position_angle"]},
+    )
     again = [name for name in products if name.endswith("_i2d.fits")] if moved > ops.settings.refresh_pixels else []
     visit = str(ExposureProduct.parse(uncal).exposure.visit)
     return _anew(ops, rows, visit, moved, refresh, again)

@@ -97,8 +97,8 @@ def _level1b(files: Released, exposure: Exposure, detector: str, part: Segment) 
     assert oem is not None
     params: dict[str, Any] = {
         "visit": pps.visit_to_dict(files.visit), "osf": files.osf_name, "oem": oem["name"], "science": list(science),
-        "packets": files.gaps[str(exposure.name), detector]["received"], "engineering": list(files.engineering),
-        "exposure": str(exposure.name), "detector": detector, "reported": reported(files.visit, files.osf, exposure.name),
+        "packets": files.gaps[str(exposure.name), detector]["received"], "exposure": str(exposure.name), "detector": detector,
+        "reported": reported(files.visit, files.osf, exposure.name),
     }  # fmt: skip
     if part.label is not None:
         params["segment"] = to_plain(part)

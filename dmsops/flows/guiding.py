@@ -48,7 +48,7 @@ def _steps(files: Released, name: GuideStarName, detector: str, oem: str) -> lis
         makes=makes,
         params={
             "visit": pps.visit_to_dict(files.visit), "osf": files.osf_name, "oem": oem, "science": list(science),
-            "engineering": list(files.engineering), "function": str(name), "detector": detector,
+            "function": str(name), "detector": detector,
         },
         identity=str(name),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from dmsops.core import outbox
 from dmsops.core.errors import BadDelivery, DmsError, NotFound
 from dmsops.core.files import locked
 from dmsops.core.people import Role, require
-from dmsops.flows import science
+from dmsops.flows import engineering, science
 from dmsops.receipt import accept, queries, reconcile, remind
 from dmsops.receipt.inbox import waiting
 from dmsops.receipt.visits import visits_touched
@@ -63,6 +63,9 @@ def receive_waiting(ops: Ops, visits: Collection[str] = ()) -> Iterator[Done]:
         done = _tried(folder.name, partial(_receive, ops, folder, touched))
         if done is not None:
             yield done
+    done = _tried("engineering", partial(_ingests, ops))
+    if done is not None:
+        yield done
     for visit in sorted(touched):
         done = _tried(visit, partial(_plan, ops, visit))
         if done is not None:
@@ -95,6 +98,11 @@ def _receive(ops: Ops, folder: Path, touched: set[str]) -> Done | None:
     faulty = f"; {len(got.quarantined)} in quarantine and asked for again (procedure P04)" if got.quarantined else ""
     words = f"delivery {got.delivery_id} of {got.sender} is {got.state}: {len(got.released)} files released{faulty}"
     return Done(what="received", name=folder.name, words=words)
+
+
+def _ingests(ops: Ops) -> Done | None:
+    names = engineering.plan_received(ops)
+    return Done(what="planned", name="engineering", words=f"{len(names)} engineering files to be ingested") if names else None
 
 
 def _plan(ops: Ops, visit: str) -> Done | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dmsops.core.errors import NotFound
 from dmsops.core.names import VisitId
 from dmsops.core.records import Exposure, Visit
+from dmsops.engineering.steps import report_name
 from dmsops.interfaces import pps
 from dmsops.interfaces.fos.osf import StatusFile, read_osf
 from dmsops.receipt import ephemerides, gaps, reports
@@ -30,12 +31,14 @@ class Released:
     ----------
     ephemerides : tuple of dict
         All that may be used, in the order in which one is chosen.
+    engineering : tuple of str
+        Names of the reports of the ingest of its engineering files: when they are there, so are the samples.
     science : dict
         Names of the science files by exposure and detector.
     gaps : dict
         What is known of missing packets, by exposure and detector.
     rows : tuple of dict
-        Every file but the ephemerides: name, version, sha256, size.
+        Every file but ephemerides and engineering: name, version, sha256, size.
     """
 
     visit: Visit
@@ -73,9 +76,9 @@ def released(ops: Ops, visit: VisitId) -> Released:
         osf=read_osf(ops.store.path(osf["sha256"])),
         osf_name=osf["name"],
         ephemerides=tuple(ephemerides.usable(ops)),
-        engineering=tuple(sorted(r["name"] for r in by_kind["engineering"])),
+        engineering=tuple(sorted(report_name(r["name"], r["version"]) for r in by_kind["engineering"])),
         science=science,
         gaps={(row["exposure"], row["detector"]): row for row in gaps.gap_report(ops, str(visit))},
         received_at=received.arrival(ops, str(visit)) or ops.clock.now(),
-        rows=tuple(row for kind, rows in by_kind.items() if kind != "ephemeris" for row in rows),
+        rows=tuple(row for kind, rows in by_kind.items() if kind not in ("ephemeris", "engineering") for row in rows),
     )

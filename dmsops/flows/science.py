@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from dmsops.core.errors import NotFound, Refused
 from dmsops.core.names import VisitId
 from dmsops.core.people import Role, require
-from dmsops.flows import exposures, guiding
+from dmsops.flows import engineering, exposures, guiding
 from dmsops.flows.exposures import LEVEL1B, Ready, Remarks
 from dmsops.flows.released import Released, released
 from dmsops.interfaces import pps
@@ -54,6 +54,7 @@ class Planned:
 def plan_received(ops: Ops) -> list[Planned]:
     """Plan every visit that has its Observatory Status File; note those whose file is overdue. One that lacks something is told."""
     reconcile.note_overdue(ops)
+    engineering.plan_received(ops)
     visits = sorted({row["visit"] for row in received.files_released(ops, "osf") if row["visit"]})
     return [_plan_or_say(ops, visit) for visit in visits]
 
@@ -87,6 +88,7 @@ def plan_visit(ops: Ops, visit_id: str) -> Planned:
     """
     require(ops.operator, Role.OPERATOR, "flow plan")
     ephemerides.check_received(ops)
+    engineering.plan_received(ops)
     visit = VisitId.parse(visit_id)
     gaps.decide_overdue(ops, str(visit))
     files = released(ops, visit)

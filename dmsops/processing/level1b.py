@@ -11,7 +11,7 @@ from dmsops.core.errors import StepFailed
 from dmsops.core.segments import Segment, whole
 from dmsops.processing.ephemeris import fill_ephemeris, observer
 from dmsops.processing.header import fill_header
-from dmsops.processing.pointing import point
+from dmsops.processing.pointing import PointingTelemetry, point
 from dmsops.processing.timing import group_table, int_times, integration_edges, timing
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from dmsops.core.records import Exposure, Readout, Visit
     from dmsops.processing.header import Frame, Pedigree
-    from dmsops.processing.pointing import Samples
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ def make_level1b(
     readout: Readout,
     *,
     ephemeris: Any,
-    samples: Samples,
+    engineering: PointingTelemetry,
     frame_seconds: float,
     pedigree: Pedigree,
     ephemeris_name: str = "ephemeris",
@@ -67,8 +66,8 @@ def make_level1b(
         Pixels and which rows of them arrived.
     ephemeris : dmsops.interfaces.fdf.Ephemeris
         Must cover the exposure.
-    samples : dict
-        Pointing telemetry: mnemonic to (unix seconds, values); may be empty.
+    engineering : PointingTelemetry
+        Pointing telemetry around the exposure; may be empty.
     frame_seconds : float
         Time to read one frame of the subarray.
     segment : Segment, optional
@@ -107,7 +106,7 @@ def make_level1b(
         begins = integration_edges(exposure.nints, times)[0][part.first - 1 : part.last]
         model.int_times = int_times(begins, part.first, times, delay, where.tdb_minus_utc, model.get_dtype("int_times"))
         model.group = group_table(telemetry, begins, part.first, times, delay, model.get_dtype("group"))
-        problems = point(model, samples, visit.position_angle)
+        problems = point(model, engineering, visit.position_angle)
         model.validate()
     if missing:
         problems.append(f"{missing} of {telemetry.filled.size} rows did not arrive")

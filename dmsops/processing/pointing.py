@@ -7,6 +7,9 @@ Telemetry that is absent or bad never stops level 1b: planned values stand in, a
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from dmsops.interfaces.edb import serve
@@ -60,15 +63,31 @@ def doubts(samples: Samples) -> list[str]:
     return found
 
 
-def point(model: Any, samples: Samples, planned_pa_v3: float) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointingTelemetry:
+    """What the engineering database has around an exposure.
+
+    ``samples`` is mnemonic to (unix seconds, values), both (N,) float64; ``suspects`` says, a sentence each, which of them are
+    contested.
+    """
+
+    samples: Samples
+    suspects: tuple[str, ...] = ()
+
+
+TelemetryOf = Callable[[datetime, datetime], PointingTelemetry]
+"""Gives what the engineering database has of a time, with `TOLERANCE_SECONDS` before and after it."""
+
+
+def point(model: Any, telemetry: PointingTelemetry, planned_pa_v3: float) -> list[str]:
     """Set pointing, WCS and velocity aberration of an uncal model, in memory.
 
     Parameters
     ----------
     model : Level1bModel
         Header filled, ephemeris included.
-    samples : dict
-        Pointing telemetry around the exposure: mnemonic to (unix seconds, values).
+    telemetry : PointingTelemetry
+        Around the exposure.
     planned_pa_v3 : float
         Position angle to fall back on, degrees.
 
@@ -80,9 +99,9 @@ def point(model: Any, samples: Samples, planned_pa_v3: float) -> list[str]:
     from jwst.lib.set_telescope_pointing import update_wcs
 
     start, stop = ((m - 40587.0) * SECONDS_PER_DAY for m in (model.meta.exposure.start_time, model.meta.exposure.end_time))
-    wanted = cut(samples, start - TOLERANCE_SECONDS, stop + TOLERANCE_SECONDS)
-    problems = doubts(wanted)
-    broken = any("attitude" in problem for problem in problems)
+    wanted = cut(telemetry.samples, start - TOLERANCE_SECONDS, stop + TOLERANCE_SECONDS)
+    problems = [*doubts(wanted), *telemetry.suspects]
+    broken = any("attitude" in problem for problem in doubts(wanted))
     with serve({} if broken else wanted) as address:
         update_wcs(model, engdb_url=address, tolerance=TOLERANCE_SECONDS, allow_default=True, default_pa_v3=planned_pa_v3)
     if model.meta.visit.engdb_pointing_quality == "PLANNED" and not problems:

@@ -18,18 +18,18 @@ import sqlalchemy as sa
 from dmsops.core.db import reading
 from dmsops.core.errors import StepFailed
 from dmsops.interfaces.fdf import read_oem
-from dmsops.interfaces.fos.packets import read_engineering
 from dmsops.processing import gate
 from dmsops.processing.calibrate import in_words
 from dmsops.processing.ephemeris import fill_ephemeris, observer
 from dmsops.processing.level1b import save
 from dmsops.processing.pointing import point
-from dmsops.processing.timing import SECONDS_PER_DAY
+from dmsops.processing.timing import SECONDS_PER_DAY, at_mjd
 from dmsops.workflow.steps import Job, Outcome, step
 from dmsops.workflow.tables import product
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
+    from dmsops.processing.pointing import TelemetryOf
 
 IN_PLACE = ("uncal", "rate", "rateints", "cal", "wfscmb", "i2d")
 """Kinds of product that can be made anew for an ephemeris; others (catalogues, segmentation maps) have nothing of it."""
@@ -41,15 +41,15 @@ _PLACE = ("meta.wcsinfo.", "meta.pointing.")
 _COLUMNS = (("int_start_BJD_TDB", "int_start_MJD_UTC"), ("int_mid_BJD_TDB", "int_mid_MJD_UTC"), ("int_end_BJD_TDB", "int_end_MJD_UTC"))
 
 
-@step("ephemeris.refresh", title="Ephemeris of an exposure made anew", estimate_seconds=6, memory_mb=1500)
-def exposure(ops: Ops, job: Job) -> Outcome:
+def exposure(ops: Ops, job: Job, telemetry: TelemetryOf) -> Outcome:
     """Write all products of one detector exposure for another ephemeris; they are published together.
 
     Parameters
     ----------
     job : Job
-        ``makes``: the products, the uncal among them. ``params``: ``oem``, ``engineering`` (names of input files),
-        ``planned_pa`` (degrees, for want of telemetry).
+        ``makes``: the products, the uncal among them. ``params``: ``oem``, ``planned_pa`` (degrees, for want of telemetry).
+    telemetry : callable
+        Gives what the engineering database has of a time.
 
     Raises
     ------
@@ -59,8 +59,7 @@ def exposure(ops: Ops, job: Job) -> Outcome:
     p = job.params
     before = _staged(ops, job)
     uncal = next(name for name in before if name.endswith("_uncal.fits"))
-    samples = read_engineering([job.inputs[name] for name in p["engineering"]])
-    changed, shift = _uncal(before[uncal], job, samples)
+    changed, shift = _uncal(before[uncal], job, telemetry)
     moved = 0.0
     for name in before:
         if name != uncal:
@@ -131,7 +130,7 @@ def _made_again(name: str) -> StepFailed:
     )
 
 
-def _uncal(path: Path, job: Job, samples: Any) -> tuple[dict[str, Any], float]:
+def _uncal(path: Path, job: Job, telemetry: TelemetryOf) -> tuple[dict[str, Any], float]:
     """Write the uncal anew; give what changed of its metadata, and the new difference of BJD (TDB) and MJD (UTC), days."""
     from stdatamodels.exceptions import ValidationWarning
 
@@ -148,7 +147,8 @@ def _uncal(path: Path, job: Job, samples: Any) -> tuple[dict[str, Any], float]:
         if model.hasattr("group"):
             model.group["bary_end_time"] += (delay - earlier) / SECONDS_PER_DAY
         with in_words(path.name):
-            point(model, samples, job.params["planned_pa"])
+            times = model.meta.exposure
+            point(model, telemetry(at_mjd(times.start_time), at_mjd(times.end_time)), job.params["planned_pa"])
         model.validate()
         changed = {key: value for key, value in _flat(model).items() if old.get(key) != value and key not in _OWN}
         _note(model, oem)

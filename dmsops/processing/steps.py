@@ -12,7 +12,7 @@ from dmsops.core.names import ExposureName, GuideStarName
 from dmsops.core.segments import Segment, whole
 from dmsops.interfaces.fdf import read_oem
 from dmsops.interfaces.fos.osf import read_osf
-from dmsops.interfaces.fos.packets import RawExposure, read_engineering, read_exposure
+from dmsops.interfaces.fos.packets import RawExposure, read_exposure
 from dmsops.interfaces.pps import visit_from_dict
 from dmsops.processing import calibrate, gate
 from dmsops.processing.associate import associate
@@ -25,19 +25,21 @@ if TYPE_CHECKING:
     from dmsops.core.records import Exposure, Readout, Visit
     from dmsops.interfaces.fos.osf import StatusFile
     from dmsops.ops import Ops
+    from dmsops.processing.pointing import TelemetryOf
 
 step("processing.associate", title="Pool and associations", estimate_seconds=5, memory_mb=500)(associate)
 
 
-@step("processing.level1b", title="Level 1b", estimate_seconds=3, memory_mb=900)
-def level1b(ops: Ops, job: Job) -> Outcome:
+def level1b(ops: Ops, job: Job, telemetry: TelemetryOf) -> Outcome:
     """Make the uncal of one detector exposure, or of one segment of it, from its recorder files.
 
     Parameters
     ----------
     job : Job
         ``params``: ``visit`` (plan), ``exposure``, ``detector``, and the names of the input files: ``osf``, ``oem``,
-        ``science`` and ``engineering`` (lists); ``segment`` (number, total, first, last) of an exposure that is cut.
+        ``science`` (a list); ``segment`` (number, total, first, last) of an exposure that is cut.
+    telemetry : callable
+        Gives what the engineering database has of a time.
 
     Raises
     ------
@@ -62,7 +64,7 @@ def level1b(ops: Ops, job: Job) -> Outcome:
         readout,
         ephemeris=read_oem(job.inputs[p["oem"]]),
         ephemeris_name=p["oem"],
-        samples=read_engineering([job.inputs[f] for f in p["engineering"]]),
+        engineering=telemetry(exposure.start, exposure.end),
         frame_seconds=modes.subarray_of(exposure).frame_seconds,
         segment=segment,
         pedigree=_pedigree(ops, p["osf"]),
@@ -72,8 +74,7 @@ def level1b(ops: Ops, job: Job) -> Outcome:
     return _good([path], {**metrics, "bytes": path.stat().st_size})
 
 
-@step("processing.guidestar", title="Level 1b of the guiders", estimate_seconds=3, memory_mb=900)
-def guidestar(ops: Ops, job: Job) -> Outcome:
+def guidestar(ops: Ops, job: Job, telemetry: TelemetryOf) -> Outcome:
     """Make the uncal files of one guide-star function from its recorder files.
 
     Parameters
@@ -94,7 +95,7 @@ def guidestar(ops: Ops, job: Job) -> Outcome:
     name = GuideStarName.parse(p["function"])
     visit = executed(visit_from_dict(p["visit"]), read_osf(job.inputs[p["osf"]]))
     found = guided(name, read_exposure([job.inputs[f] for f in p["science"]], name, p["detector"]))
-    ephemeris, samples = read_oem(job.inputs[p["oem"]]), read_engineering([job.inputs[f] for f in p["engineering"]])
+    ephemeris, samples = read_oem(job.inputs[p["oem"]]), telemetry(found.start, found.end).samples
     paths = []
     for suffix in suffixes_of(name):
         model = make_guider(found, suffix, visit, ephemeris, p["oem"], samples, _pedigree(ops, p["osf"]))

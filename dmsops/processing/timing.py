@@ -6,6 +6,7 @@ Formulas: jwst documentation, *exposure timing keywords*; one reset frame stands
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dmsops.core.records import Ramps
@@ -68,6 +69,11 @@ def timing(exposure: Timed, frame_seconds: float) -> Timing:
 def mjd(when: Any) -> float:
     """Give a UTC time as MJD (no leap second falls inside an operational day; see TIMESYS)."""
     return float(when.timestamp()) / SECONDS_PER_DAY + 40587.0
+
+
+def at_mjd(time: float) -> datetime:
+    """Give the UTC time of an MJD, to the microsecond."""
+    return datetime(1858, 11, 17, tzinfo=UTC) + timedelta(days=time)
 
 
 def integration_edges(nints: int, times: Timing) -> tuple[np.ndarray, np.ndarray]:

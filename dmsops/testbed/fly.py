@@ -20,9 +20,8 @@ from dmsops.core.records import Visit
 from dmsops.interfaces import fdf, pps
 from dmsops.interfaces.fos import osf
 from dmsops.interfaces.fos.manifest import write_manifest
-from dmsops.interfaces.fos.packets import write_engineering
 from dmsops.testbed import faults as mishaps
-from dmsops.testbed import focal_plane, guiding, nircam, orbit, pointing
+from dmsops.testbed import focal_plane, guiding, nircam, orbit, pointing, telemetry
 from dmsops.testbed.recording import Progress, carried_out, record_science, recorder_file
 
 SENDER = "OTB"  # the test bed in the place of FOS
@@ -124,7 +123,7 @@ def fly(
         truth.mkdir()
         sent = record_science(recorded, delivery, truth, seed, settings.workers, progress or _silent)
         guided = _guiding(recorded, delivery, seed)
-        _status(visit, planned, recorded, delivery)
+        _status(visit, planned, recorded, delivery, seed)
         lost = mishaps.inject(delivery, faults, seed, stage="sending")
         delivery_id = f"{visit.id.v}-{identity[:8]}"
         created = visit.end + osf.LAG + AFTER_STATUS_FILE
@@ -253,15 +252,13 @@ def _guiding(visit: Visit, delivery: Path, seed: int) -> int:
     return guiding.record(visit, delivery / recorder_file("S", found[0].start, serial), seed)
 
 
-def _status(visit: Visit, planned: Visit, recorded: Visit, delivery: Path) -> None:
-    """Write what comes beside the packets: status file, ephemeris, plan, pointing telemetry."""
+def _status(visit: Visit, planned: Visit, recorded: Visit, delivery: Path, seed: int) -> None:
+    """Write what comes beside the packets: status file, ephemeris, plan, engineering telemetry."""
     osf.write_osf(visit, delivery)
     fdf.write_oem(orbit.ephemeris(visit), delivery)
     pps.write_plan(_planned(planned), delivery / pps.plan_name(visit.id))
     flown = replace(recorded, exposures=tuple(carried_out(recorded)))
-    samples = pointing.telemetry(flown, orbit.velocity)
-    if samples:
-        write_engineering(delivery / recorder_file("E", flown.exposures[0].start, 1), samples)
+    telemetry.record(telemetry.telemetry(flown, orbit.velocity, seed=seed), delivery)
 
 
 def _planned(visit: Visit) -> Visit:

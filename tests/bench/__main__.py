@@ -16,7 +16,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from tests.bench import board, by_hand, packets, queries, receipt, visit
+from tests.bench import board, by_hand, packets, queries, receipt, telemetry, visit
 from tests.bench.peers import compare
 from tests.bench.row import Row
 
@@ -24,6 +24,7 @@ ROWS = {
     "visit": visit.rows,
     "by-hand": by_hand.rows,
     "packets": packets.rows,
+    "telemetry": telemetry.rows,
     "receipt": receipt.rows,
     "queries": queries.rows,
     "board": board.rows,

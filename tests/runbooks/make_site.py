@@ -16,6 +16,7 @@ from dmsops.core.clock import SimulatedClock
 from dmsops.core.names import CombinedProduct
 from dmsops.core.people import Person, Role, system_user
 from dmsops.core.records import Dither, Exposure, Visit
+from dmsops.flows import engineering
 from dmsops.interfaces.fos.osf import report_of
 from dmsops.ops import Ops, connect, create_site
 from dmsops.prediction.products import predict
@@ -27,6 +28,7 @@ from dmsops.wfsc.clock import start_clock
 from dmsops.workflow import blackboard, lease
 from dmsops.workflow.lease import Claim, Ending
 from dmsops.workflow.steps import Diagnosis, StepSpec
+from tests.runbooks import telemetry
 from tests.runbooks.images import write_images
 
 RECEIVED = datetime(2022, 12, 4, 4, 10, tzinfo=UTC)
@@ -40,16 +42,21 @@ FAULT = Diagnosis(
 
 
 def make_site(folder: Path) -> Path:
-    """Make the site: one visit half processed with a failed step, a delivery in part, another waiting in the inbox."""
+    """Make the site: one visit half processed with a failed step, a delivery in part, engineering that disagrees, another waiting."""
     create_site(folder, name="runbook site", mode="rehearsal", stand_at=NOW.isoformat())
     ops = connect(folder, operator=Person(system_user(), Role.LEAD), clock=SimulatedClock(RECEIVED))
     visit = wavefront_visit("02726402001")
     arrived = write_delivery(folder / "visits" / "D0001", visit, delivery_id="D0001")
-    accept(ops, arrived, reason="frozen site")
+    accept(ops, telemetry.bring(arrived, visit), reason="frozen site")
     accept(ops, partial_delivery(folder / "visits" / "D0004"), reason="frozen site")
     plan(ops, visit)
-    process(ops)
-    write_delivery(folder / "inbox" / "D0002", wavefront_visit("02726403001", later=timedelta(hours=2)), delivery_id="D0002", sequence=2)
+    take_telemetry(ops)
+    process(ops, visit)
+    accept(ops, telemetry.delivery_that_disagrees(folder / "visits" / "D0005", visit, "D0005", 5), reason="frozen site")
+    take_telemetry(ops)
+    later = wavefront_visit("02726403001", later=timedelta(hours=2))
+    waiting = write_delivery(folder / "inbox" / "D0002", later, delivery_id="D0002", sequence=2)
+    telemetry.bring_more(waiting, wavefront_visit("02726403001", later=telemetry.FOLLOWS))
     ops.db.dispose()
     return folder
 
@@ -57,6 +64,7 @@ def make_site(folder: Path) -> Path:
 def partial_delivery(folder: Path) -> Path:
     """Write a delivery of a third visit: one recorder file is cut short, one is missing, and numbers lie between."""
     write_delivery(folder, wavefront_visit("02726404001", later=timedelta(hours=4)), delivery_id="D0004", sequence=4)
+    telemetry.bring(folder, wavefront_visit("02726402001"))
     first, second = sorted(folder.glob("S0000_*"))
     first.write_bytes(first.read_bytes()[:-100])
     second.unlink()
@@ -117,20 +125,28 @@ def pair_step(name: str, visit: Visit) -> StepSpec:
     return StepSpec(kind="processing.wfs_image3", dataset=name.split("_wfscmb", maxsplit=1)[0], needs=members, makes=(name,))
 
 
-def process(ops: Ops) -> None:
+def take_telemetry(ops: Ops) -> None:
+    """Plan and do the ingest of the engineering files that were released."""
+    engineering.plan_received(ops)
+    for item in claim(ops, engineering.INGEST):
+        telemetry.take(ops, item)
+        finish(ops, item)
+
+
+def process(ops: Ops, visit: Visit) -> None:
     """End every step that can be ended; detector1 of one exposure fails, so its pair waits."""
     while items := claim(ops):
         for item in items:
             if item.kind == "processing.detector1" and item.dataset.endswith("00002_nrcalong"):
                 fail(ops, item)
             else:
-                finish(ops, item)
+                finish(ops, item, visit)
 
 
-def claim(ops: Ops) -> Sequence[Claim]:
-    """Take all ready steps."""
+def claim(ops: Ops, *kinds: str) -> Sequence[Claim]:
+    """Take all ready steps, of all kinds or of some."""
     with ops.db.begin() as c:
-        return lease.claim(c, ops, "frozen", 100, log_of)
+        return lease.claim(c, ops, "frozen", 100, log_of, kinds=kinds)
 
 
 def log_of(item: Claim) -> str:
@@ -148,14 +164,19 @@ def fail(ops: Ops, item: Claim) -> None:
         )
 
 
-def finish(ops: Ops, item: Claim) -> None:
-    """End a step well: its products are small images, or small documents."""
+def finish(ops: Ops, item: Claim, visit: Visit | None = None) -> None:
+    """End a step well: its products are small images, or small documents; level 1b of a visit is pointed by its telemetry."""
     folder = ops.settings.folder("work") / "frozen"
     folder.mkdir(exist_ok=True)
     made = write_images(folder, item)
+    uses = telemetry.used(visit, item, 1) if visit else None
+    if visit and uses:
+        telemetry.pointed(made[0], visit)
+    metrics = {"pointing": telemetry.POINTED} if uses else None
     products = tuple((path.name, ops.store.put(path), path.stat().st_size) for path in made)
     with ops.db.begin() as c:
-        lease.finish(c, ops, "frozen", item, Ending(products=products, cpu_seconds=1.0, peak_mb=200.0))
+        ending = Ending(products=products, metrics=metrics, uses=uses, cpu_seconds=1.0, peak_mb=200.0)
+        lease.finish(c, ops, "frozen", item, ending)
 
 
 if __name__ == "__main__":

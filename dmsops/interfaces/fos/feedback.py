@@ -32,3 +32,21 @@ def status_request_name(visit: VisitId, number: int) -> str:
 def status_request(visit: VisitId, number: int, reason: str) -> dict[str, Any]:
     """Ask for the Observatory Status File of a visit."""
     return {"visit": visit.v, "number": number, "wanted": "Observatory Status File", "reason": reason}
+
+
+def engineering_request_name(start: str, number: int) -> str:
+    """Name the n-th request for a time of engineering telemetry: ``engineering_request_20221204T034202580Z_001.json``."""
+    digits = "".join(c for c in start if c.isalnum())
+    return f"engineering_request_{digits}_{number:03d}.json"
+
+
+def engineering_request(start: str, stop: str, containers: Iterable[str], number: int, reason: str) -> dict[str, Any]:
+    """Ask for the recorded telemetry between two samples that are held (UTC times)."""
+    return {
+        "number": number,
+        "wanted": "recorded engineering",
+        "after": start,
+        "before": stop,
+        "containers": list(containers),
+        "reason": reason,
+    }

@@ -21,7 +21,7 @@ from dmsops.testbed.faults.registry import FAULTS, Fault, Stage
 
 __all__ = ["check", "flown", "inject", "list_faults"]
 
-_MODULES = ("delivery", "sender", "packets", "visits", "ephemeris")
+_MODULES = ("delivery", "sender", "packets", "visits", "engineering", "ephemeris")
 
 
 @cache

@@ -7,21 +7,23 @@ import importlib
 import json
 import warnings
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from dmsops.core.clock import SimulatedClock
 from dmsops.core.config import Settings, enter_runtime
 from dmsops.core.plain import to_plain
 from dmsops.core.records import Visit
+from dmsops.engineering.ingest import ingest
 from dmsops.interfaces.fos.osf import read_osf
 from dmsops.interfaces.pps import read_plan, visit_to_dict
+from dmsops.ops import Ops
 from dmsops.testbed import references
 from dmsops.testbed.fly import fly
 from dmsops.testbed.sizes import as_size
 from dmsops.testbed.visits import load_visit, shipped
+from dmsops.testing.sites import small_site
 from dmsops.workflow.steps import Job, Outcome, kind_named, use_modules
 
 DETECTORS = ("NRCA3", "NRCALONG")
@@ -32,13 +34,14 @@ STAMP = "20221204t043000"
 class Bench:
     """Runs processing's steps on one flight, without an engine."""
 
-    ops: SimpleNamespace
+    ops: Ops
     root: Path
     delivery: Path
     truth_folder: Path
     visit: Visit
+    without_telemetry: Ops
 
-    def run(self, kind: str, *, inputs=(), makes=(), params=None, keep=True) -> Outcome:
+    def run(self, kind: str, *, inputs=(), makes=(), params=None, keep=True, ops=None) -> Outcome:
         folder = self.root / "jobs" / f"{len(list((self.root / 'jobs').iterdir())):03d}"
         folder.mkdir()
         links = {}
@@ -48,7 +51,7 @@ class Bench:
         job = Job(kind=kind, dataset="", key="", attempt=1, folder=folder, inputs=links, makes=tuple(makes), params=params or {})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # gwcs on scipy 1.18
-            outcome = kind_named(kind).function(self.ops, job)
+            outcome = kind_named(kind).function(ops or self.ops, job)
         self.last = folder
         for name in outcome.products if keep else ():
             self._keep(folder / name)
@@ -75,28 +78,29 @@ class Bench:
         files = {kind: sorted(self.delivery.glob(pattern)) for kind, pattern in FILES.items()}
         names = {kind: [f.name for f in found] for kind, found in files.items()}
         plain = {"visit": visit_to_dict(self.visit), "osf": names["osf"][0], "oem": names["oem"][0]}
-        params = {**plain, "science": names["science"], "engineering": names["engineering"], **more}
+        params = {**plain, "science": names["science"], **more}
         return [f for found in files.values() for f in found], params
 
     def guidestar(self, name, detector):
         inputs, params = self.params(function=str(name), detector=detector)
         return self.run("processing.guidestar", inputs=inputs, params=params)
 
-    def level1b(self, exposure, detector, *, keep=True, part=None, **changes):
+    def level1b(self, exposure, detector, *, keep=True, part=None, telemetry=True, **changes):
         files = {kind: sorted(self.delivery.glob(pattern)) for kind, pattern in FILES.items()}
         files = {**files, **changes}
         params = {
             "visit": visit_to_dict(self.visit), "osf": files["osf"][0].name, "oem": files["oem"][0].name, "exposure": str(exposure.name),
-            "detector": detector, "science": [f.name for f in files["science"]], "engineering": [f.name for f in files["engineering"]],
+            "detector": detector, "science": [f.name for f in files["science"]],
         }  # fmt: skip
         if part is not None:
             params["segment"] = to_plain(part)
         inputs = [f for found in files.values() for f in found]
         name = str(exposure.product(detector, "uncal", part and part.label))
-        return self.run("processing.level1b", inputs=inputs, makes=(name,), params=params, keep=keep)
+        ops = self.ops if telemetry else self.without_telemetry
+        return self.run("processing.level1b", inputs=inputs, makes=(name,), params=params, keep=keep, ops=ops)
 
 
-FILES = {"science": "S0000*.out", "engineering": "E0000*.out", "osf": "*_osf.xml", "oem": "JWST_*.OEM"}
+FILES = {"science": "S0000*.out", "osf": "*_osf.xml", "oem": "JWST_*.OEM"}
 
 
 def pair_visit() -> Visit:
@@ -113,7 +117,11 @@ def make_bench(root: Path, visit: Visit, settings: Settings) -> Bench:
         (root / name).mkdir()
     (plan,) = flight.delivery.glob("*_plan.json")
     assert read_osf(next(flight.delivery.glob("*_osf.xml"))).visit_id == visit.id
-    return Bench(SimpleNamespace(settings=settings, clock=SimulatedClock(visit.end)), root, flight.delivery, flight.truth, read_plan(plan))
+    given = {"mode": "rehearsal", "crds_path": settings.crds_cache, "crds_context": settings.crds_context}
+    sites = [small_site(root / name, visit.end + timedelta(minutes=2), **given) for name in ("site", "site-without-telemetry")]
+    for file in sorted(flight.delivery.glob("E0000*")):
+        ingest(sites[0], name=file.name, sha256=sites[0].store.put(file))
+    return Bench(sites[0], root, flight.delivery, flight.truth, read_plan(plan), sites[1])
 
 
 @pytest.fixture(scope="session")
@@ -121,7 +129,7 @@ def settings(tmp_path_factory) -> Settings:
     """Give settings with the small references."""
     settings = Settings(site=tmp_path_factory.mktemp("settings") / "site", mode="rehearsal")
     enter_runtime(settings)
-    use_modules(("dmsops.processing.steps",))
+    use_modules(("dmsops.processing.steps", "dmsops.flows.level1b"))
     importlib.import_module("dmsops.processing.preload")
     references.build(settings, ("small",))
     return settings

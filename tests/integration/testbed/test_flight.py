@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -12,11 +13,13 @@ import pytest
 from dmsops.core.errors import BadInput, BadVisit, Refused
 from dmsops.core.records import Readout
 from dmsops.interfaces.fdf import read_oem
+from dmsops.interfaces.fos.engineering import open_engineering, scan_engineering
 from dmsops.interfaces.fos.manifest import MANIFEST, read_manifest
 from dmsops.interfaces.fos.osf import read_osf
-from dmsops.interfaces.fos.packets import Geometry, read_engineering, read_exposure, scan
+from dmsops.interfaces.fos.packets import Geometry, read_engineering, read_exposure, scan, write_engineering
 from dmsops.interfaces.pps import read_plan
-from dmsops.testbed import recording
+from dmsops.interfaces.prds import telemetry_database
+from dmsops.testbed import orbit, pointing, recording, telemetry
 from dmsops.testbed.fly import fly
 from dmsops.testbed.sizes import as_size
 from dmsops.testbed.visits import load_visit, shipped
@@ -118,10 +121,74 @@ def test_plan_status_file_and_ephemeris_tell_of_the_same_visit(flight, visit):
 
 
 def test_telemetry_covers_every_exposure(flight, visit):
-    times, _ = read_engineering([the(flight.delivery, "E0000_*.out")])["SA_ZATTEST1"]
+    times, _ = read_engineering(engineering(flight))["SA_ZATTEST1"]
     assert times[0] < visit.exposures[0].start.timestamp()
     assert times[-1] > visit.exposures[-1].end.timestamp()
     assert np.diff(times).max() < 0.26
+
+
+def engineering(flight):
+    """Give a flight's engineering files in the order of time."""
+    return sorted(flight.delivery.glob("E0000_*.out"))
+
+
+def test_engineering_files_hold_24_minutes_each_and_are_named_by_their_begin(flight):
+    parts = [scan_engineering(path, 1.0) for path in engineering(flight)]
+    assert all(timedelta(0) < part.last_at - part.first_at < timedelta(minutes=24) for part in parts)
+    assert [path.name for path in engineering(flight)] == [
+        f"E0000_{part.first_at:%Y%j%H%M%S}_{number:03d}.out" for number, part in enumerate(parts, start=1)
+    ]
+    assert all(part.gaps == () and part.bad_crc == 0 for part in parts)
+
+
+def test_every_mnemonic_of_the_telemetry_database_is_sent_at_its_rate(flight):
+    opened = [open_engineering(path) for path in engineering(flight)]
+    seconds = (opened[-1].last_us - opened[0].first_us) / 1e6
+    counts = Counter()
+    for one in (one for file in opened for one in file.series()):
+        counts[one.mnemonic.name] += len(one.times)
+    known = [m for m in telemetry_database().mnemonics if not m.text]
+    assert counts.keys() == {m.name for m in known}
+    assert all(abs(counts[m.name] - seconds / m.period_seconds) <= 2 for m in known if m.period_seconds)
+    assert {file.origin for file in opened} == {"OTB"}
+
+
+def test_what_is_sent_on_change_is_sent_when_exposures_start_and_end(flight, visit):
+    times = np.concatenate([open_engineering(path).container_times("MIR_STATUS") for path in engineering(flight)])
+    starts = {round(at.timestamp() * 1e6) // 1000 * 1000 for e in visit.exposures for at in (e.start, e.end)}
+    assert set(times[1:].tolist()) == starts
+
+
+def test_files_give_back_the_telemetry_that_was_made(flight, visit):
+    made = telemetry.telemetry(pointing.with_guide_star(visit), orbit.velocity, seed=1)
+    read = {}
+    for one in (one for path in engineering(flight) for one in open_engineering(path).series()):
+        read.setdefault(one.mnemonic.name, []).append(one)
+    for one in made:
+        parts = read[one.mnemonic.name]
+        np.testing.assert_array_equal(np.concatenate([p.times for p in parts]), one.times)
+        assert np.concatenate([p.values for p in parts]).tobytes() == one.values.tobytes(), one.mnemonic.name
+        assert (one.raw is None) == (parts[0].raw is None)
+        if one.raw is not None:
+            np.testing.assert_array_equal(np.concatenate([p.raw for p in parts]), one.raw)
+
+
+def test_the_pointing_telemetry_is_the_same_to_the_last_bit_as_when_it_is_sent_alone(flight, visit, tmp_path):
+    write_engineering(tmp_path / "alone.out", pointing.telemetry(pointing.with_guide_star(visit), orbit.velocity))
+    alone, sent = read_engineering([tmp_path / "alone.out"]), read_engineering(engineering(flight))
+    assert {name: (t.tobytes(), v.tobytes()) for name, (t, v) in sent.items()} == {
+        name: (t.tobytes(), v.tobytes()) for name, (t, v) in alone.items()
+    }
+
+
+def test_detectors_say_that_they_expose_while_they_do(flight, visit):
+    found = {}
+    for one in (one for path in engineering(flight) for one in open_engineering(path).series()):
+        if one.mnemonic.name == "IDAQ_EXP_STATUS1":
+            found |= dict(zip(one.times.tolist(), [one.mnemonic.states[int(v)] for v in one.values], strict=True))
+    inside = {t for t in found for e in visit.exposures if e.start.timestamp() <= t / 1e6 < e.end.timestamp()}
+    assert {found[t] for t in inside} == {"EXPOSING"}
+    assert {found[t] for t in found.keys() - inside} == {"IDLE"}
 
 
 def test_the_same_seed_gives_the_same_delivery_and_another_seed_another(flight, visit, settings, tmp_path):
@@ -188,6 +255,16 @@ def test_a_fault_is_in_the_delivery_and_in_the_flights_record(visit, settings, t
     flight = fly(alone, tmp_path, settings=settings, faults=("F03",))
     assert flight.faults[0].startswith("F03: S0000_")
     assert the(flight.delivery, "S0000_*.out").stat().st_size == 0
+
+
+def test_faults_of_engineering_telemetry_are_in_the_flight_and_in_further_deliveries(visit, settings, tmp_path):
+    alone = replace(visit, exposures=visit.exposures[:1])
+    flight = fly(alone, tmp_path, settings=settings, faults=("F20", "F21", "F18", "F19"))
+    assert [said[:4] for said in flight.faults] == ["F20:", "F21:", "F18:", "F19:"]
+    assert [path.name for path in flight.more] == ["delivery-2", "delivery-3"]
+    kinds = [[f.kind for f in read_manifest(folder / MANIFEST).files] for folder in flight.more]
+    assert kinds == [["engineering"], ["engineering"]]
+    assert {open_engineering(path).origin for path in engineering(flight)} == {"OTB", "SIMULATOR"}
 
 
 def test_a_fault_that_is_not_known_flies_nothing(visit, settings, tmp_path):

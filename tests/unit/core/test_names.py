@@ -44,6 +44,7 @@ NAMES = {
     ),
     "pool": st.builds(names.PoolName, digits(5), stamps),
     "recorder file": st.builds(names.RecorderFileName, st.sampled_from("SECR"), digits(13), digits(3)),
+    "engineering file": st.builds(names.RecorderFileName, st.sampled_from("ECR"), digits(13), digits(3), st.sampled_from(["out", "h5"])),
     "ephemeris": st.builds(names.EphemerisName, st.sampled_from("PD"), digits(8), digits(8)),
 }  # fmt: skip
 
@@ -82,6 +83,12 @@ def test_any_text_is_a_name_or_a_bad_name_and_never_anything_else(text: str) -> 
 )
 def test_real_names_parse_and_are_written_the_same(text: str) -> None:
     assert str(names.parse_any(text)) == text
+
+
+def test_only_engineering_comes_as_hdf5() -> None:
+    assert names.RecorderFileName.parse("E0000_2022338035325_001.h5").extension == "h5"
+    assert names.RecorderFileName.parse("S0000_2022338035325_001.out").extension == "out"
+    assert not names.RecorderFileName.matches("S0000_2022338035325_001.h5")
 
 
 def test_program_ids_stay_strings() -> None:

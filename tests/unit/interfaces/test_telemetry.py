@@ -1,7 +1,9 @@
-"""Pointing telemetry in engineering recorder files."""
+"""Pointing telemetry by itself: files of before there was a telemetry database, and what still reads and writes them."""
 
 from __future__ import annotations
 
+import struct
+import zlib
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,7 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dmsops.core.errors import BadDelivery, BadInput
+from dmsops.interfaces.fos.engineering import write_packets
 from dmsops.interfaces.fos.packets import POINTING_APID, POINTING_MNEMONICS, read_engineering, scan_engineering, write_engineering
+from dmsops.interfaces.prds import telemetry_database
+from tests.telemetry import everything
 
 START = datetime(2022, 12, 4, 3, 42, tzinfo=UTC).timestamp()
 
@@ -91,5 +96,23 @@ def test_science_is_no_pointing_telemetry(tmp_path, exposure):
 
     with RecorderWriter(tmp_path / "s.out") as recorder:
         recorder.exposure_header(exposure, exposure.readouts[0], Geometry(1, 1, 8, 8), exposure.start)
-    with pytest.raises(BadDelivery, match="byte 0: this is no packet of pointing telemetry"):
+    with pytest.raises(BadDelivery, match="byte 0: this is a packet of a detector, not of engineering"):
         read_engineering([tmp_path / "s.out"])
+
+
+def test_a_packet_of_pointing_telemetry_is_as_it_always_was(tmp_path):
+    times = np.array([START + 0.25])
+    write_engineering(tmp_path / "e.out", {m: (times, np.array([float(i)])) for i, m in enumerate(POINTING_MNEMONICS)}, {POINTING_APID: 7})
+    day, rest = divmod(int(START) - int(datetime(1958, 1, 1, tzinfo=UTC).timestamp()), 86400)
+    body = struct.pack(">HHHHIH20d", 0x08A0, 0xC007, 178 - 7, day, rest * 1000 + 250, 0, *range(20))
+    assert (tmp_path / "e.out").read_bytes() == body + zlib.crc32(body).to_bytes(4)
+
+
+def test_pointing_telemetry_is_taken_out_of_a_file_that_holds_more(tmp_path):
+    path = tmp_path / "e.out"
+    sent = everything(telemetry_database(), 30)
+    write_packets(path, sent)
+    got = read_engineering([path])
+    want = {s.mnemonic.name: s for s in sent}
+    for name in POINTING_MNEMONICS:
+        np.testing.assert_array_equal(got[name][1], want[name].values)

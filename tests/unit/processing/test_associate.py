@@ -12,6 +12,7 @@ from dmsops.core.errors import StepFailed
 from dmsops.core.records import Dither
 from dmsops.processing.associate import Readings, dress, make_associations, make_pool, root
 from dmsops.processing.level1b import make_level1b, save
+from dmsops.processing.pointing import PointingTelemetry
 
 STAMP = "20221204t040204"
 
@@ -136,7 +137,7 @@ def test_rows_are_those_that_the_pool_maker_makes_from_the_real_files(tmp_path, 
             exposure,
             exposure.readouts[0],
             ephemeris=oem,
-            samples={},
+            engineering=PointingTelemetry(samples={}),
             frame_seconds=build.frame_seconds,
             pedigree=pedigree,
         )

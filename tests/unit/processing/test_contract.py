@@ -19,6 +19,7 @@ from dmsops.core.names import ExposureName, VisitId
 from dmsops.core.records import AntennaMove, GuideStar, Readout
 from dmsops.processing.header import Frame
 from dmsops.processing.level1b import Telemetry, make_level1b, save
+from dmsops.processing.pointing import PointingTelemetry
 
 NIRCAM = {"detector": "NRCA3", "filter": "F212N", "pupil": "CLEAR"}
 NIRISS = {"detector": "NIS", "filter": "CLEAR", "pupil": "F150W"}
@@ -88,7 +89,7 @@ def make(build, oem, pedigree):
         telemetry = Telemetry(pixels=np.full(shape, 9000, dtype=np.uint16), filled=np.ones(shape[:3], dtype=bool), frame=frame)
         model, _ = make_level1b(
             replace(telemetry, **(telemetry_changes or {})), visit, exposure, exposure.readouts[0],
-            ephemeris=oem, samples={}, frame_seconds=part.frame_seconds, pedigree=pedigree,
+            ephemeris=oem, engineering=PointingTelemetry(samples={}), frame_seconds=part.frame_seconds, pedigree=pedigree,
         )  # fmt: skip
         return save(model, folder)
 

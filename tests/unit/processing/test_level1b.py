@@ -11,6 +11,7 @@ from astropy.io import fits
 
 from dmsops.core.errors import BadVisit, StepFailed
 from dmsops.processing.level1b import make_level1b, save
+from dmsops.processing.pointing import PointingTelemetry
 
 
 def make(telemetry, visit, oem, pedigree, *, samples=None, detector=0):
@@ -22,7 +23,7 @@ def make(telemetry, visit, oem, pedigree, *, samples=None, detector=0):
         exposure,
         exposure.readouts[detector],
         ephemeris=oem,
-        samples=samples or {},
+        engineering=PointingTelemetry(samples=samples or {}),
         frame_seconds=frame_seconds,
         pedigree=pedigree,
     )

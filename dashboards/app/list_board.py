@@ -1,0 +1,222 @@
+"""A board of lists: tabs that count what needs a person, one list, and a drawer with a row's story and what can be done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import panel as pn
+
+from dashboards.app import theme
+from dashboards.app.auth import session_person
+from dashboards.app.deed_pane import Deed, DeedPane, buttons
+from dashboards.app.fragment import Fragment
+from dashboards.app.frame import Board, Frame, closed_door
+from dashboards.app.hub import Hub, open_hub
+from dashboards.app.rows import Listing, Rows
+from dmsops.core.errors import DmsError, Refused
+
+if TYPE_CHECKING:
+    from dashboards.app.address import ListAddress
+    from dashboards.app.hub import Snapshot
+    from dmsops.core.people import Person
+
+Row = dict[str, Any]
+
+
+class ListBoard:
+    """A board of lists in one person's hand; what it lists, and what can be done to it, its own board says.
+
+    Attributes
+    ----------
+    LISTS : mapping of str to Listing
+        By view.
+    TITLES : mapping of str to str
+        Titles of tabs whose view's name is not the title.
+    """
+
+    LISTS: ClassVar[Mapping[str, Listing]]
+    TITLES: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, board: Board, hub: Hub, person: Person, address: ListAddress) -> None:
+        sheets: dict[str, Any] = {"stylesheets": [theme.css("widgets")], "margin": (4, 0)}
+        self.hub = hub
+        self.person = person
+        self.address = address
+        self.frame = Frame(board, hub, person)
+        self.rows = Rows()
+        self.top = Fragment(self._pick)
+        self.tabs = Fragment(self._pick)
+        self.picture = Fragment(self._pick)
+        self.list = Fragment(self._pick)
+        self.filter = pn.widgets.TextInput(placeholder="filter: any word of a row  ( / )", width=320, css_classes=["key-filter"], **sheets)
+        self.close = pn.widgets.Button(label="Close (esc)", css_classes=["key-close"], **sheets)
+        self.story = Fragment(self._pick)
+        self.pane = DeedPane(self.frame, self._deed_ended)
+        self.deeds: list[Deed] = []
+        self.filter.param.watch(lambda e: setattr(self.address, "text", e.new), "value")
+        self.address.param.watch(self._address_changed, list(address.NAMES))
+        self.close.on_click(lambda _: self.close_drawer())
+
+    def rows_of(self, view: str) -> Sequence[Row]:
+        """Give the rows of a list, those that need a person first."""
+        raise NotImplementedError
+
+    def needing(self) -> Mapping[str, int]:
+        """Count what needs a person, by list."""
+        raise NotImplementedError
+
+    def deeds_of(self, view: str, row: Row) -> list[Deed]:
+        """Give what can be done to a row."""
+        raise NotImplementedError
+
+    def story_of(self, view: str, row: Row, verbs: str) -> str:
+        """Write a row's story."""
+        raise NotImplementedError
+
+    def draw_around(self, snapshot: Snapshot) -> None:
+        """Draw what stands around the list."""
+
+    def parts(self) -> list[Any]:
+        """Give the parts of the page, from the top."""
+        return [self.top, self.tabs, self.filter, self.picture, self.list]
+
+    def page(self) -> pn.Template:
+        """Give the whole page."""
+        main = pn.Column(*self.parts(), sizing_mode="stretch_width")
+        side = pn.Column(self.close, self.story, self.pane.view, sizing_mode="stretch_width")
+        return self.frame.page(main, side)
+
+    def open(self, arguments: Mapping[str, Sequence[bytes]]) -> None:
+        """Show what the address asks for."""
+        if self.hub.snapshot.seq < 0:
+            self.hub.poll()
+        self.frame.hear(self.hub.snapshot)
+        self.address.read(arguments)
+        self.draw(self.hub.snapshot)
+
+    def draw(self, snapshot: Snapshot) -> None:
+        """Draw a reading of the hub."""
+        view = self.address.shown
+        self.tabs.html = self._draw_tabs(view)
+        self.draw_around(snapshot)
+        self.list.html = self._draw_list(view, snapshot)
+        if self.address.row and not self.pane.view.visible:
+            self._draw_story()
+
+    def _draw_list(self, view: str, snapshot: Snapshot) -> str:
+        if view not in self.LISTS:
+            return ""
+        return self.rows.draw(self.LISTS[view], self.rows_of(view), snapshot.now, view=view, text=self.address.text, here=self.address.row)
+
+    def _draw_tabs(self, here: str) -> str:
+        needs = self.needing()
+
+        def one(view: str) -> str:
+            listed = f'<b class="soft">{len(self.rows_of(view)):,}</b>' if view in self.LISTS else ""
+            count = f'<b class="alert">▲{needs[view]:,}</b>' if needs.get(view) else listed
+            title = self.TITLES.get(view, view.capitalize())
+            return f'<button role="tab" data-pick="view {view}" aria-selected="{str(view == here).lower()}">{title}{count}</button>'
+
+        return f'<div class="chips tabs" role="tablist">{"".join(one(view) for view in self.address.VIEWS)}</div>'
+
+    def _row(self) -> Row | None:
+        view = self.address.shown
+        listing = self.LISTS.get(view)
+        return next((row for row in self.rows_of(view) if listing.key(row) == self.address.row), None) if listing else None
+
+    def _draw_story(self) -> None:
+        row = self._row()
+        if row is None:
+            self.deeds = []
+            self.story.html = f'<p class="soft">{escape(self.address.row)} is not in this list any more.</p>'
+            return
+        self.deeds = self.deeds_of(self.address.shown, row)
+        self.story.html = self.story_of(self.address.shown, row, buttons(self.deeds))
+
+    def _address_changed(self, *_: Any) -> None:
+        with self.frame.telling():
+            self.frame.wire.query = self.address.query
+            self.filter.value = self.address.text
+            self.frame.wire.drawer = bool(self.address.row) or self.pane.view.visible
+            self.draw(self.hub.snapshot)
+
+    def _pick(self, value: str) -> Awaitable[None] | None:
+        """Do what a click on an element with that value asks for; what takes its time is given back to be awaited."""
+        verb, _, rest = value.partition(" ")
+        with self.frame.telling():
+            if verb == "deed":
+                return self.begin(rest)
+            self.do(verb, rest)
+        return None
+
+    def do(self, verb: str, rest: str) -> None:
+        """Do what a click asks for and what is done at once."""
+        if verb == "view":
+            self.address.param.update(view="" if rest == self.address.VIEWS[0] else rest, row="", text="")
+        elif verb == "open":
+            self.open_row(rest)
+        elif verb == "look":
+            view, _, text = rest.partition(" ")
+            self.address.param.update(view=view, text=text, row="")
+        elif verb == "story":
+            view, _, row = rest.partition(" ")
+            self.address.param.update(view=view, text="", row="")
+            self.open_row(row)
+        elif verb == "renew":
+            self.rows.renew()
+            self.draw(self.hub.snapshot)
+
+    def open_row(self, key: str) -> None:
+        """Open the drawer with a row's story; a preview in it is given up."""
+        self.pane.view.visible = False
+        self.story.visible = True
+        self.address.row = key
+        self._draw_story()
+        self.frame.wire.drawer = True
+
+    def close_drawer(self) -> None:
+        """Close the drawer."""
+        self.pane.view.visible = False
+        self.address.row = ""
+        self.frame.wire.drawer = False
+
+    def offered(self) -> Sequence[Deed]:
+        """Give what can be done now."""
+        return self.deeds
+
+    async def begin(self, key: str) -> None:
+        """Open the preview of something that is offered."""
+        with self.frame.telling():
+            deed = next((d for d in self.offered() if d.key == key), None)
+            if deed is None or deed.why_not:
+                raise Refused(deed.why_not.rstrip(".") if deed else "that cannot be done any more", remedy="")
+            self.story.visible = False
+            self.frame.wire.drawer = True
+            await self.pane.open(deed)
+            self.frame.focus("key-reason")
+
+    def _deed_ended(self, line: str) -> None:
+        self.story.visible = bool(self.address.row)
+        self.frame.wire.drawer = bool(self.address.row)
+        if line:
+            self.frame.say(line)
+            self.hub.forget()
+            self.hub.poll()
+        self.draw(self.hub.snapshot)
+
+
+def build_board(view_of: Callable[[Hub, Person], ListBoard]) -> Any:
+    """Build a board for whoever is signed in; without a sign-in it shows nothing but how to sign in."""
+    hub = open_hub()
+    pn.extension(reconnect=True)
+    try:
+        person = session_person(hub.ops)
+    except DmsError as error:
+        return closed_door(error)
+    view = view_of(hub, person)
+    pn.config.exception_handler = view.frame.refuse
+    view.open(pn.state.session_args)
+    view.frame.follow(view.draw)
+    return view.page()

@@ -1,0 +1,58 @@
+"""What the stories of rows are made of, on every board of lists; every outside word is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from html import escape
+from typing import TYPE_CHECKING
+
+from dashboards.app import theme
+from dmsops.core.errors import NotFound
+from dmsops.receipt import history
+
+if TYPE_CHECKING:
+    from dmsops.ops import Ops
+
+LINES = 60
+"""As many lines of a story are written; `dmsops receipt where` has the whole."""
+
+
+def head(title: str, verbs: str, facts: Mapping[str, str], sentence: str = "") -> str:
+    """Write the head of a story: title, a sentence, what can be done, and facts by name; empty facts are left out."""
+    listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items() if value)
+    said = f"<p>{sentence}</p>" if sentence else ""
+    return f"<h2>{title}</h2>{said}{verbs}<dl>{listed}</dl>"
+
+
+def ident(text: object) -> str:
+    """Write a name or number in a monospaced face, never broken in the middle where there is room."""
+    return f'<code class="sum">{escape(str(text))}</code>' if text else ""
+
+
+def table(title: str, lines: Iterable[Iterable[str]], columns: Iterable[str] = (), css: str = "grid") -> str:
+    """Write rows of cells under a title; cells and titles of columns are HTML already; nothing when there is no row."""
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in line)}</tr>" for line in lines)
+    named = "".join(f"<th>{name}</th>" for name in columns)
+    top = f"<thead><tr>{named}</tr></thead>" if named else ""
+    return f'<h3>{title}</h3><div class="scroll"><table class="{css}">{top}{body}</table></div>' if body else ""
+
+
+def bullets(title: str, lines: list[str], css: str = "") -> str:
+    """Write lines of text under a title; nothing when there is no line."""
+    if not lines:
+        return ""
+    body = f"<h3>{title}</h3><ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
+    return f'<div class="{css}">{body}</div>' if css else body
+
+
+def events(ops: Ops, name: str, now: datetime) -> str:
+    """Write what happened to a name, the newest last."""
+    try:
+        found = history.where(ops, name)
+    except NotFound:
+        return ""
+    aged = ((theme.age(e.at, now).replace(" · ", "<br>"), e) for e in found[-LINES:])
+    lines = "".join(f"<tr><td>{age}</td><td>{escape(e.what)}</td><td>{ident(e.name)} {escape(e.words)}</td></tr>" for age, e in aged)
+    cut = f'<p class="soft">the last {LINES} of {len(found):,}; `dmsops receipt where` has all</p>' if len(found) > LINES else ""
+    return f'<h3>What happened</h3><div class="scroll"><table>{lines}</table></div>{cut}'

@@ -1,0 +1,125 @@
+"""Contested samples for eyes and for decisions: every value that was received for one mnemonic and time, and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from dmsops.core.db import reading
+from dmsops.core.errors import BadInput, NotFound
+from dmsops.engineering import duck, partitions
+from dmsops.engineering.classify import bits
+from dmsops.engineering.columns import Columns
+from dmsops.engineering.suspects import OPEN
+from dmsops.engineering.tables import engineering_file, engineering_suspect
+
+if TYPE_CHECKING:
+    from dmsops.ops import Ops
+
+STANDING = "standing"
+_WITHIN = "number = ? AND time BETWEEN ? AND ?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contest:
+    """The contested samples of one suspect interval.
+
+    Attributes
+    ----------
+    values : Columns
+        Every value received, by time.
+    standing : Columns
+        The values that stand now, one for each time.
+    """
+
+    suspect: dict[str, Any]
+    values: Columns
+    standing: Columns
+
+
+def open_suspects(ops: Ops, ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Give suspect intervals that are open.
+
+    Raises
+    ------
+    NotFound
+        There is no such interval.
+    BadInput
+        None is given, or one was resolved already.
+    """
+    if not ids:
+        raise BadInput("name at least one suspect interval", field="suspects")
+    with reading(ops.db) as c:
+        rows = [dict(r) for r in c.execute(sa.select(engineering_suspect).where(engineering_suspect.c.id.in_(ids))).mappings()]
+    missing = sorted(set(ids) - {r["id"] for r in rows})
+    if missing:
+        raise NotFound(f"there is no suspect interval {missing[0]}", remedy="`dmsops engineering suspects` lists them (procedure P14).")
+    over = [r for r in rows if r["state"] != OPEN]
+    if over:
+        raise BadInput(f"suspect interval {over[0]['id']} was resolved by {over[0]['decided_by']}", field="suspects")
+    return sorted(rows, key=lambda r: (r["first_us"], r["number"]))
+
+
+def contest(ops: Ops, suspect: dict[str, Any]) -> Contest:
+    """Read the contested samples of an interval."""
+    first, last = suspect["first_us"], suspect["last_us"]
+    given = (suspect["number"], first, last)
+    with reading(ops.db) as c:
+        served = partitions.current(c, start_us=first, stop_us=last)
+        others = partitions.current(c, start_us=first, stop_us=last, kinds=(partitions.CONFLICT,))
+    values = duck.fetch(ops, others, _WITHIN, given, order="time, receipt, value")
+    once = np.ones(len(values), dtype=bool)
+    same = [column[1:] == column[:-1] for column in (values.time, values.receipt, bits(values.value))]
+    once[1:] = ~np.logical_and.reduce(same)
+    values = values.take(once)
+    standing = duck.fetch(ops, served, _WITHIN, given, order="time")
+    return Contest(suspect=suspect, values=values, standing=standing.take(np.isin(standing.time, values.time)))
+
+
+def chosen(found: Contest, receipts: dict[int, int]) -> Columns:
+    """Give the samples that get another value.
+
+    Parameters
+    ----------
+    receipts : dict of int to int
+        Files whose values are to stand, with their rank: of several the lowest.
+    """
+    if not receipts:
+        return Columns.none()
+    mine = found.values.take(np.isin(found.values.receipt, list(receipts)))
+    rank = np.array([receipts[r] for r in mine.receipt.tolist()], dtype=np.int64)
+    ordered = mine.take(np.lexsort((rank, mine.time)))
+    best = ordered.take(np.unique(ordered.time, return_index=True)[1])
+    place = np.searchsorted(found.standing.time, best.time)
+    return best.take(bits(found.standing.value[place]) != bits(best.value))
+
+
+def ranked(ops: Ops, found: Sequence[Contest], keep: str) -> dict[int, int]:
+    """Give the files whose values are to stand.
+
+    Parameters
+    ----------
+    keep : str
+        ``standing`` (what stands now), a stream (``E``, ``C``, ``R``: its values, the newest file first) or a file's name.
+
+    Raises
+    ------
+    BadInput
+        No contested value came from there.
+    """
+    if keep == STANDING:
+        return {}
+    came = {r for one in found for r in one.suspect["receipts"]}
+    f = engineering_file.c
+    where = f.stream == keep if len(keep) == 1 else f.name == keep
+    with reading(ops.db) as c:
+        mine = list(c.execute(sa.select(f.id).where(f.id.in_(came), where).order_by(f.id.desc())).scalars())
+    if not mine:
+        raise BadInput(
+            f"no contested value came from '{keep}': keep what is standing, a stream (E, C, R) or one of the files", field="keep"
+        )
+    return {receipt: rank for rank, receipt in enumerate(mine)}

@@ -1,0 +1,96 @@
+"""DuckDB over partitions: what is read of them, and merges that need no more memory than they are given.
+
+One connection for each thread that asks; nothing of it is on disk. Questions are fixed texts, what is asked for are parameters.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dmsops.engineering.columns import NO_RAW, Columns
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from dmsops.engineering.partitions import Partition
+    from dmsops.ops import Ops
+
+MEMORY = "768MB"
+BATCH = 1 << 20
+"""Rows of a merge that are in the hand at once."""
+_COLUMNS = "number, time, value, raw, receipt"
+_own = threading.local()
+
+
+def connection(ops: Ops) -> duckdb.DuckDBPyConnection:
+    """Give this thread's connection."""
+    import duckdb
+
+    opened: duckdb.DuckDBPyConnection | None = getattr(_own, "connection", None)
+    if opened is None or _own.process != os.getpid():  # a forked process must not use its parent's
+        spill = ops.settings.folder("work")
+        settings: dict[str, Any] = {
+            "memory_limit": MEMORY,
+            "threads": 1,
+            "temp_directory": str(spill / "duckdb"),
+            "autoinstall_known_extensions": False,
+        }
+        opened = duckdb.connect(config=settings)
+        opened.execute("SET enable_progress_bar = false; SET parquet_metadata_cache = true; SET preserve_insertion_order = true")
+        _own.connection, _own.process = opened, os.getpid()
+    return opened
+
+
+def paths(ops: Ops, partitions: Sequence[Partition]) -> list[str]:
+    """Give where partitions lie in the store."""
+    return [str(ops.store.path(p.sha256)) for p in partitions]
+
+
+def fetch(
+    ops: Ops, partitions: Sequence[Partition], where: str = "true", given: Sequence[Any] = (), order: str = "number, time"
+) -> Columns:
+    """Read rows of partitions.
+
+    Parameters
+    ----------
+    where, order : str
+        SQL of ours, with ``?`` for what is given.
+    """
+    if not partitions:
+        return Columns.none()
+    question = f"SELECT {_COLUMNS} FROM read_parquet(?) WHERE {where} ORDER BY {order}"  # noqa: S608 - texts of ours only
+    found = connection(ops).execute(question, [paths(ops, partitions), *given]).fetchnumpy()
+    return _columns(found)
+
+
+def ask(ops: Ops, question: str, given: Sequence[Any]) -> dict[str, Any]:
+    """Ask a question of ours; gives its columns as arrays."""
+    return connection(ops).execute(question, list(given)).fetchnumpy()
+
+
+def merged(ops: Ops, partitions: Sequence[Partition]) -> Iterator[Columns]:
+    """Give all rows of partitions in order of mnemonic and time, a million at a time."""
+    question = f"SELECT {_COLUMNS} FROM read_parquet(?) ORDER BY number, time"  # noqa: S608 - texts of ours only
+    reader = connection(ops).sql(question, params=[paths(ops, partitions)]).to_arrow_reader(BATCH)
+    for batch in reader:
+        yield _columns({name: _array(batch.column(name), name) for name in batch.schema.names})
+
+
+def _array(column: Any, name: str) -> Any:
+    return (column.fill_null(NO_RAW) if name == "raw" else column).to_numpy(zero_copy_only=False)
+
+
+def _columns(found: dict[str, Any]) -> Columns:
+    raw = found["raw"]
+    return Columns(
+        number=np.asarray(found["number"], np.int32),
+        time=np.asarray(found["time"], np.int64),
+        value=np.asarray(found["value"], np.float64),
+        raw=np.asarray(raw.filled(NO_RAW) if isinstance(raw, np.ma.MaskedArray) else raw, np.int64),
+        receipt=np.asarray(found["receipt"], np.int32),
+    )

@@ -1,0 +1,187 @@
+"""Engineering: every released engineering file is ingested; products whose telemetry has changed since are found and made again.
+
+An ingest is a step of the workflow ENGINEERING; level 1b waits for the reports of the files that overlap its visit. A product is
+*affected* when samples of its time came, became contested or were settled after it was made, or are contested now; making it
+again is a rescue of its level 1b step, with all that follows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from dmsops.core.db import reading
+from dmsops.core.people import Role, require
+from dmsops.engineering import suspects
+from dmsops.engineering.pointing import pointing_container
+from dmsops.engineering.queries import files
+from dmsops.engineering.rules import moment
+from dmsops.engineering.states import EngineeringState
+from dmsops.engineering.steps import report_name
+from dmsops.engineering.tables import engineering_change
+from dmsops.flows.level1b import Used
+from dmsops.interfaces.prds import telemetry_database
+from dmsops.receipt import queries as received
+from dmsops.workflow import acts, blackboard, rescue
+from dmsops.workflow.plan import Plan
+from dmsops.workflow.states import GOOD, StepState
+from dmsops.workflow.steps import StepSpec
+from dmsops.workflow.tables import attempt, make, step, use
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from dmsops.ops import Ops
+
+Row = dict[str, Any]
+WORKFLOW = "ENGINEERING"
+INGEST = "engineering.ingest"
+POINTED = ("processing.level1b", "processing.guidestar")
+_KINDS = {
+    "new": "came after it was made",
+    "late": "came late, after it was made",
+    "conflict": "became contested after it was made",
+    "resolved": "were settled after it was made",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affected:
+    """A level 1b step whose telemetry a person should think of.
+
+    Attributes
+    ----------
+    dataset : str
+        What it made: an exposure and detector, or a guide-star function.
+    pointing : str
+        How it was pointed (ENGQLPTG): ``CALCULATED...`` or ``PLANNED``; empty when it does not say.
+    suspect : tuple of str
+        Mnemonics that are contested within its time now, whatever they are of.
+    why : tuple of str
+        A sentence each.
+    stale : bool
+        Whether making it again would see other telemetry than it saw.
+    """
+
+    step: int
+    visit: str
+    dataset: str
+    first_at: datetime | None
+    last_at: datetime | None
+    pointing: str
+    suspect: tuple[str, ...]
+    why: tuple[str, ...]
+    stale: bool
+
+
+def plan_received(ops: Ops) -> list[str]:
+    """Plan the ingest of every released engineering file that has none, and of those that a person took after all; give their names."""
+    require(ops.operator, Role.OPERATOR, "flow plan")
+    rows = received.files_released(ops, "engineering")
+    with reading(ops.db) as c:
+        there = set(c.execute(sa.select(make.c.product).join(step, step.c.id == make.c.step_id).where(step.c.kind == INGEST)).scalars())
+    new = [row for row in rows if report_name(row["name"], row["version"]) not in there]
+    for row in new:
+        with ops.db.begin() as c:
+            blackboard.publish(c, ops, row["name"], row["sha256"], row["size"], origin="receipt")
+            blackboard.submit(c, ops, WORKFLOW, _day(row), [_spec(row)], cls="science")
+    return [row["name"] for row in new] + _take_accepted(ops)
+
+
+def _day(row: Row) -> str:
+    """Name the day that a file's telemetry begins on: its ingest belongs to that day's workflow."""
+    return f"{row['covers_from']:%Y-%m-%d}" if row["covers_from"] else "without a time"
+
+
+def _spec(row: Row) -> StepSpec:
+    report = report_name(row["name"], row["version"])
+    params = {"file": row["name"], "sha256": row["sha256"]}
+    return StepSpec(kind=INGEST, dataset=row["name"], needs=(row["name"],), makes=(report,), params=params, identity=report)
+
+
+def _take_accepted(ops: Ops) -> list[str]:
+    """Run the ingest of files again that were refused and that a person accepted since; level 1b that waited for them follows."""
+    waiting = {row["name"]: row for row in files(ops, states=[EngineeringState.WAITING]) if row["decided_by"]}
+    if not waiting:
+        return []
+    ended = sa.select(step.c.id, step.c.dataset).where(step.c.kind == INGEST, step.c.dataset.in_(waiting), step.c.state.in_(GOOD))
+    with reading(ops.db) as c:
+        steps = {row.id: row.dataset for row in c.execute(ended)}
+    for number, name in steps.items():
+        seen = rescue.plan(ops, steps=[number], remake=True)
+        rescue.rescue(ops, steps=[number], remake=True, ticket=seen.hash, reason=f"accepted: {waiting[name]['decided_reason']}")
+    return list(steps.values())
+
+
+def affected(ops: Ops, *, visit: str | None = None) -> list[Affected]:
+    """Give the level 1b steps whose telemetry is contested, has changed since, or did not give them a pointing.
+
+    Parameters
+    ----------
+    visit : str, optional
+        Eleven digits: only this visit's.
+    """
+    found = [_affected(row, *_told(ops, row["used"])) for row in _pointed(ops) if visit is None or row["visit"] == visit]
+    return [item for item in found if item.why]
+
+
+def _pointed(ops: Ops) -> list[Row]:
+    """Give the level 1b steps that ended well, with what they used and how they were pointed."""
+    newest = sa.select(attempt.c.step_id, sa.func.max(attempt.c.id).label("id")).group_by(attempt.c.step_id).subquery()
+    query = (
+        sa.select(step.c.id, step.c.dataset, use.c.name, attempt.c.metrics)
+        .join(use, use.c.step_id == step.c.id)
+        .join(newest, newest.c.step_id == step.c.id)
+        .join(attempt, attempt.c.id == newest.c.id)
+        .where(step.c.kind.in_(POINTED), step.c.state.in_(GOOD), use.c.name.like("engineering %"))
+        .order_by(step.c.dataset)
+    )
+    with reading(ops.db) as c:
+        rows = c.execute(query).all()
+    parsed = ((row, Used.read(row.name)) for row in rows)
+    return [
+        {"id": r.id, "dataset": r.dataset, "visit": r.dataset[2:13], "used": used, "pointing": (r.metrics or {}).get("pointing", "")}
+        for r, used in parsed
+        if used is not None
+    ]
+
+
+def _told(ops: Ops, used: Used) -> tuple[list[str], list[tuple[str, int]]]:
+    """Give the mnemonics that are contested in a time now, and what changed of its pointing telemetry since it was used."""
+    e = engineering_change.c
+    mine = (e.container == pointing_container(), e.revision > used.revision, e.first_us <= used.last_us, e.last_us >= used.first_us)
+    with reading(ops.db) as c:
+        contested = suspects.touching(c, used.first_us, used.last_us)
+        changed = c.execute(sa.select(e.kind, sa.func.sum(e.samples)).where(*mine).group_by(e.kind).order_by(e.kind)).all()
+    names = (telemetry_database().by_number(row["number"]) for row in contested)
+    return sorted({one.name for one in names if one is not None}), [(row[0], int(row[1])) for row in changed]
+
+
+def _affected(row: Row, contested: list[str], changed: list[tuple[str, int]]) -> Affected:
+    why = [f"{name} is contested within its time (procedure P14)" for name in contested]
+    why += [f"samples of its pointing {_KINDS[kind]}" for kind, _ in changed]
+    if row["pointing"] == "PLANNED":
+        why.append("its pointing is the planned one: no good telemetry was there when it was made (procedure P12)")
+    return Affected(
+        step=row["id"], visit=row["visit"], dataset=row["dataset"], first_at=moment(row["used"].first_us),
+        last_at=moment(row["used"].last_us), pointing=row["pointing"], suspect=tuple(contested), why=tuple(why), stale=bool(changed),
+    )  # fmt: skip
+
+
+def preview(ops: Ops, steps: list[int]) -> Plan:
+    """Say what making affected products again would run and supersede; nothing changes (see `dmsops.workflow.rescue.plan`)."""
+    return rescue.plan(ops, steps=steps, remake=True)
+
+
+def remake(ops: Ops, steps: list[int], *, ticket: str, reason: str) -> acts.Receipt:
+    """Make affected products again, with all that follows, as previewed (see `dmsops.workflow.rescue.rescue`)."""
+    return rescue.receipt(ops, steps=steps, remake=True, ticket=ticket, reason=reason)
+
+
+def open_ingests(ops: Ops) -> int:
+    """Give the number of ingests that are planned and have not ended well."""
+    over = [*(s.value for s in GOOD), StepState.CANCELLED.value]
+    with reading(ops.db) as c:
+        return int(c.execute(sa.select(sa.func.count()).where(step.c.kind == INGEST, step.c.state.not_in(over))).scalar() or 0)
