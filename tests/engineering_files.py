@@ -43,7 +43,7 @@ def put(ops: Ops, rows: Iterable[Row], name: str = NAME, origin: str = "OBSERVAT
     """Write a file of these samples into the site's store; gives its sha256."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / name
-        write_hdf5(path, series_of(rows), origin=origin)
+        write_hdf5(path, series_of(rows), origin=origin, in_order=False)
         return ops.store.put(path)
 
 

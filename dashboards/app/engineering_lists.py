@@ -106,7 +106,7 @@ def _file(row: Row, _: datetime) -> str:
 
 def _holes(row: Row, _: datetime) -> str:
     found = row["gap_seconds"]
-    return f"{theme.plural(len(found), 'gap')}, {lasted(sum(found))}" if found else _DASH
+    return f"{len(found):,}: {lasted(sum(found))}" if found else _DASH
 
 
 def few(names: list[str], noun: str) -> str:
@@ -179,9 +179,9 @@ LISTS = {
         columns=(
             Column(title="state", cell=lambda row, _: product_mark(row), narrow=True),
             Column(title="level 1b of", cell=_id("dataset"), narrow=True),
+            Column(title="why", cell=lambda row, _: f'<span class="why">{escape("; ".join(row["why"]))}</span>', narrow=True),
             Column(title="time", cell=lambda row, _: span(row["first_at"], row["last_at"])),
             Column(title="pointing", cell=lambda row, _: escape(row["pointing"].lower() or _DASH)),
-            Column(title="why", cell=lambda row, _: f'<span class="why">{escape("; ".join(row["why"]))}</span>', narrow=True),
         ),
     ),
     "limits": Listing(
@@ -208,7 +208,7 @@ LISTS = {
             Column(title="subsystem", cell=lambda row, _: escape(row["subsystem"])),
             Column(title="sampled", cell=_sampled),
             Column(title="samples", cell=_count("samples")),
-            Column(title="description", cell=lambda row, _: f'<span class="why">{escape(row["description"])}</span>'),
+            Column(title="description", cell=lambda row, _: escape(row["description"])),
         ),
     ),
 }  # fmt: skip

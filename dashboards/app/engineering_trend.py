@@ -19,6 +19,7 @@ from dashboards.app.engineering_course import Course, course
 from dashboards.app.engineering_plot import Plot
 from dashboards.app.fragment import Fragment
 from dmsops.engineering import queries
+from dmsops.engineering.coverage import united
 
 if TYPE_CHECKING:
     from dashboards.app.engineering_address import Address
@@ -33,8 +34,8 @@ WIDTH = 900
 SETTLE_MS = 250
 """How long a person's zoom or shift has to stand still before its samples are asked for."""
 LEAST = timedelta(milliseconds=2)
-HATCHED = 300
-"""As many doubtful times are hatched at once; of more the longest."""
+TOGETHER = 0.004
+"""Doubtful times that are apart by less than this share of the picture are hatched as one."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _POOL = ThreadPoolExecutor(2, thread_name_prefix="trend reader")
 
@@ -192,8 +193,15 @@ class TrendPane:
         self.courses, self._shown = courses, self.wanted
         seen = self._frame.hub.snapshot.engineering
         for name, found in courses.items():
-            self.plots[name].show(found, *(_spans(rows) for rows in engineering_words.doubts(seen, name, self.wanted)))
+            gaps, suspects = engineering_words.doubts(seen, name, self.wanted)
+            self.plots[name].show(found, self._hatched(gaps), self._hatched(suspects))
         self.say(seen)
+
+    def _hatched(self, rows: Sequence[Row]) -> list[tuple[float, float]]:
+        """Give doubtful times in milliseconds; those that the picture could not tell apart as one."""
+        apart = 0 if self.wanted is None else (self.wanted.stop - self.wanted.start) / timedelta(microseconds=1) * TOGETHER
+        spans = united([(row["first_us"], row["last_us"]) for row in rows], round(apart))
+        return [(first / 1e3, last / 1e3) for first, last in spans]
 
     def _moved(self, _attribute: str, _old: Any, _new: Any) -> None:
         """Note that a person zoomed or shifted the picture; what they look at is asked for when it stands still."""
@@ -234,8 +242,3 @@ def _when(milliseconds: Any) -> datetime:
 
 def _iso(when: datetime) -> str:
     return when.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _spans(rows: Sequence[Row]) -> list[tuple[float, float]]:
-    longest = sorted(rows, key=lambda r: r["first_us"] - r["last_us"])[:HATCHED]
-    return [(row["first_us"] / 1e3, row["last_us"] / 1e3) for row in longest]

@@ -29,14 +29,15 @@ NAMED = 6
 
 
 def needs(seen: Engineering, here: str, now: datetime) -> str:
-    """Write what needs a person, first of all, and how old the newest sample is; beside the first list everything, beside another its own."""
+    """Write what needs a person, and how old the newest sample is; above the first list everything, above another its own."""
     if not seen.loaded:
         return '<p class="soft">The engineering database is being read…</p>'
     counts = needing(seen)
     said = {view: words for view, words in _sentences(seen, counts, now).items() if counts[view] and here in (view, VIEWS[0])}
     lines = "".join(_need(view, words) for view, words in said.items())
+    many = theme.plural(seen.totals.get("mnemonics", 0), "mnemonic")
     fresh = f"Newest sample {theme.age(seen.newest_at, now)}" if seen.newest_at else "No sample is held yet"
-    held = f"; {seen.totals['samples']:,} samples of {theme.plural(seen.totals['mnemonics'], 'mnemonic')} are held" if seen.totals else ""
+    held = f"; {seen.totals['samples']:,} samples of {many} are held" if seen.newest_at else ""
     calm = "" if any(counts.values()) else _calm(seen)
     return f'{_broken(seen)}{lines}{calm}<p class="soft">{fresh}{held}.</p>'
 
@@ -68,10 +69,10 @@ def _sentences(seen: Engineering, counts: Mapping[str, int], now: datetime) -> d
     more = f" and {counts['limits'] - NAMED:,} more" if counts["limits"] > NAMED else ""
     lost = sum(g["seconds"] for g in seen.gaps if g["decision"] == "open")
     names = theme.plural(len({row["name"] for row in seen.conflicts}), "mnemonic")
-    found = _oldest(seen.conflicts, "found_at", now)
+    contested = theme.plural(counts["conflicts"], "contested interval")
     return {
         "files": f"{_some(counts['files'], 'file')} not taken: {', '.join(parts)}; oldest {_oldest(refused + failed, 'changed_at', now)}",
-        "conflicts": f"{_some(counts['conflicts'], 'interval')} of {names} contested (procedure P14); oldest found {found}",
+        "conflicts": f"{contested} of {names} to settle (procedure P14); oldest found {_oldest(seen.conflicts, 'found_at', now)}",
         "gaps": f"{_some(counts['gaps'], 'gap')} neither asked for nor waived, {lasted(lost)} in all (procedure P03)",
         "products": f"{theme.plural(counts['products'], 'product')} made with other telemetry than is held now: make again",
         "limits": f"{_some(counts['limits'], 'mnemonic')} outside red limits now: {red}{more}",
@@ -146,6 +147,7 @@ def beside(seen: Engineering, name: str, found: Course | None, wanted: Wanted | 
         return ""
     gaps, suspects = doubts(seen, name, wanted)
     newest = f"newest {latest(row)}, {theme.age(row['latest_at'], now)}" if row["samples"] else "no sample is held"
+    bounds = f'<span class="soft">{escape(limits(row["limits"]))}</span>' if row["limits"] else ""
     verbs = f'<button data-pick="story mnemonics {escape(name)}">About</button><button data-pick="drop {escape(name)}">Take it out</button>'
     said = [
         f"<span>{escape(row['description'])} · {newest}</span>{level(row['level'])}{bounds}{verbs}",

@@ -43,7 +43,7 @@ export function render({ model }) {
       const at = document.querySelector(`[data-board="${board}"]`);
       if (!at) continue;
       at.hidden = !count;
-      at.textContent = `▲${count}`;
+      at.textContent = `▲${count > 999 ? "999+" : count}`;
     }
     tick();
   }

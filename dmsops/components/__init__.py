@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dmsops.archive import queries as archived
+from dmsops.core.clock import iso
+from dmsops.engineering import queries as engineering
+from dmsops.engineering.states import EngineeringState
+from dmsops.flows.engineering import INGEST
 from dmsops.receipt import queries as received
 from dmsops.wfsc import queries as wavefront
 from dmsops.workflow import queries
@@ -80,7 +84,11 @@ _Check = Callable[["Ops"], tuple[str, str, int]]
 
 
 def _attention(count: int, some: str, none: str) -> tuple[str, str, int]:
-    return ("attention", f"{count} {some}", count) if count else ("good", none, 0)
+    return _counted(count, f"{count} {some}", none)
+
+
+def _counted(count: int, some: str, none: str) -> tuple[str, str, int]:
+    return ("attention", some, count) if count else ("good", none, 0)
 
 
 def _receipt(ops: Ops) -> tuple[str, str, int]:
@@ -94,6 +102,27 @@ def _steps(*kinds: str) -> _Check:
         return _attention(len(failed), "steps failed (procedure P08).", "No step has failed.")
 
     return check
+
+
+def _telemetry(ops: Ops) -> tuple[str, str, int]:
+    seen = engineering.summary(ops)
+    failed = len(queries.steps(ops, states=("failed",), kinds=(INGEST,)))
+    found = {
+        "files refused (procedure P03)": seen["files"].get(EngineeringState.REFUSED, 0),
+        "ingests failed (procedure P08)": failed,
+        "gaps open (procedure P03)": seen["gaps"],
+    }
+    said = "; ".join(f"{words}: {count}" for words, count in found.items() if count)
+    return _counted(sum(found.values()), f"{said[:1].upper()}{said[1:]}.", "Every engineering file is ingested, and no gap is open.")
+
+
+def _samples(ops: Ops) -> tuple[str, str, int]:
+    seen = engineering.summary(ops)
+    newest = "No sample is held."
+    if seen["latest_at"] is not None:
+        hours = (ops.clock.now() - seen["latest_at"]).total_seconds() / 3600
+        newest = f"The newest of {seen['samples']:,} samples is of {iso(seen['latest_at'])}, {hours:.1f} h ago."
+    return _counted(seen["suspects"], f"Contested intervals to settle: {seen['suspects']} (procedure P14). {newest}", newest)
 
 
 def _references(ops: Ops) -> tuple[str, str, int]:
@@ -121,8 +150,8 @@ def _quiet(sentence: str) -> _Check:
 _CHECKS: dict[str, _Check] = {
     "C01": _receipt,
     "C02": _steps("processing.level1b"),
-    "C03": _quiet("Pointing telemetry is decoded by the step that needs it."),
-    "C04": _quiet("Served on loopback by the step that needs it."),
+    "C03": _telemetry,
+    "C04": _samples,
     "C05": _quiet("Read by receipt and by planning."),
     "C06": _steps("processing.detector1", "processing.image2", "processing.image3", "processing.wfs_image3"),
     "C07": _steps("science.associate"),

@@ -59,11 +59,12 @@ def fetch(
     Parameters
     ----------
     where, order : str
-        SQL of ours, with ``?`` for what is given.
+        SQL of ours, with ``?`` for what is given; without an order the rows of each partition come as they lie in it.
     """
     if not partitions:
         return Columns.none()
-    question = f"SELECT {_COLUMNS} FROM read_parquet(?) WHERE {where} ORDER BY {order}"  # noqa: S608 - texts of ours only
+    sort = f" ORDER BY {order}" if order else ""
+    question = f"SELECT {_COLUMNS} FROM read_parquet(?) WHERE {where}{sort}"  # noqa: S608 - texts of ours only
     found = connection(ops).execute(question, [paths(ops, partitions), *given]).fetchnumpy()
     return _columns(found)
 

@@ -114,7 +114,7 @@ def _judge(found: Hour, rows: Columns, marks: Mapping[int, int], held: Held) -> 
         found.counts["conflict"] += len(others)
         found.conflicts.append(others)
         found.contested.append(Columns.joined([judged.standing, others]))
-    fresh = rows.take(judged.verdict == NEW)
+    fresh = rows.take(judged.verdict == NEW).ordered()
     for number in np.unique(fresh.number).tolist():
         mine = fresh.take(fresh.number == number)
         _take(found, mine, number)

@@ -129,12 +129,10 @@ def affected(ops: Ops, *, visit: str | None = None) -> list[Affected]:
 
 def _pointed(ops: Ops) -> list[Row]:
     """Give the level 1b steps that ended well, with what they used and how they were pointed."""
-    newest = sa.select(attempt.c.step_id, sa.func.max(attempt.c.id).label("id")).group_by(attempt.c.step_id).subquery()
     query = (
         sa.select(step.c.id, step.c.dataset, use.c.name, attempt.c.metrics)
         .join(use, use.c.step_id == step.c.id)
-        .join(newest, newest.c.step_id == step.c.id)
-        .join(attempt, attempt.c.id == newest.c.id)
+        .join(attempt, sa.and_(attempt.c.step_id == step.c.id, attempt.c.n == step.c.attempt))
         .where(step.c.kind.in_(POINTED), step.c.state.in_(GOOD), use.c.name.like("engineering %"))
         .order_by(step.c.dataset)
     )

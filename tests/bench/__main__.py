@@ -2,9 +2,10 @@
 
 Rows so far: the real-size wavefront visit against its 90 minutes, undisturbed and with a worker killed on the way;
 small exposures on the local engine against one ``strun`` per exposure and stage, as by hand; recorder packets against a bare
-read of their file; receipt of deliveries against a plain copy with fsync; what boards ask at 100,000 steps, and the workflow
-board with them in Chromium, against their limits; the workflow's own cost against Dask, DBOS, Luigi, Prefect and DAGMan
-(``make peers`` installs them; one that is missing is named).
+read of their file; telemetry against the XTCE library, the engineering database against one HDF5 file per mnemonic; receipt of
+deliveries against a plain copy with fsync; what boards ask at 100,000 steps, and the workflow board with them in Chromium,
+against their limits; the workflow's own cost against Dask, DBOS, Luigi, Prefect and DAGMan (``make peers`` installs them; one
+that is missing is named).
 Times are of this machine and this moment: only the ratios are meant.
 """
 
@@ -16,7 +17,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from tests.bench import board, by_hand, packets, queries, receipt, telemetry, visit
+from tests.bench import board, by_hand, engineering, packets, queries, receipt, telemetry, visit
 from tests.bench.peers import compare
 from tests.bench.row import Row
 
@@ -25,6 +26,7 @@ ROWS = {
     "by-hand": by_hand.rows,
     "packets": packets.rows,
     "telemetry": telemetry.rows,
+    "engineering": engineering.rows,
     "receipt": receipt.rows,
     "queries": queries.rows,
     "board": board.rows,

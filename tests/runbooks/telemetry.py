@@ -35,6 +35,8 @@ FOLLOWS = timedelta(seconds=391)
 HOLE = (130, 135)
 AGAIN = (34, 54)
 """Seconds after the first sample: of all containers nothing came; the real-time file brings the same time again."""
+VELOCITY = np.array([1.0, 29.0, 12.0])
+"""Of the observatory, km/s."""
 POINTED = "CALCULATED_TRACK_TR_202111"
 FEW = ("ACS_POINTING", "NRC_TEMPERATURES")
 CONTESTED = {"SA_ZATTEST1": np.arange(40, 48), "SA_ZATTEST2": np.arange(40, 48), "IGDP_NRC_A_T_COM": np.arange(1)}
@@ -49,7 +51,7 @@ def with_subarray(visit: Visit) -> Visit:
 @cache
 def flown(visit: Visit) -> tuple[Series, ...]:
     """Make the telemetry of a visit."""
-    return tuple(telemetry(with_subarray(visit), lambda _when: np.array([1.0, 29.0, 12.0])))
+    return tuple(telemetry(with_subarray(visit), lambda _when: VELOCITY))
 
 
 def between(series: Sequence[Series], seconds: tuple[int, int], after: datetime = FIRST) -> list[Series]:
@@ -146,4 +148,5 @@ def pointed(path: Path, visit: Visit) -> None:
             DETECTOR=name.detector.upper(), ENG_QUAL="OK", ENGQLPTG=POINTED,
             **{"DATE-BEG": f"{exposure.start:%Y-%m-%dT%H:%M:%S.000}", "DATE-END": f"{exposure.end:%Y-%m-%dT%H:%M:%S.000}"},
         )  # fmt: skip
-        file["SCI"].header.update(RA_V1=ra, DEC_V1=dec, PA_V3=angle)
+        velocity = dict(zip(("JWST_DX", "JWST_DY", "JWST_DZ"), VELOCITY.tolist(), strict=True))
+        file["SCI"].header.update(RA_V1=ra, DEC_V1=dec, PA_V3=angle, **velocity)

@@ -152,8 +152,10 @@ def _merged(written: list[Written]) -> NDArray[np.uint8]:
     return content
 
 
-def write_hdf5(path: Path, series: Iterable[Series], *, database: TelemetryDatabase | None = None, origin: str = "OTB") -> None:
-    """Write samples in the HDF5 form, in the order of time.
+def write_hdf5(
+    path: Path, series: Iterable[Series], *, database: TelemetryDatabase | None = None, origin: str = "OTB", in_order: bool = True
+) -> None:  # fmt: skip
+    """Write samples in the HDF5 form, in the order of time or (without ``in_order``) as they are given.
 
     Every chunk carries a check sum of HDF5's own (Fletcher). Besides the fields of the reference (id, observatoryTime, apid,
     engineeringNumericValue) two are ours: rawValue, the counts (0 where packets carry the value itself), and
@@ -164,11 +166,11 @@ def write_hdf5(path: Path, series: Iterable[Series], *, database: TelemetryDatab
     BadInput
         The times, values and counts of a series are not of one length.
     """
-    columns = _columns(series, database or telemetry_database())
+    columns = _columns(series, database or telemetry_database(), in_order=in_order)
     write_bytes(path, _hdf5(columns, origin))
 
 
-def _columns(series: Iterable[Series], database: TelemetryDatabase) -> dict[str, NDArray[np.generic]]:
+def _columns(series: Iterable[Series], database: TelemetryDatabase, *, in_order: bool) -> dict[str, NDArray[np.generic]]:
     parts: list[tuple[NDArray[np.generic], ...]] = []
     for each in series:
         size, apid = len(each.times), database.container(each.mnemonic.container).apid
@@ -177,7 +179,7 @@ def _columns(series: Iterable[Series], database: TelemetryDatabase) -> dict[str,
             raise BadInput(f"mnemonic {each.mnemonic.name}: times, values and counts are not of one length", field=each.mnemonic.name)
         parts.append((np.full(size, each.mnemonic.number), each.times, np.full(size, apid), each.values, raw))
     joined = [np.concatenate([p[i] for p in parts]) if parts else np.empty(0) for i in range(5)]
-    order = np.argsort(joined[1], kind="stable")
+    order = np.argsort(joined[1], kind="stable") if in_order else np.arange(len(joined[1]))
     ids, times, apids, values, raws = (column[order] for column in joined)
     microseconds = times.astype(np.int64)
     return {

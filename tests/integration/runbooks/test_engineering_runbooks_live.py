@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
+import nbformat
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
+from nbclient import NotebookClient
 
+from dmsops.cli import main
 from dmsops.core.people import Person, Role, put_person, system_user
 from dmsops.engineering import queries
 from dmsops.ops import Ops, connect
-from dmsops.procedures import duplicates, engineering, inbox, record
+from dmsops.procedures import duplicates, engineering, inbox, record, telemetry
+from dmsops.procedures.engine import kernel_options
 from dmsops.procedures.run import run
 from dmsops.workflow import queries as work
 from tests.runbooks.make_site import make_site, take_telemetry
 
 RECORDS = ("procedure_run", "journal")
 """Tables in which a run through `run` leaves its own trace, also a dry one."""
+TRENDS = Path(__file__).resolve().parents[3] / "notebooks" / "engineering_trends.ipynb"
 GAP = "2022-12-04T02:57:52Z"
 REAL_TIME = "C0000_2022338025620_001.out"
 
@@ -133,3 +140,35 @@ def test_p14_does_nothing_with_a_ticket_that_is_void(frozen):
     assert ended.outcome == "failed"
     assert "has changed since the dry run" in ended.error
     assert len(queries.suspect_intervals(frozen)) == 3
+
+
+def command(ops: Ops, *words: str) -> dict | list:
+    done = CliRunner().invoke(main, ["engineering", *words, "--site", str(ops.settings.site), "--json"])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_the_command_line_finds_what_is_affected_and_makes_it_again_by_the_plans_hash(frozen):
+    rows = command(frozen, "affected", "--visit", "V02726402001")
+    steps = [str(row["step"]) for row in rows if row["stale"]]
+    assert len(steps) == 2
+    assert command(frozen, "affected", "--visit", "02726403001") == []
+    seen = command(frozen, "remake", *steps)
+    assert (seen["applied"], work.step_row(frozen, int(steps[0]))["state"]) == (False, "done")
+    done = command(frozen, "remake", *steps, "--apply", seen["plan"]["hash"], "--reason", "settled with ENG")
+    assert (done["applied"], work.step_row(frozen, int(steps[0]))["state"]) == (True, "ready")
+
+
+def test_the_header_of_a_product_agrees_with_the_telemetry_of_its_time(frozen):
+    products = telemetry.level1b(frozen)
+    assert [row["ENG_QUAL"] for row in products] == ["OK"] * 4
+    assert all(abs(row["arcsec"]) < 0.02 for row in telemetry.compare(frozen, products[0]["name"]))
+
+
+def test_the_trend_is_drawn_without_an_error(frozen):
+    book = nbformat.read(TRENDS, as_version=4)
+    around = {"resources": {"metadata": {"path": str(TRENDS.parent)}}, **kernel_options({"DMSOPS_SITE": str(frozen.settings.site)})}
+    NotebookClient(book, kernel_name="python3", timeout=120, **around).execute()
+    (drawn,) = (cell.outputs for cell in book.cells if cell.id == "trend")
+    assert [o for o in drawn if o.output_type == "error" or o.get("name") == "stderr"] == []
+    assert any("application/vnd.holoviews_exec.v0+json" in o.get("data", {}) for o in drawn)

@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from astropy.io import fits
+from jwst.lib.engdb_direct import EngdbDirect
+from jwst.lib.engdb_mast import EngdbMast
 
 from dmsops.core.config import Settings, enter_runtime
+from dmsops.engineering import queries
+from dmsops.engineering.ingest import ingest
 from dmsops.interfaces.edb import DictSource
 from dmsops.services.edb import make_app
-from dmsops.testbed import orbit, pointing
+from dmsops.testbed import orbit, pointing, telemetry
 from dmsops.testbed.sizes import as_size
 from dmsops.testbed.visits import load_visit, shipped
+from dmsops.testing.sites import small_site
 from tests.integration.services.serving import serving, token_of
 
 APERTURE = "NRCA3_SUB320"
@@ -72,14 +78,41 @@ def away(flown, exposure, uncal):
     return np.hypot((head["RA_REF"] % 360 - ra) * np.cos(np.radians(dec)), head["DEC_REF"] - dec) * 3.6e6
 
 
+@pytest.fixture(scope="module")
+def held(flown, tmp_path_factory):
+    """Give a site that has ingested the visit's whole telemetry, as it came in recorder files."""
+    visit, _ = flown
+    place = tmp_path_factory.mktemp("held")
+    opened = small_site(place / "site", visit.end + timedelta(minutes=5), mode="rehearsal")
+    (place / "files").mkdir()
+    for file in telemetry.record(telemetry.telemetry(visit, orbit.velocity), place / "files"):
+        ingest(opened, name=file.name, sha256=opened.store.put(file))
+    yield opened
+    opened.db.dispose()
+
+
 @pytest.mark.parametrize("form", ["public", "direct"])
-def test_the_pointing_command_reads_the_attitude_from_the_service(ops, flown, exposure, uncal, form):
-    token = token_of(ops)
-    with serving(make_app(ops, lambda _: flown[1])) as address:
+def test_the_pointing_command_reads_the_attitude_from_the_sites_engineering_database(held, flown, exposure, uncal, form):
+    token = token_of(held)
+    with serving(make_app(held)) as address:
         base = address if form == "public" else f"{address}as/{token}/"
         told = point(uncal, ENG_BASE_URL=base, MAST_API_TOKEN=token if form == "public" else "")
     assert fits.getheader(uncal)["ENGQLPTG"] == "CALCULATED_TRACK_TR_202111", told
     assert away(flown, exposure, uncal) < 1.0
+
+
+@pytest.mark.parametrize("form", [EngdbMast, EngdbDirect])
+@pytest.mark.parametrize("name", ["SA_ZATTEST1", "SA_ZFGDETID"])
+def test_a_client_gets_what_the_site_holds(held, exposure, form, name):
+    token = token_of(held)
+    with serving(make_app(held)) as address:
+        client = form(address, token=token) if form is EngdbMast else form(f"{address}as/{token}/")
+        got = client.get_values(name, exposure.start.isoformat()[:19], exposure.end.isoformat()[:19], include_obstime=True)
+    whole = (exposure.start.replace(microsecond=0), exposure.end.replace(microsecond=0))
+    rows = queries.samples(held, name, *whole)
+    assert [value for _, value in got] == rows.value.tolist()
+    assert [round(when.unix * 1000) for when, _ in got] == (rows.time // 1000).tolist()
+    assert len(got) > 10
 
 
 def test_without_a_token_the_pointing_command_leaves_the_file_as_it_is(ops, flown, uncal):

@@ -44,6 +44,12 @@ class Desk:
                 ended.append((item.kind, item.dataset))
         return sorted(ended)
 
+    def ingest(self) -> None:
+        """Claim what is ready and end the ingests among it, for which level 1b waits, and nothing else."""
+        for item in self._claim():
+            if item.kind == "engineering.ingest":
+                self._finish(item)
+
     def _claim(self) -> Any:
         with self.ops.db.begin() as c:
             return lease.claim(c, self.ops, "hand", 100, lambda item: f"{item.step_id}/{item.attempt}.log")

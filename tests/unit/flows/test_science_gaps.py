@@ -18,7 +18,7 @@ from dmsops.testing.deliveries import START
 from dmsops.testing.sites import small_site
 from dmsops.workflow import blackboard
 from dmsops.workflow import queries as workflow
-from dmsops.workflow.tables import need, step
+from dmsops.workflow.tables import make, need, step
 from tests.unit.receipt.packets import EXPOSURE, FILE, all_but, deliver, groups, nothing
 
 VISIT = "02726402001"
@@ -44,9 +44,17 @@ def steps(ops: Ops, kind: str) -> list[Any]:
         return list(c.execute(sa.select(step).where(step.c.kind == kind, step.c.dataset == ROOT).order_by(step.c.id)))
 
 
+def ingested(c: sa.Connection, ops: Ops) -> None:
+    """Say of every engineering file that its samples are held: level 1b waits for that."""
+    reports = sa.select(make.c.product).join(step, step.c.id == make.c.step_id).where(step.c.kind == "engineering.ingest")
+    for name in c.execute(reports).scalars().all():
+        blackboard.publish(c, ops, name, "e" * 64, 1, origin="engineering")
+
+
 def run(ops: Ops, kind: str, sha256: str) -> None:
-    """Run the ready step of this kind, as an engine would: its products get these bytes."""
+    """Run the ready step of this kind, as an engine would: its products get these bytes; telemetry is taken as ingested."""
     with ops.db.begin() as c:
+        ingested(c, ops)
         row = c.execute(sa.select(step).where(step.c.kind == kind, step.c.dataset == ROOT, step.c.state == "ready")).one()
         blackboard.move(c, ops, "claim", row)
         row = c.execute(sa.select(step).where(step.c.id == row.id)).one()
@@ -123,6 +131,8 @@ def test_late_packets_wait_while_the_older_product_is_being_used(ops: Ops, tmp_p
 def test_a_step_that_has_not_run_takes_the_late_packets_with_it(ops: Ops, tmp_path: Path) -> None:
     decide(ops, "use")
     science.plan_visit(ops, VISIT)
+    with ops.db.begin() as c:
+        ingested(c, ops)
     accept(ops, deliver(tmp_path / "D2", all_but(groups(3, 4)), delivery_id="D2", only=FILE, as_name=LATE))
     science.plan_visit(ops, VISIT)
     (only,) = steps(ops, "processing.level1b")

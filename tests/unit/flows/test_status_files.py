@@ -142,6 +142,7 @@ def test_steps_that_have_not_run_yet_take_the_new_file(desk: Any) -> None:
 
 def test_a_running_step_is_waited_for(desk: Any) -> None:
     desk.plan()
+    desk.ingest()
     desk._claim()
     desk.issue(changed(desk.visit, 2, earlier))
     with pytest.raises(Refused, match=r"is running"):

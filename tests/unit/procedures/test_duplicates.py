@@ -116,6 +116,16 @@ def test_a_resolution_changes_values_and_statistics(doubled):
     assert [r["choice"] for r in duplicates.suspects(doubled, seen, every=True)] == ["E"]
 
 
+def test_only_intervals_of_the_mnemonics_and_the_time_asked_for_are_settled(doubled):
+    take(doubled, seconds(2, 3, TWO, value=-1.0), named(3))
+    assert [r["mnemonic"] for r in duplicates.order(doubled, duplicates.scope(doubled)).rows] == [TWO, ONE]
+    assert [r["mnemonic"] for r in duplicates.order(doubled, duplicates.scope(doubled, mnemonics=[TWO])).rows] == [TWO]
+    later = duplicates.scope(doubled, start="2022-12-04T04:00:04Z")
+    assert [r["mnemonic"] for r in duplicates.order(doubled, later).rows] == [ONE]
+    (number,) = (r["id"] for r in duplicates.suspects(doubled, later))
+    assert duplicates.order(doubled, duplicates.scope(doubled), chosen=[number]).choice["suspects"] == [number]
+
+
 def test_with_nothing_suspect_there_is_nothing_to_do(ops):
     seen = duplicates.scope(ops)
     assert duplicates.order(ops, seen).rows == duplicates.order(ops, seen, act="remake").rows == ()

@@ -1,0 +1,180 @@
+"""The engineering board in a real browser, before a real server, on a full and on an empty site."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboards.app import theme
+from dmsops.engineering import queries
+from dmsops.flows import engineering as flow
+from dmsops.ops import Ops
+from dmsops.workflow import queries as workflow
+from tests.browser import engineering_site as site_of
+from tests.browser.steps import confirm, expect
+from tests.engineering_files import named
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
+    """The site that the boards of this module show."""
+    ops = site_of.full(tmp_path_factory.mktemp("engineering") / "site")
+    yield ops
+    ops.db.dispose()
+
+
+def row(desk: Any, key: object) -> Any:
+    return desk.page.locator(f'tr.row[data-pick="open {key}"]')
+
+
+def said(desk: Any) -> Any:
+    return desk.page.locator("#said")
+
+
+def test_the_board_opens_with_what_needs_a_person_and_keys_reach_it(desk_of):
+    desk = desk_of()
+    desk.sign_in("vera", "/engineering")
+    expect(desk.page.locator("tr.row").first).to_contain_text("ingest failed")
+    expect(desk.page.locator('[data-board="engineering"]')).to_have_text("▲7")
+    expect(desk.page.get_by_text("1 contested interval of 1 mnemonic to settle")).to_be_visible()
+    desk.page.keyboard.press("j")
+    desk.page.keyboard.press("j")
+    desk.page.keyboard.press("Enter")
+    expect(desk.page.get_by_role("heading", name=f"Engineering file {site_of.SIMULATED}")).to_be_visible()
+    expect(desk.page).to_have_url(re.compile("row=4$"))
+    desk.page.get_by_text("what cannot be done now").click()
+    expect(desk.page.get_by_text("needs the role lead").first).to_be_visible()
+    desk.page.keyboard.press("Escape")
+    expect(desk.page.locator("#drawer")).to_be_hidden()
+    desk.page.keyboard.press("2")
+    expect(desk.page).to_have_url(re.compile("/receipt$"))
+
+
+def test_a_zoom_asks_for_finer_samples_until_each_is_drawn(desk_of):
+    desk = desk_of()
+    desk.sign_in("vera", "/engineering?view=mnemonics")
+    expect(desk.page.locator("tr.row")).to_have_count(200)
+    desk.page.keyboard.press("/")
+    desk.page.keyboard.type(site_of.ATTITUDE)
+    desk.page.keyboard.press("Enter")
+    expect(desk.page.locator("tr.row")).to_have_count(1)
+    row(desk, site_of.ATTITUDE).click()
+    desk.page.locator(".key-plot").click()
+    expect(desk.page).to_have_url(re.compile(f"view=trend&names={site_of.ATTITUDE}$"))
+    desk.page.get_by_role("button", name="last hour").click()
+    expect(desk.page.get_by_text("2,380 samples; a point is")).to_be_visible()
+    expect(desk.page.get_by_text("hatched /, no samples (1):")).to_be_visible()
+    box = desk.page.locator(".bk-Canvas").first.bounding_box()
+    desk.page.mouse.move(box["x"] + box["width"] * 0.60, box["y"] + 80)
+    desk.page.mouse.down()
+    desk.page.mouse.move(box["x"] + box["width"] * 0.70, box["y"] + 90, steps=6)
+    desk.page.mouse.up()
+    expect(desk.page.get_by_text("samples, each drawn.")).to_be_visible()
+    expect(desk.page).to_have_url(re.compile("start=2022-12-04T04"))
+    inside = int(desk.page.get_by_text("samples, each drawn.").text_content().split(" ")[0])
+    assert 200 < inside < 900
+    desk.page.get_by_role("button", name="zoom in").click()
+    expect(desk.page.get_by_text(f"{inside} samples")).to_have_count(0)
+    expect(desk.page.get_by_text("samples, each drawn.")).to_be_visible()
+    again = desk_of()
+    again.sign_in("vera", desk.page.url.removeprefix(desk.address))
+    words = desk.page.get_by_text("samples, each drawn.").text_content()
+    expect(again.page.get_by_text(words)).to_be_visible()
+
+
+def test_a_refused_file_is_discarded_with_preview_reason_count_and_receipt(desk_of, shown):
+    desk = desk_of()
+    desk.sign_in("otto", "/engineering")
+    row(desk, 3).click()
+    desk.page.locator(".one .key-discard").click()
+    expect(desk.page.get_by_text("nothing of it is held; its bytes are kept")).to_be_visible()
+    confirm(desk, "a simulator's file", 1)
+    expect(said(desk)).to_contain_text("1 left out for good, by otto.")
+    (found,) = [f for f in queries.files(shown) if f["name"] == site_of.REFUSED]
+    assert (found["state"], found["decided_by"], found["decided_reason"]) == ("discarded", "otto", "a simulator's file")
+    expect(row(desk, 3)).to_contain_text("discarded")
+
+
+def test_a_gap_is_asked_for(desk_of, shown):
+    desk = desk_of()
+    desk.sign_in("otto", "/engineering?view=gaps")
+    row(desk, site_of.GAP_AT).click()
+    desk.page.locator(".one .key-ask").click()
+    confirm(desk, "the pointing needs it", 1)
+    expect(said(desk)).to_contain_text("1 asked for, by otto.")
+    assert [(g["decision"], g["times"], g["reason"]) for g in queries.gaps(shown)] == [("asked", 1, "the pointing needs it")]
+    expect(row(desk, site_of.GAP_AT)).to_contain_text("asked for")
+
+
+def test_contested_samples_are_compared_and_settled_and_the_product_is_made_again(desk_of, shown):
+    desk = desk_of()
+    desk.sign_in("otto", "/engineering?view=conflicts")
+    (interval,) = queries.suspect_intervals(shown)
+    row(desk, interval["id"]).click()
+    table = desk.page.locator("table.values")
+    expect(table.locator("tr").nth(1)).to_contain_text(re.compile("04:10:00.000000.*-5.*● 600"))
+    desk.page.get_by_role("button", name=f"Keep {named(2, 'C')}").click()
+    expect(desk.page.get_by_text("3 contested samples, of which 3 get another value")).to_be_visible()
+    confirm(desk, "the recorder skipped", 1)
+    expect(said(desk)).to_contain_text("1 interval settled")
+    assert queries.samples(shown, site_of.ATTITUDE, interval["first_at"], interval["last_at"]).value.tolist() == [-5.0] * 3
+    expect(desk.page.get_by_text("No sample is contested")).to_be_visible()
+    (product,) = flow.affected(shown)
+    desk.page.goto(f"{desk.address}/engineering?view=products&row={product.step}")
+    desk.page.locator(".one .key-remake").click()
+    expect(desk.page.get_by_role("heading", name="Rescue: 1 step runs again")).to_be_visible()
+    confirm(desk, "its pointing has changed", 1)
+    expect(said(desk)).to_contain_text("1 step will run again. Journal line")
+    assert workflow.step_row(shown, product.step)["state"] == "ready"
+
+
+def test_the_picture_follows_the_page_into_the_light(desk_of):
+    desk = desk_of()
+    desk.sign_in("vera", f"/engineering?view=trend&names={site_of.WHEEL}&span=hour")
+    expect(desk.page.get_by_text("from the lowest to the highest.")).to_be_visible()
+    ink = f"""() => [...Bokeh.documents[0]._all_models.values()].find((m) => m.text === "{site_of.WHEEL}")?.text_color === "%s" """
+    desk.page.wait_for_function(ink % theme.DARK["ink"])
+    desk.page.locator("#theme").click()
+    desk.page.wait_for_function(ink % theme.LIGHT["ink"])
+
+
+def test_on_a_narrow_screen_state_name_and_age_stay_and_the_picture_fits(desk_of):
+    desk = desk_of(width=390, height=844)
+    desk.sign_in("vera", "/engineering")
+    expect(desk.page.locator("tr.row").first).to_be_visible()
+    assert desk.page.locator("th:visible").all_text_contents() == ["state", "file", "taken"]
+    assert desk.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    desk.page.goto(f"{desk.address}/engineering?view=trend&names={site_of.TEMPERATURE}&span=hour")
+    expect(desk.page.get_by_text("150 samples, each drawn.")).to_be_visible()
+    box = desk.page.locator(".bk-Canvas").first.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    assert desk.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_an_empty_site_says_what_to_do(browser, tmp_path):
+    ops = site_of.empty(tmp_path / "site")
+    command = [sys.executable, "-m", "tests.browser.serve_toy", "--site", str(ops.settings.site), "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().split(": ", 1)[1].split("/ ")[0]
+        page = browser.new_page()
+        page.goto(address + "/engineering")
+        page.get_by_label("Name").fill("lena")
+        page.get_by_label("Password").fill("seven gold mirrors")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_text("No engineering file has been taken yet")).to_be_visible()
+        expect(page.get_by_text("Nothing of engineering needs a person now.")).to_be_visible()
+        page.get_by_role("tab", name="Trend").click()
+        expect(page.get_by_text("Choose what to plot")).to_be_visible()
+        page.close()
+        process.terminate()
+    ops.db.dispose()
