@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 STANDING = "standing"
-_WITHIN = "number = ? AND time BETWEEN ? AND ?"
+_OF = "number IN (SELECT unnest(?))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,20 +64,32 @@ def open_suspects(ops: Ops, ids: Sequence[int]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda r: (r["first_us"], r["number"]))
 
 
-def contest(ops: Ops, suspect: dict[str, Any]) -> Contest:
-    """Read the contested samples of an interval."""
-    first, last = suspect["first_us"], suspect["last_us"]
-    given = (suspect["number"], first, last)
+def contests(ops: Ops, suspects: Sequence[dict[str, Any]]) -> list[Contest]:
+    """Read the contested samples of intervals, in two questions for all of them."""
+    hours = {hour for s in suspects for hour in range(partitions.hour_of(s["first_us"]), partitions.hour_of(s["last_us"]) + 1)}
+    numbers = sorted({s["number"] for s in suspects})
     with reading(ops.db) as c:
-        served = partitions.current(c, start_us=first, stop_us=last)
-        others = partitions.current(c, start_us=first, stop_us=last, kinds=(partitions.CONFLICT,))
-    values = duck.fetch(ops, others, _WITHIN, given, order="time, receipt, value")
-    once = np.ones(len(values), dtype=bool)
-    same = [column[1:] == column[:-1] for column in (values.time, values.receipt, bits(values.value))]
+        served = partitions.current(c, hours=hours)
+        others = partitions.current(c, hours=hours, kinds=(partitions.CONFLICT,))
+    values = _distinct(duck.fetch(ops, others, _OF, (numbers,), order="number, time, receipt, value"))
+    standing = duck.fetch_at(ops, served, values.number, values.time)
+    return [Contest(suspect=s, values=_within(values, s), standing=_within(standing, s)) for s in suspects]
+
+
+def _distinct(rows: Columns) -> Columns:
+    """Take each value of a sample and file once: a standing one is kept again with every conflict."""
+    once = np.ones(len(rows), dtype=bool)
+    same = [column[1:] == column[:-1] for column in (rows.number, rows.time, rows.receipt, bits(rows.value))]
     once[1:] = ~np.logical_and.reduce(same)
-    values = values.take(once)
-    standing = duck.fetch(ops, served, _WITHIN, given, order="time")
-    return Contest(suspect=suspect, values=values, standing=standing.take(np.isin(standing.time, values.time)))
+    return rows.take(once)
+
+
+def _within(rows: Columns, suspect: dict[str, Any]) -> Columns:
+    """Cut the rows of an interval out of rows in order of mnemonic and time."""
+    first, end = np.searchsorted(rows.number, [suspect["number"], suspect["number"] + 1])
+    times = rows.time[first:end]
+    inside = np.searchsorted(times, suspect["first_us"]), np.searchsorted(times, suspect["last_us"], side="right")
+    return rows.take(np.arange(first + inside[0], first + inside[1]))
 
 
 def chosen(found: Contest, receipts: dict[int, int]) -> Columns:

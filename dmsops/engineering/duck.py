@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dmsops.engineering.columns import NO_RAW, Columns
 
@@ -24,6 +25,7 @@ MEMORY = "768MB"
 BATCH = 1 << 20
 """Rows of a merge that are in the hand at once."""
 _COLUMNS = "number, time, value, raw, receipt"
+_AT = f"SELECT {_COLUMNS} FROM read_parquet(?) SEMI JOIN wanted USING (number, time) WHERE time BETWEEN ? AND ? ORDER BY number, time"  # noqa: S608 - our texts
 _own = threading.local()
 
 
@@ -67,6 +69,27 @@ def fetch(
     question = f"SELECT {_COLUMNS} FROM read_parquet(?) WHERE {where}{sort}"  # noqa: S608 - texts of ours only
     found = connection(ops).execute(question, [paths(ops, partitions), *given]).fetchnumpy()
     return _columns(found)
+
+
+def fetch_at(ops: Ops, partitions: Sequence[Partition], numbers: NDArray[np.int32], times: NDArray[np.int64]) -> Columns:
+    """Read the samples of some mnemonics and times, pair by pair, in order of mnemonic and time.
+
+    Parameters
+    ----------
+    numbers, times : (N,)
+        Pairs; one that comes twice is read once.
+    """
+    import pyarrow as pa
+
+    if not partitions or not len(times):
+        return Columns.none()
+    opened = connection(ops)
+    opened.register("wanted", pa.table({"number": numbers, "time": times}))
+    try:
+        given = [paths(ops, partitions), int(times.min()), int(times.max())]
+        return _columns(opened.execute(_AT, given).fetchnumpy())
+    finally:
+        opened.unregister("wanted")
 
 
 def ask(ops: Ops, question: str, given: Sequence[Any]) -> dict[str, Any]:

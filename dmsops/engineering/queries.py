@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from dmsops.core.db import reading
 from dmsops.engineering import duck, partitions, suspects
 from dmsops.engineering.columns import HOUR_US, Columns
-from dmsops.engineering.contested import contest
+from dmsops.engineering.contested import contests
 from dmsops.engineering.coverage import gaps
 from dmsops.engineering.rules import moment
 from dmsops.engineering.states import EngineeringState
@@ -250,7 +250,7 @@ def conflicts(ops: Ops, suspect: int, *, limit: int = 1000) -> list[Row]:
     row = next((r for r in suspect_intervals(ops, every=True) if r["id"] == suspect), None)
     if row is None:
         return []
-    found = contest(ops, row)
+    (found,) = contests(ops, [row])
     came = {r["id"]: r for r in _rows(ops, sa.select(_f.id, _f.name, _f.stream).where(_f.id.in_(row["receipts"])))}
     stands = dict(zip(found.standing.time.tolist(), found.standing.receipt.tolist(), strict=True))
     v = found.values.take(np.arange(min(limit, len(found.values))))

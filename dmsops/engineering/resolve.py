@@ -18,7 +18,7 @@ from dmsops.core.tickets import need_reason, need_ticket, ticket_of
 from dmsops.engineering import duck, partitions, stats
 from dmsops.engineering.columns import HOUR_US, NO_RAW, Columns
 from dmsops.engineering.compact import same
-from dmsops.engineering.contested import Contest, chosen, contest, open_suspects, ranked
+from dmsops.engineering.contested import Contest, chosen, contests, open_suspects, ranked
 from dmsops.engineering.ingest import note_changes
 from dmsops.engineering.suspects import RESOLVED
 from dmsops.engineering.tables import engineering_mnemonic, engineering_suspect
@@ -86,7 +86,7 @@ def preview(ops: Ops, suspects: Sequence[int], *, keep: str) -> Resolution:
 
 
 def _look(ops: Ops, suspects: Sequence[int], keep: str) -> _Work:
-    found = [contest(ops, row) for row in open_suspects(ops, suspects)]
+    found = contests(ops, open_suspects(ops, suspects))
     receipts = ranked(ops, found, keep)
     pairs = [(one, chosen(one, receipts)) for one in found]
     items = tuple(

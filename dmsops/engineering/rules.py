@@ -37,7 +37,7 @@ def refusals(ops: Ops, file: EngineeringFile) -> list[str]:
     """Say why a file is not taken; empty when it is."""
     said = []
     if file.origin not in origins(ops):
-        said.append(f"its origin is {file.origin}, and this site takes {' and '.join(origins(ops))}")
+        said.append(f"its origin is {file.origin}, and this site takes {', '.join(origins(ops))}")
     if file.first_us is None or file.last_us is None or not file.samples:
         return [*said, "it holds no sample that the telemetry database knows"]
     earliest, now = possible(ops)

@@ -60,7 +60,8 @@ def trend(ops: Ops, name: str, start: datetime, stop: datetime, *, points: int =
     start, stop : datetime
         Both inside.
     points : int
-        At most so many steps; steps of an hour or more come from the hourly statistics and read no sample.
+        At most so many steps, and one more for an end that lies within one; steps of an hour or more come from the hourly
+        statistics and read no sample.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def trend(ops: Ops, name: str, start: datetime, stop: datetime, *, points: int =
     if last < first or points < 1:
         raise BadInput("a trend needs a time that ends after it begins, and at least one point", field="stop")
     mnemonic = telemetry_database().by_name(name)
-    step = max(1, -(-(last - first + 1) // points))
+    step = _whole(max(1, -(-(last - first + 1) // points)))
     if step >= HOUR_US:
         return _of_hours(ops, mnemonic, start, stop, -(-step // HOUR_US))
     with reading(ops.db) as c:
@@ -81,6 +82,12 @@ def trend(ops: Ops, name: str, start: datetime, stop: datetime, *, points: int =
     if not there:
         return _trend(mnemonic, {k: np.empty(0) for k in ("bucket", "n", "low", "high", "mean")}, step)
     return _trend(mnemonic, duck.ask(ops, _BUCKETS, (step, duck.paths(ops, there), mnemonic.number, first, last)), step)
+
+
+def _whole(step: int) -> int:
+    """Round a step up to whole seconds or milliseconds, so that steps begin at times that people can read."""
+    unit = next((u for u in (1_000_000, 1000) if step >= u), 1)
+    return -(-step // unit) * unit
 
 
 def _trend(mnemonic: Mnemonic, found: dict[str, Any], step: int) -> Trend:

@@ -7,6 +7,7 @@ again is a rescue of its level 1b step, with all that follows.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from dmsops.core.db import reading
 from dmsops.core.people import Role, require
 from dmsops.engineering import suspects
+from dmsops.engineering.partitions import hour_of
 from dmsops.engineering.pointing import pointing_container
 from dmsops.engineering.queries import files
 from dmsops.engineering.rules import moment
@@ -123,7 +125,9 @@ def affected(ops: Ops, *, visit: str | None = None) -> list[Affected]:
     visit : str, optional
         Eleven digits: only this visit's.
     """
-    found = [_affected(row, *_told(ops, row["used"])) for row in _pointed(ops) if visit is None or row["visit"] == visit]
+    rows = [row for row in _pointed(ops) if visit is None or row["visit"] == visit]
+    changes, contested = _by_hour(_changes(ops)), _by_hour(suspects.all_open(ops))
+    found = (_affected(row, _touching(contested, row["used"]), _touching(changes, row["used"])) for row in rows)
     return [item for item in found if item.why]
 
 
@@ -146,20 +150,34 @@ def _pointed(ops: Ops) -> list[Row]:
     ]
 
 
-def _told(ops: Ops, used: Used) -> tuple[list[str], list[tuple[str, int]]]:
-    """Give the mnemonics that are contested in a time now, and what changed of its pointing telemetry since it was used."""
+def _changes(ops: Ops) -> list[Row]:
+    """Give every change of the pointing telemetry."""
     e = engineering_change.c
-    mine = (e.container == pointing_container(), e.revision > used.revision, e.first_us <= used.last_us, e.last_us >= used.first_us)
+    query = sa.select(e.kind, e.revision, e.first_us, e.last_us).where(e.container == pointing_container())
     with reading(ops.db) as c:
-        contested = suspects.touching(c, used.first_us, used.last_us)
-        changed = c.execute(sa.select(e.kind, sa.func.sum(e.samples)).where(*mine).group_by(e.kind).order_by(e.kind)).all()
-    names = (telemetry_database().by_number(row["number"]) for row in contested)
-    return sorted({one.name for one in names if one is not None}), [(row[0], int(row[1])) for row in changed]
+        return [dict(row) for row in c.execute(query).mappings()]
 
 
-def _affected(row: Row, contested: list[str], changed: list[tuple[str, int]]) -> Affected:
+def _by_hour(rows: Iterable[Row]) -> dict[int, list[Row]]:
+    """Put what has a first and a last time under every hour that it touches."""
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        for hour in range(hour_of(row["first_us"]), hour_of(row["last_us"]) + 1):
+            found.setdefault(hour, []).append(row)
+    return found
+
+
+def _touching(hours: Mapping[int, list[Row]], used: Used) -> list[Row]:
+    near = (row for hour in range(hour_of(used.first_us), hour_of(used.last_us) + 1) for row in hours.get(hour, ()))
+    return [row for row in near if row["first_us"] <= used.last_us and row["last_us"] >= used.first_us]
+
+
+def _affected(row: Row, suspect: list[Row], touched: list[Row]) -> Affected:
+    names = (telemetry_database().by_number(one["number"]) for one in suspect)
+    contested = sorted({one.name for one in names if one is not None})
+    changed = sorted({change["kind"] for change in touched if change["revision"] > row["used"].revision})
     why = [f"{name} is contested within its time (procedure P14)" for name in contested]
-    why += [f"samples of its pointing {_KINDS[kind]}" for kind, _ in changed]
+    why += [f"samples of its pointing {_KINDS[kind]}" for kind in changed]
     if row["pointing"] == "PLANNED":
         why.append("its pointing is the planned one: no good telemetry was there when it was made (procedure P12)")
     return Affected(
