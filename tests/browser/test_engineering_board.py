@@ -19,6 +19,7 @@ from dmsops.workflow import queries as workflow
 from tests.browser import engineering_site as site_of
 from tests.browser.steps import confirm, expect
 from tests.engineering_files import named
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -154,10 +155,14 @@ def test_on_a_narrow_screen_state_name_and_age_stay_and_the_picture_fits(desk_of
     assert desk.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     desk.page.goto(f"{desk.address}/engineering?view=trend&names={site_of.TEMPERATURE}&span=hour")
     expect(desk.page.get_by_text("150 samples, each drawn.")).to_be_visible()
-    box = desk.page.locator(".bk-Canvas").first.bounding_box()
-    assert box["x"] >= 0
-    assert box["x"] + box["width"] <= 390
-    assert desk.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    until(lambda: fits(desk.page))  # the picture takes its width after it is there
+
+
+def fits(page: Any) -> bool:
+    """Say whether picture and page are no wider than the screen."""
+    box = page.locator(".bk-Canvas").first.bounding_box()
+    page_fits = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    return box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390 and page_fits
 
 
 def test_an_empty_site_says_what_to_do(browser, tmp_path):
