@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 WORKFLOW = "ENGINEERING"
 INGEST = "engineering.ingest"
+URGENT = "wfsc"
+"""An ingest takes seconds and a wavefront visit waits for it: behind a backlog of science it would cost that visit its 90 minutes."""
 POINTED = ("processing.level1b", "processing.guidestar")
 _KINDS = {
     "new": "came after it was made",
@@ -88,7 +90,7 @@ def plan_received(ops: Ops) -> list[str]:
     for row in new:
         with ops.db.begin() as c:
             blackboard.publish(c, ops, row["name"], row["sha256"], row["size"], origin="receipt")
-            blackboard.submit(c, ops, WORKFLOW, _day(row), [_spec(row)], cls="science")
+            blackboard.submit(c, ops, WORKFLOW, _day(row), [_spec(row)], cls=URGENT)
     return [row["name"] for row in new] + _take_accepted(ops)
 
 

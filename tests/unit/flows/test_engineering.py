@@ -34,7 +34,7 @@ def test_every_engineering_file_is_planned_once(desk: Any) -> None:
     assert engineering.plan_received(desk.ops) == []
     desk.plan()
     (step,) = queries.steps(desk.ops, kinds=("engineering.ingest",))
-    assert (step["dataset"], step["workflow"]) == (name, "ENGINEERING")
+    assert (step["dataset"], step["workflow"], step["cls"]) == (name, "ENGINEERING", "wfsc")  # wavefront visits wait for it
     assert engineering.open_ingests(desk.ops) == 1
 
 
