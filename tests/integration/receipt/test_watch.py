@@ -64,7 +64,7 @@ def test_a_round_receives_what_waits_plans_it_and_a_second_one_does_nothing(ops:
     for n in range(2):
         deliver(ops, n)
     assert acts(receive_waiting(ops)) == [
-        ("received", "D0000"), ("received", "D0001"), ("planned", VISITS[0]), ("planned", VISITS[1]),
+        ("received", "D0000"), ("received", "D0001"), ("planned", "engineering"), ("planned", VISITS[0]), ("planned", VISITS[1]),
     ]  # fmt: skip
     assert acts(receive_waiting(ops)) == []
     assert events(ops)["delivery.replayed"] == 0
@@ -159,12 +159,12 @@ def test_the_watch_is_woken_by_a_delivery_and_ends_when_told(ops: Ops) -> None:
     try:
         until(lambda: threading.active_count() > 1)
         deliver(ops, 0)
-        until(lambda: any(d.what == "planned" for d in said))
+        until(lambda: any(d.name == VISITS[0] for d in said))
     finally:
         stop.set()
         watcher.join(timeout=30)
     assert not watcher.is_alive()
-    assert [d.what for d in said] == ["received", "planned"]
+    assert [(d.what, d.name) for d in said] == [("received", "D0000"), ("planned", "engineering"), ("planned", VISITS[0])]
 
 
 def start(ops: Ops) -> subprocess.Popen[str]:
