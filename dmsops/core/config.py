@@ -251,6 +251,8 @@ def runtime_environment(settings: Settings) -> dict[str, str]:
         "CRDS_READONLY_CACHE": "1" if serverless else "0",
         "CRDS_CLIENT_RETRY_COUNT": "1",
         "CRDS_CLIENT_RETRY_DELAY_SECONDS": "0",
+        # What the client would write into the environment itself when it is imported, and fails without.
+        **dict.fromkeys(("CRDS_CONFIG_URI", "CRDS_MAPPING_URI", "CRDS_REFERENCE_URI", "CRDS_PICKLE_URI"), "none"),
         "NO_PROXY": "127.0.0.1,localhost",
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",

@@ -63,7 +63,7 @@ def plain(values):
 
 
 @given(files=st.lists(FILE, min_size=1, max_size=5))
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_mix_of_resends_conflicts_late_and_disordered_files_is_classified_right_and_nothing_is_lost(tmp_path_factory, files):
     ops = small_site(tmp_path_factory.mktemp("mix") / "site", START + timedelta(hours=6))
     oracle = Oracle()
