@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dmsops.core.errors import Failed, StoreDamaged
 from dmsops.engineering.columns import NO_RAW, Columns
 
 if TYPE_CHECKING:
@@ -48,6 +50,23 @@ def connection(ops: Ops) -> duckdb.DuckDBPyConnection:
     return opened
 
 
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Say in a sentence what DuckDB stumbles over: bytes that are no partition, or a machine without room."""
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+        raise Failed(f"the engineering database cannot be read now: {_first_line(error)}") from None
+    except duckdb.Error as error:
+        raise StoreDamaged(f"a partition of the engineering database cannot be read: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:300]
+
+
 def paths(ops: Ops, partitions: Sequence[Partition]) -> list[str]:
     """Give where partitions lie in the store."""
     return [str(ops.store.path(p.sha256)) for p in partitions]
@@ -67,8 +86,8 @@ def fetch(
         return Columns.none()
     sort = f" ORDER BY {order}" if order else ""
     question = f"SELECT {_COLUMNS} FROM read_parquet(?) WHERE {where}{sort}"  # noqa: S608 - texts of ours only
-    found = connection(ops).execute(question, [paths(ops, partitions), *given]).fetchnumpy()
-    return _columns(found)
+    with _in_words():
+        return _columns(connection(ops).execute(question, [paths(ops, partitions), *given]).fetchnumpy())
 
 
 def fetch_at(ops: Ops, partitions: Sequence[Partition], numbers: NDArray[np.int32], times: NDArray[np.int64]) -> Columns:
@@ -87,21 +106,28 @@ def fetch_at(ops: Ops, partitions: Sequence[Partition], numbers: NDArray[np.int3
     opened.register("wanted", pa.table({"number": numbers, "time": times}))
     try:
         given = [paths(ops, partitions), int(times.min()), int(times.max())]
-        return _columns(opened.execute(_AT, given).fetchnumpy())
+        with _in_words():
+            return _columns(opened.execute(_AT, given).fetchnumpy())
     finally:
         opened.unregister("wanted")
 
 
 def ask(ops: Ops, question: str, given: Sequence[Any]) -> dict[str, Any]:
     """Ask a question of ours; gives its columns as arrays."""
-    return connection(ops).execute(question, list(given)).fetchnumpy()
+    with _in_words():
+        return connection(ops).execute(question, list(given)).fetchnumpy()
 
 
 def merged(ops: Ops, partitions: Sequence[Partition]) -> Iterator[Columns]:
     """Give all rows of partitions in order of mnemonic and time, a million at a time."""
     question = f"SELECT {_COLUMNS} FROM read_parquet(?) ORDER BY number, time"  # noqa: S608 - texts of ours only
-    reader = connection(ops).sql(question, params=[paths(ops, partitions)]).to_arrow_reader(BATCH)
-    for batch in reader:
+    with _in_words():
+        reader = connection(ops).sql(question, params=[paths(ops, partitions)]).to_arrow_reader(BATCH)
+    while True:
+        with _in_words():
+            batch = next(reader, None)
+        if batch is None:
+            return
         yield _columns({name: _array(batch.column(name), name) for name in batch.schema.names})
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from dmsops.core.db import reading, transact
 from dmsops.core.errors import Failed
-from dmsops.core.files import locked, make_folder, own_folder
+from dmsops.core.files import in_words, locked, make_folder, own_folder
 from dmsops.engineering.tables import engineering_revision
 
 if TYPE_CHECKING:
@@ -35,11 +35,18 @@ def head(c: sa.Connection) -> int:
 
 @contextmanager
 def writing(ops: Ops) -> Iterator[Path]:
-    """Be the only writer, and have an empty working folder; waits for the one who is at it."""
-    folder = make_folder(ops.settings.folder("work") / "engineering")
-    with locked(folder), own_folder(folder) as own:
-        _remove_dead(folder)
-        yield own
+    """Be the only writer, and have an empty working folder; waits for the one who is at it.
+
+    Raises
+    ------
+    FilesRefused
+        The file system refused something in the block; nothing of it is held, and it can be done again.
+    """
+    with in_words("the engineering database could not be written"):
+        folder = make_folder(ops.settings.folder("work") / "engineering")
+        with locked(folder), own_folder(folder) as own:
+            _remove_dead(folder)
+            yield own
 
 
 def _remove_dead(folder: Path) -> None:
