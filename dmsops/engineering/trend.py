@@ -85,9 +85,8 @@ def trend(ops: Ops, name: str, start: datetime, stop: datetime, *, points: int =
 
 
 def _whole(step: int) -> int:
-    """Round a step up to whole seconds or milliseconds, so that steps begin at times that people can read."""
-    unit = next((u for u in (1_000_000, 1000) if step >= u), 1)
-    return -(-step // unit) * unit
+    """Round a step of a millisecond or more up to whole milliseconds: no time that is shown has a longer fraction."""
+    return -(-step // 1000) * 1000 if step >= 1000 else step
 
 
 def _trend(mnemonic: Mnemonic, found: dict[str, Any], step: int) -> Trend:
