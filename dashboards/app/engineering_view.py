@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dashboards.app import engineering_deeds, engineering_lists, engineering_reads, engineering_stories, engineering_words
+from dashboards.app.board_view import build_board
 from dashboards.app.deed_pane import buttons
 from dashboards.app.engineering_address import MOST, Address
 from dashboards.app.engineering_trend import TrendPane
 from dashboards.app.frame import Board
-from dashboards.app.list_board import ListBoard, build_board
+from dashboards.app.list_board import ListBoard
 from dashboards.app.rows import holds
 
 if TYPE_CHECKING:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import panel as pn
 
 from dashboards.app import theme
-from dashboards.app.auth import session_person
+from dashboards.app.board_view import BoardView
 from dashboards.app.deed_pane import Deed, DeedPane, buttons
 from dashboards.app.fragment import Fragment
-from dashboards.app.frame import Board, Frame, closed_door
-from dashboards.app.hub import Hub, open_hub
+from dashboards.app.frame import Board, Frame
+from dashboards.app.hub import Hub
 from dashboards.app.rows import Listing, Rows
-from dmsops.core.errors import DmsError, Refused
+from dmsops.core.errors import Refused
 
 if TYPE_CHECKING:
     from dashboards.app.address import ListAddress
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-class ListBoard:
+class ListBoard(BoardView):
     """A board of lists in one person's hand; what it lists, and what can be done to it, its own board says.
 
     Attributes
@@ -81,20 +81,6 @@ class ListBoard:
     def parts(self) -> list[Any]:
         """Give the parts of the page, from the top."""
         return [self.top, self.tabs, self.filter, self.picture, self.list]
-
-    def page(self) -> pn.Template:
-        """Give the whole page."""
-        main = pn.Column(*self.parts(), sizing_mode="stretch_width")
-        side = pn.Column(self.close, self.story, self.pane.view, sizing_mode="stretch_width")
-        return self.frame.page(main, side)
-
-    def open(self, arguments: Mapping[str, Sequence[bytes]]) -> None:
-        """Show what the address asks for."""
-        if self.hub.snapshot.seq < 0:
-            self.hub.poll()
-        self.frame.hear(self.hub.snapshot)
-        self.address.read(arguments)
-        self.draw(self.hub.snapshot)
 
     def draw(self, snapshot: Snapshot) -> None:
         """Draw a reading of the hub."""
@@ -205,18 +191,3 @@ class ListBoard:
             self.hub.forget()
             self.hub.poll()
         self.draw(self.hub.snapshot)
-
-
-def build_board(view_of: Callable[[Hub, Person], ListBoard]) -> Any:
-    """Build a board for whoever is signed in; without a sign-in it shows nothing but how to sign in."""
-    hub = open_hub()
-    pn.extension(reconnect=True)
-    try:
-        person = session_person(hub.ops)
-    except DmsError as error:
-        return closed_door(error)
-    view = view_of(hub, person)
-    pn.config.exception_handler = view.frame.refuse
-    view.open(pn.state.session_args)
-    view.frame.follow(view.draw)
-    return view.page()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,13 @@ import panel as pn
 
 from dashboards.app import actions, clock_bar, drawer, engines_panel, failure_groups, overview, panels, strip, theme, verb_bar
 from dashboards.app.act_pane import ActPane, Request, pause_of
-from dashboards.app.auth import session_person
+from dashboards.app.board_view import BoardView, build_board
 from dashboards.app.fragment import Fragment
-from dashboards.app.frame import Board, Frame, closed_door
-from dashboards.app.hub import Filter, Hub, Matching, Snapshot, open_hub
+from dashboards.app.frame import Board, Frame
+from dashboards.app.hub import Filter, Hub, Matching, Snapshot
 from dashboards.app.owl_address import Address
 from dashboards.app.steps_table import StepsTable
-from dmsops.core.errors import DmsError, Refused
+from dmsops.core.errors import Refused
 from dmsops.workflow import acts, compare, queries
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 BOARD = Board(name="owl", title="Workflow", order=1, attention=lambda snapshot: failure_groups.needing(snapshot.failures))
 
 
-class OwlView:
+class OwlView(BoardView):
     """The workflow board in one person's hand."""
 
     def __init__(self, hub: Hub, person: Person) -> None:
@@ -68,21 +68,10 @@ class OwlView:
             lambda _: self.table.fit(narrow=self.frame.wire.narrow, drawer=self.frame.wire.drawer), ["narrow", "drawer"]
         )
 
-    def page(self) -> pn.Template:
-        """Give the whole page."""
+    def parts(self) -> Sequence[Any]:
+        """Give the parts of the page, from the top."""
         bar = pn.FlexBox(self.filter, self.narrowed, align_items="center", gap="6px 12px", sizing_mode="stretch_width")
-        parts = (self.clock, self.overview, self.asked, self.panel, bar, self.verbs, self.new, self.table.widget, self.strip)
-        main = pn.Column(*parts, sizing_mode="stretch_width")
-        side = pn.Column(self.close, self.story, self.pane.view, sizing_mode="stretch_width")
-        return self.frame.page(main, side)
-
-    def open(self, arguments: Mapping[str, Sequence[bytes]]) -> None:
-        """Show what the address asks for."""
-        if self.hub.snapshot.seq < 0:
-            self.hub.poll()
-        self.frame.hear(self.hub.snapshot)
-        self.address.read(arguments)
-        self.draw(self.hub.snapshot)
+        return (self.clock, self.overview, self.asked, self.panel, bar, self.verbs, self.new, self.table.widget, self.strip)
 
     def draw(self, snapshot: Snapshot) -> None:
         """Draw a reading of the hub: rows change where they stand, new ones wait to be asked for."""
@@ -277,15 +266,5 @@ class OwlView:
 
 
 def build() -> Any:
-    """Build the board for whoever is signed in; without a sign-in it shows nothing but how to sign in."""
-    hub = open_hub()
-    pn.extension("tabulator", reconnect=True)
-    try:
-        person = session_person(hub.ops)
-    except DmsError as error:
-        return closed_door(error)
-    view = OwlView(hub, person)
-    pn.config.exception_handler = view.frame.refuse
-    view.open(pn.state.session_args)
-    view.frame.follow(view.draw)
-    return view.page()
+    """Build the board for whoever is signed in."""
+    return build_board(OwlView, "tabulator")

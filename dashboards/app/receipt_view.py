@@ -7,8 +7,9 @@ from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dashboards.app import clock_bar, receipt_deeds, receipt_lists, receipt_reads, receipt_stories, spans
+from dashboards.app.board_view import build_board
 from dashboards.app.frame import Board
-from dashboards.app.list_board import ListBoard, build_board
+from dashboards.app.list_board import ListBoard
 from dashboards.app.receipt_address import Address
 
 if TYPE_CHECKING:

@@ -40,17 +40,15 @@ class Compacted:
 
 def due(ops: Ops) -> list[int]:
     """Give the hours that have more partitions than the site's setting allows."""
+    return several(ops, more_than=ops.settings.engineering_partitions)
+
+
+def several(ops: Ops, *, more_than: int = 1) -> list[int]:
+    """Give the hours that have more partitions than a number."""
     served = (_p.retired_in.is_(None), _p.kind.in_(partitions.SERVED))
-    many = sa.select(_p.hour).where(*served).group_by(_p.hour).having(sa.func.count() > ops.settings.engineering_partitions)
+    many = sa.select(_p.hour).where(*served).group_by(_p.hour).having(sa.func.count() > more_than)
     with reading(ops.db) as c:
         return list(c.execute(many.order_by(_p.hour)).scalars())
-
-
-def several(ops: Ops) -> list[int]:
-    """Give the hours that have more than one partition."""
-    served = (_p.retired_in.is_(None), _p.kind.in_(partitions.SERVED))
-    with reading(ops.db) as c:
-        return list(c.execute(sa.select(_p.hour).where(*served).group_by(_p.hour).having(sa.func.count() > 1).order_by(_p.hour)).scalars())
 
 
 def compact(ops: Ops, hours: Collection[int] | None = None) -> list[Compacted]:

@@ -58,7 +58,10 @@ def _in_words() -> Iterator[None]:
     try:
         yield
     except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-        raise Failed(f"the engineering database cannot be read now: {_first_line(error)}") from None
+        raise Failed(
+            f"the engineering database cannot be read now: {_first_line(error)}",
+            remedy="Free or repair the site's file system or memory (procedure P20), then ask again.",
+        ) from None
     except duckdb.Error as error:
         raise StoreDamaged(f"a partition of the engineering database cannot be read: {_first_line(error)}") from None
 

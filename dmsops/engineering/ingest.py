@@ -210,7 +210,7 @@ def _change(brought: _Brought, mnemonic: Mnemonic, kind: str, rows: Columns) -> 
 
 
 def _covered(ops: Ops, file: EngineeringFile, container: str, earliest: int, now: int) -> tuple[list[coverage.Span], int]:
-    period = max((m.period_seconds for m in telemetry_database().mnemonics if m.container == container), default=0.0)
+    period = telemetry_database().container(container).period_seconds
     limit = coverage.limit_us(ops, period)
     times = file.container_times(container)
     return (coverage.spans_of(times[(times >= earliest) & (times <= now)], limit) if period else []), limit

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from dmsops.core.db import reading
 from dmsops.engineering import duck, partitions, suspects
-from dmsops.engineering.columns import HOUR_US, Columns
+from dmsops.engineering.columns import HOUR_US, NO_RAW, Columns
 from dmsops.engineering.contested import contests
 from dmsops.engineering.coverage import gaps
 from dmsops.engineering.rules import moment
@@ -234,7 +234,8 @@ def suspect_intervals(ops: Ops, *, every: bool = False) -> list[Row]:
     """
     query = sa.select(engineering_suspect).order_by(_s.first_us.desc(), _s.number)
     rows = _rows(ops, query if every else query.where(_s.state == suspects.OPEN))
-    came = {r["id"]: r["name"] for r in _rows(ops, sa.select(_f.id, _f.name))} if rows else {}
+    receipts = sorted({receipt for row in rows for receipt in row["receipts"]})
+    came = {r["id"]: r["name"] for r in _rows(ops, sa.select(_f.id, _f.name).where(_f.id.in_(receipts)))} if rows else {}
     return [_suspect(row, came) for row in rows]
 
 
@@ -256,7 +257,7 @@ def conflicts(ops: Ops, suspect: int, *, limit: int = 1000) -> list[Row]:
     v = found.values.take(np.arange(min(limit, len(found.values))))
     return [
         {
-            "time_us": t, "at": moment(t), "value": value, "raw": None if raw == np.iinfo(np.int64).min else raw,
+            "time_us": t, "at": moment(t), "value": value, "raw": None if raw == NO_RAW else raw,
             "file": came[receipt]["name"], "stream": came[receipt]["stream"], "stands": stands.get(t) == receipt,
         }
         for t, value, raw, receipt in zip(v.time.tolist(), v.value.tolist(), v.raw.tolist(), v.receipt.tolist(), strict=True)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sqlalchemy as sa
 
-from dmsops.core.db import reading
 from dmsops.engineering.columns import Columns
 from dmsops.engineering.tables import engineering_suspect
 
@@ -53,12 +52,6 @@ def _mark(c: sa.Connection, ops: Ops, number: int, rows: Columns, apart: int) ->
         c.execute(sa.delete(engineering_suspect).where(_s.id.in_([r.id for r in there[1:]])))
         return
     c.execute(sa.insert(engineering_suspect).values(number=number, state=OPEN, found_at=ops.clock.now(), **values))
-
-
-def all_open(ops: Ops) -> list[dict[str, Any]]:
-    """Give all open suspect intervals."""
-    with reading(ops.db) as c:
-        return [dict(row) for row in c.execute(sa.select(engineering_suspect).where(_s.state == OPEN)).mappings()]
 
 
 def touching(c: sa.Connection, start_us: int, stop_us: int, numbers: Collection[int] | None = None) -> list[dict[str, Any]]:

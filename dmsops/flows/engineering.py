@@ -15,16 +15,14 @@ import sqlalchemy as sa
 
 from dmsops.core.db import reading
 from dmsops.core.people import Role, require
-from dmsops.engineering import suspects
 from dmsops.engineering.partitions import hour_of
 from dmsops.engineering.pointing import pointing_container
-from dmsops.engineering.queries import files
+from dmsops.engineering.queries import files, suspect_intervals
 from dmsops.engineering.rules import moment
 from dmsops.engineering.states import EngineeringState
 from dmsops.engineering.steps import report_name
 from dmsops.engineering.tables import engineering_change
 from dmsops.flows.level1b import Used
-from dmsops.interfaces.prds import telemetry_database
 from dmsops.receipt import queries as received
 from dmsops.workflow import acts, blackboard, rescue
 from dmsops.workflow.plan import Plan
@@ -128,7 +126,7 @@ def affected(ops: Ops, *, visit: str | None = None) -> list[Affected]:
         Eleven digits: only this visit's.
     """
     rows = [row for row in _pointed(ops) if visit is None or row["visit"] == visit]
-    changes, contested = _by_hour(_changes(ops)), _by_hour(suspects.all_open(ops))
+    changes, contested = _by_hour(_changes(ops)), _by_hour(suspect_intervals(ops))
     found = (_affected(row, _touching(contested, row["used"]), _touching(changes, row["used"])) for row in rows)
     return [item for item in found if item.why]
 
@@ -175,8 +173,7 @@ def _touching(hours: Mapping[int, list[Row]], used: Used) -> list[Row]:
 
 
 def _affected(row: Row, suspect: list[Row], touched: list[Row]) -> Affected:
-    names = (telemetry_database().by_number(one["number"]) for one in suspect)
-    contested = sorted({one.name for one in names if one is not None})
+    contested = sorted({interval["name"] for interval in suspect})
     changed = sorted({change["kind"] for change in touched if change["revision"] > row["used"].revision})
     why = [f"{name} is contested within its time (procedure P14)" for name in contested]
     why += [f"samples of its pointing {_KINDS[kind]}" for kind in changed]

@@ -100,8 +100,9 @@ def point(model: Any, telemetry: PointingTelemetry, planned_pa_v3: float) -> lis
 
     start, stop = ((m - 40587.0) * SECONDS_PER_DAY for m in (model.meta.exposure.start_time, model.meta.exposure.end_time))
     wanted = cut(telemetry.samples, start - TOLERANCE_SECONDS, stop + TOLERANCE_SECONDS)
-    problems = [*doubts(wanted), *telemetry.suspects]
-    broken = any("attitude" in problem for problem in doubts(wanted))
+    doubted = doubts(wanted)
+    problems = [*doubted, *telemetry.suspects]
+    broken = any("attitude" in doubt for doubt in doubted)
     with serve({} if broken else wanted) as address:
         update_wcs(model, engdb_url=address, tolerance=TOLERANCE_SECONDS, allow_default=True, default_pa_v3=planned_pa_v3)
     if model.meta.visit.engdb_pointing_quality == "PLANNED" and not problems:

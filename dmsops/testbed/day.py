@@ -6,7 +6,6 @@ each in a delivery of its own; some come late, again, with gaps or with other va
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,13 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from dmsops.core.errors import BadInput, Refused
+from dmsops.core.errors import BadInput
 from dmsops.core.files import make_folder, sha256_of, sync_folder, write_json
 from dmsops.core.plain import to_plain
 from dmsops.interfaces.fos.manifest import write_manifest
 from dmsops.interfaces.prds import Series, TelemetryDatabase, telemetry_database
 from dmsops.testbed import telemetry, telemetry_conflicts, telemetry_packets, telemetry_scene
 from dmsops.testbed.recording import Progress, recorder_file
+from dmsops.testbed.records import made_before
 from dmsops.testbed.telemetry_beats import MILLISECOND, SECOND, Beat, beat
 from dmsops.testbed.telemetry_day import Expected, Piece, Shares, expected, pieces, without
 from dmsops.testbed.telemetry_signals import Signal
@@ -234,14 +234,6 @@ def _made(out: Path, identity: object) -> Day | None:
     """Give the day that is there already, if it is this one."""
     if not (out / "deliveries").exists() and not (out / "delivery").exists():
         return None
-    try:
-        record = json.loads((out / "truth" / TRUTH).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        record = {}
-    if record.get("identity") != identity:
-        raise Refused(
-            f"{out} holds another day, or a flight",
-            remedy="Name another folder for this day, or remove what is there (procedure P20).",
-            folder=str(out),
-        )
+    remedy = "Name another folder for this day, or remove what is there (procedure P20)."
+    record = made_before(out, TRUTH, identity, holds="another day, or a flight", remedy=remedy)
     return _told(out, record["files"], record["totals"])

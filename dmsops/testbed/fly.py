@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dmsops.core import modes
 from dmsops.core.config import Settings, enter_runtime
-from dmsops.core.errors import BadVisit, Refused
+from dmsops.core.errors import BadVisit
 from dmsops.core.files import sync_folder, write_json
 from dmsops.core.plain import to_plain
 from dmsops.core.records import Visit
@@ -23,6 +23,7 @@ from dmsops.interfaces.fos.manifest import write_manifest
 from dmsops.testbed import faults as mishaps
 from dmsops.testbed import focal_plane, guiding, nircam, orbit, pointing, telemetry
 from dmsops.testbed.recording import Progress, carried_out, record_science, recorder_file
+from dmsops.testbed.records import made_before
 
 SENDER = "OTB"  # the test bed in the place of FOS
 FLIGHT = "flight.json"
@@ -164,16 +165,8 @@ def _flown(out: Path, identity: str) -> Flight | None:
     """Give the flight that is there already, if it is this one."""
     if not (out / "delivery").exists():
         return None
-    try:
-        record = json.loads((out / "truth" / FLIGHT).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        record = {}
-    if record.get("identity") != identity:
-        raise Refused(
-            f"{out} holds another flight's delivery",
-            remedy="Name another folder for this flight, or remove the delivery there (procedure P20).",
-            folder=str(out),
-        )
+    remedy = "Name another folder for this flight, or remove the delivery there (procedure P20)."
+    record = made_before(out, FLIGHT, identity, holds="another flight's delivery", remedy=remedy)
     flight = record["flight"]
     return Flight(
         delivery_id=flight["delivery_id"],

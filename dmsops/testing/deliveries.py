@@ -12,8 +12,9 @@ from dmsops.core.records import Exposure, GuideStar, Readout, Target, Visit
 from dmsops.interfaces.fdf import Ephemeris, write_oem
 from dmsops.interfaces.fos.manifest import MANIFEST, write_manifest
 from dmsops.interfaces.fos.osf import write_osf
-from dmsops.interfaces.fos.packets import POINTING_MNEMONICS, Geometry, RecorderWriter, write_engineering
+from dmsops.interfaces.fos.packets import POINTING_MNEMONICS, Geometry, RecorderWriter
 from dmsops.interfaces.pps import plan_name, write_plan
+from dmsops.testing.telemetry import write_engineering
 
 START = datetime(2022, 12, 4, 2, 51, 16, tzinfo=UTC)
 GEOMETRY = Geometry(1, 1, 16, 16)

@@ -14,9 +14,10 @@ import numpy as np
 from dmsops.core.errors import DmsError
 from dmsops.core.files import sha256_of
 from dmsops.interfaces.fos.manifest import MANIFEST, Manifest, read_manifest
-from dmsops.interfaces.fos.packets import RawExposure, read_engineering, read_exposure, scan
+from dmsops.interfaces.fos.packets import RawExposure, read_exposure, scan
 from dmsops.receipt.content import READERS
 from dmsops.receipt.examine import Wanted, look, read
+from dmsops.testing.telemetry import read_engineering
 from tests.bench.mutations import LYING, MUTATIONS, spliced
 
 MEMORY = 3 * 2**30

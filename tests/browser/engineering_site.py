@@ -115,14 +115,6 @@ def full(folder: Path, **settings: Any) -> Ops:
     return connect(folder, operator=Person("toy", Role.LEAD))
 
 
-def empty(folder: Path, **settings: Any) -> Ops:
-    """A site with people and nothing else."""
-    create_site(folder, lead="lena", **settings)
-    ops = connect(folder, operator=Person("toy", Role.LEAD))
-    enrol(ops)
-    return ops
-
-
 def names(rows: Iterable[dict[str, Any]]) -> list[str]:
     """Give the names of rows."""
     return [row["name"] for row in rows]

@@ -59,11 +59,3 @@ def full(folder: Path, **settings: Any) -> Ops:
     deliver(then, NEXT, 2.4, 6)
     then.db.dispose()
     return connect(folder, operator=Person("toy", Role.LEAD))
-
-
-def empty(folder: Path, **settings: Any) -> Ops:
-    """A site with people and nothing else."""
-    create_site(folder, lead="lena", **settings)
-    ops = connect(folder, operator=Person("toy", Role.LEAD))
-    enrol(ops)
-    return ops

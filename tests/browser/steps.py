@@ -1,4 +1,4 @@
-"""What the tests of the workflow board do again and again in a browser."""
+"""What the tests of the boards do again and again in a browser."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ expect = sync_api.expect
 def row(desk: Any, step_id: int) -> Any:
     """Find a step's row on the page."""
     return desk.page.locator(".tabulator-row").filter(has=desk.page.locator('[tabulator-field="id"]', has_text=re.compile(f"^{step_id}$")))
+
+
+def listed(desk: Any, key: object) -> Any:
+    """Find a row of a board of lists on the page."""
+    return desk.page.locator(f'tr.row[data-pick="open {key}"]')
 
 
 def in_state(ops: Ops, *states: str, **wanted: Any) -> list[int]:

@@ -17,7 +17,9 @@ from dmsops.flows import engineering as flow
 from dmsops.ops import Ops
 from dmsops.workflow import queries as workflow
 from tests.browser import engineering_site as site_of
+from tests.browser import toy_site
 from tests.browser.steps import confirm, expect
+from tests.browser.steps import listed as row
 from tests.engineering_files import named
 from tests.waiting import until
 
@@ -30,10 +32,6 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
     ops = site_of.full(tmp_path_factory.mktemp("engineering") / "site")
     yield ops
     ops.db.dispose()
-
-
-def row(desk: Any, key: object) -> Any:
-    return desk.page.locator(f'tr.row[data-pick="open {key}"]')
 
 
 def said(desk: Any) -> Any:
@@ -166,7 +164,7 @@ def fits(page: Any) -> bool:
 
 
 def test_an_empty_site_says_what_to_do(browser, tmp_path):
-    ops = site_of.empty(tmp_path / "site")
+    ops = toy_site.empty(tmp_path / "site")
     command = [sys.executable, "-m", "tests.browser.serve_toy", "--site", str(ops.settings.site), "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -7,14 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dmsops.ops import Ops
 from dmsops.receipt import gaps, queries, reconcile
-from tests.browser import receipt_site
-from tests.browser.steps import expect
+from tests.browser import receipt_site, toy_site
+from tests.browser.steps import confirm, expect
+from tests.browser.steps import listed as row
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,18 +25,6 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
     ops = receipt_site.full(tmp_path_factory.mktemp("receipt") / "site")
     yield ops
     ops.db.dispose()
-
-
-def row(desk: Any, key: str) -> Any:
-    return desk.page.locator(f'tr.row[data-pick="open {key}"]')
-
-
-def confirm(desk: Any, reason: str) -> None:
-    button = desk.page.locator(".key-confirm button")
-    expect(button).to_be_disabled()
-    desk.page.locator(".key-reason input").fill(reason)
-    expect(button).to_be_enabled()
-    button.click()
 
 
 def test_the_board_opens_with_what_needs_a_person_and_keys_reach_it(desk_of):
@@ -93,7 +81,7 @@ def test_on_a_narrow_screen_state_key_and_age_stay(desk_of):
 
 
 def test_an_empty_site_says_what_to_do(browser, tmp_path):
-    ops = receipt_site.empty(tmp_path / "site")
+    ops = toy_site.empty(tmp_path / "site")
     command = [sys.executable, "-m", "tests.browser.serve_toy", "--site", str(ops.settings.site), "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

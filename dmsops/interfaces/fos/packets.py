@@ -9,7 +9,7 @@ from dmsops.interfaces.fos.layout import APIDS, POINTING_APID, ExposureHeader, G
 from dmsops.interfaces.fos.parts import Part, scan
 from dmsops.interfaces.fos.recorder import Recorded, RecorderWriter
 from dmsops.interfaces.fos.science import RawExposure, read_exposure
-from dmsops.interfaces.fos.telemetry import POINTING_MNEMONICS, read_engineering, write_engineering
+from dmsops.interfaces.fos.telemetry import POINTING_MNEMONICS
 
 __all__ = [
     "APIDS",
@@ -25,9 +25,7 @@ __all__ = [
     "RecorderWriter",
     "TakenName",
     "counters",
-    "read_engineering",
     "read_exposure",
     "scan",
     "scan_engineering",
-    "write_engineering",
 ]

@@ -142,7 +142,8 @@ class TelemetryDatabase:
         """Find a mnemonic, its letters small or large; raises `NotFound`."""
         found = self._names.get(name.upper())
         if found is None:
-            raise NotFound(f"there is no mnemonic '{name}' in the telemetry database (version {self.version})", mnemonic=name)
+            problem = f"there is no mnemonic '{name}' in the telemetry database (version {self.version})"
+            raise NotFound(problem, remedy="`dmsops engineering mnemonics PATTERN` finds them (procedure P03).", mnemonic=name)
         return found
 
     def by_number(self, number: int) -> Mnemonic | None:

@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 import nbformat
-import pytest
-import sqlalchemy as sa
 from click.testing import CliRunner
 from nbclient import NotebookClient
 
 from dmsops.cli import main
-from dmsops.core.people import Person, Role, put_person, system_user
+from dmsops.core.people import Person, Role, put_person
 from dmsops.engineering import queries
-from dmsops.ops import Ops, connect
+from dmsops.ops import Ops
 from dmsops.procedures import duplicates, engineering, inbox, record, telemetry
 from dmsops.procedures.engine import kernel_options
 from dmsops.procedures.run import run
 from dmsops.workflow import queries as work
-from tests.runbooks.make_site import make_site, take_telemetry
+from tests.runbooks.content import content
+from tests.runbooks.make_site import take_telemetry
 
-RECORDS = ("procedure_run", "journal")
-"""Tables in which a run through `run` leaves its own trace, also a dry one."""
 TRENDS = Path(__file__).resolve().parents[3] / "notebooks" / "engineering_trends.ipynb"
 GAP = "2022-12-04T02:57:52Z"
 REAL_TIME = "C0000_2022338025620_001.out"
-
-
-@pytest.fixture
-def frozen(tmp_path: Path) -> Ops:
-    return connect(make_site(tmp_path / "site"), operator=Person(system_user(), Role.LEAD))
-
-
-def content(ops: Ops) -> str:
-    """Sum up the whole database and every file of the store and of what is exchanged, with its bytes."""
-    tables = [name for name in sorted(sa.inspect(ops.db).get_table_names()) if name not in RECORDS]
-    with ops.db.begin() as c:
-        rows = [(name, sorted(map(repr, c.exec_driver_sql(f"SELECT * FROM {name}")))) for name in tables]
-    paths = sorted(p for name in ("inbox", "store", "outbox", "quarantine") for p in ops.settings.folder(name).rglob("*") if p.is_file())
-    files = [(str(p), hashlib.sha256(p.read_bytes()).hexdigest()) for p in paths]
-    return hashlib.sha256(repr((rows, files)).encode()).hexdigest()
 
 
 def refused(ops: Ops) -> int:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
-from dmsops.core.people import Person, Role, system_user
+from dmsops.core.people import system_user
 from dmsops.interfaces.fos.manifest import write_manifest
-from dmsops.ops import Ops, connect
+from dmsops.ops import Ops
 from dmsops.procedures import inbox, record, wavefront
 from dmsops.procedures.run import run
 from dmsops.receipt import decide, reconcile
@@ -20,23 +17,8 @@ from dmsops.receipt import queries as received
 from dmsops.receipt.states import DeliveryState
 from dmsops.testing.deliveries import write_delivery
 from dmsops.workflow import queries, rescue
-from tests.runbooks.make_site import make_site, wavefront_visit
-
-RECORDS = ("procedure_run", "journal")
-"""Tables in which a run through `run` leaves its own trace, also a dry one."""
-
-
-@pytest.fixture
-def frozen(tmp_path: Path) -> Ops:
-    return connect(make_site(tmp_path / "site"), operator=Person(system_user(), Role.LEAD))
-
-
-def content(ops: Ops) -> str:
-    tables = [name for name in sorted(sa.inspect(ops.db).get_table_names()) if name not in RECORDS]
-    with ops.db.begin() as c:
-        rows = [(name, sorted(map(repr, c.exec_driver_sql(f"SELECT * FROM {name}")))) for name in tables]
-    files = sorted(str(p) for name in ("inbox", "store", "outbox", "quarantine") for p in ops.settings.folder(name).rglob("*"))
-    return hashlib.sha256(repr((rows, files)).encode()).hexdigest()
+from tests.runbooks.content import content
+from tests.runbooks.make_site import wavefront_visit
 
 
 @pytest.mark.parametrize("procedure", ["P02", "P03", "P04", "P05", "P06", "P08", "P10"])

@@ -16,13 +16,14 @@ from dmsops.interfaces.fdf import read_oem
 from dmsops.interfaces.fos.engineering import open_engineering, scan_engineering
 from dmsops.interfaces.fos.manifest import MANIFEST, read_manifest
 from dmsops.interfaces.fos.osf import read_osf
-from dmsops.interfaces.fos.packets import Geometry, read_engineering, read_exposure, scan, write_engineering
+from dmsops.interfaces.fos.packets import Geometry, read_exposure, scan
 from dmsops.interfaces.pps import read_plan
 from dmsops.interfaces.prds import telemetry_database
 from dmsops.testbed import orbit, pointing, recording, telemetry
 from dmsops.testbed.fly import fly
 from dmsops.testbed.sizes import as_size
 from dmsops.testbed.visits import load_visit, shipped
+from dmsops.testing.telemetry import read_engineering, write_engineering
 
 
 def short(detectors=("NRCA3", "NRCALONG")):

@@ -19,6 +19,7 @@ from dmsops.flows import engineering as flow
 from dmsops.ops import Ops
 from dmsops.workflow import queries as workflow
 from tests.browser import engineering_site as site_of
+from tests.browser import toy_site
 from tests.engineering_files import named, take
 
 LISTS = tuple(engineering_lists.LISTS)
@@ -263,7 +264,7 @@ def test_a_beat_is_a_new_one_also_where_the_site_s_clock_stands(board):
 
 
 def test_an_empty_site_says_what_to_do(tmp_path):
-    ops = site_of.empty(tmp_path / "site")
+    ops = toy_site.empty(tmp_path / "site")
     view = EngineeringView(Hub(ops), find(ops.db, "lena"))
     view.open({})
     assert "Nothing of engineering needs a person now." in view.top.html

@@ -19,7 +19,7 @@ from dmsops.ops import Ops
 from dmsops.receipt import accept, gaps, queries, reconcile
 from dmsops.testbed.faults import inject
 from dmsops.workflow import queries as workflow
-from tests.browser import receipt_site
+from tests.browser import receipt_site, toy_site
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_new_rows_wait_behind_a_click(site, board):
 
 
 def test_an_empty_site_says_what_to_do(tmp_path):
-    ops = receipt_site.empty(tmp_path / "site")
+    ops = toy_site.empty(tmp_path / "site")
     view = ReceiptView(Hub(ops), find(ops.db, "lena"))
     view.open({})
     for shown in VIEWS:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from dmsops.core.errors import BadDelivery
 from dmsops.interfaces.fos import layout
-from dmsops.interfaces.fos.packets import Geometry, RecorderWriter, read_engineering, read_exposure, scan, scan_engineering
+from dmsops.interfaces.fos.packets import Geometry, RecorderWriter, read_exposure, scan, scan_engineering
+from dmsops.testing.telemetry import read_engineering
 
 SMALL = Geometry(1, 1, 8, 8)
 

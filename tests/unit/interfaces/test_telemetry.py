@@ -14,8 +14,9 @@ from hypothesis.extra import numpy as hnp
 
 from dmsops.core.errors import BadDelivery, BadInput
 from dmsops.interfaces.fos.engineering import write_packets
-from dmsops.interfaces.fos.packets import POINTING_APID, POINTING_MNEMONICS, read_engineering, scan_engineering, write_engineering
+from dmsops.interfaces.fos.packets import POINTING_APID, POINTING_MNEMONICS, scan_engineering
 from dmsops.interfaces.prds import telemetry_database
+from dmsops.testing.telemetry import read_engineering, write_engineering
 from tests.telemetry import everything
 
 START = datetime(2022, 12, 4, 3, 42, tzinfo=UTC).timestamp()

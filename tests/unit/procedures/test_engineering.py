@@ -11,10 +11,11 @@ from dmsops.core.errors import BadInput, BadTransition, NotFound
 from dmsops.core.people import Person, Role
 from dmsops.engineering import queries
 from dmsops.interfaces.fos.engineering import write_hdf5
-from dmsops.interfaces.fos.packets import POINTING_MNEMONICS, write_engineering
+from dmsops.interfaces.fos.packets import POINTING_MNEMONICS
 from dmsops.procedures import engineering
 from dmsops.receipt import accept
 from dmsops.testing.deliveries import START, small_visit, write_delivery
+from dmsops.testing.telemetry import write_engineering
 from tests.engineering_files import FLOATS, named, seconds, series_of, take
 
 NAME = "E0000_2022338025116_001.out"
