@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
+
+from dmsops.core.errors import DmsError
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -64,3 +67,20 @@ class Beside[T]:
     def forget(self) -> None:
         """Let the next look read again, whatever has changed."""
         self._of = (-1, -ANYHOW_SECONDS)
+
+
+class Parts:
+    """Reads parts of the site, and notes those that could not be read."""
+
+    def __init__(self, ops: Ops) -> None:
+        self._ops = ops
+        self.broken: dict[str, str] = {}
+
+    def of[T](self, view: str, look: Callable[[], T], nothing: T) -> T:
+        """Read a part; ``nothing`` where it cannot be read."""
+        try:
+            return look()
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one list, a person must see the others
+            self._ops.log.warning("board.part_lost", part=view, error="".join(traceback.format_exception(error)))
+            self.broken[view] = error.message if isinstance(error, DmsError) else type(error).__name__
+            return nothing

@@ -51,6 +51,8 @@ class Deed:
         Does it; given the site in the person's hand, the preview's hash and the reason; gives the receipt as a line.
     why_not : str
         Why it cannot be done now; empty when it can.
+    reasoned : bool
+        False where nothing is decided, so that no reason is asked for.
     """
 
     key: str
@@ -58,6 +60,7 @@ class Deed:
     look: Callable[[Ops], Preview]
     do: Callable[[Ops, str, str], str]
     why_not: str = ""
+    reasoned: bool = True
 
 
 class DeedPane:
@@ -97,6 +100,7 @@ class DeedPane:
         """Make the preview and show it."""
         self.deed = deed
         self.reason.value = self.reason.value_input = ""
+        self.reason.visible = deed.reasoned
         self.view.visible = True
         await self.renew()
 
@@ -138,7 +142,7 @@ class DeedPane:
             return "The preview is being made."
         if self.seen.empty:
             return "Nothing would change."
-        if not self.said:
+        if not self.said and (self.deed is None or self.deed.reasoned):
             return "Write a reason to go on."
         typed = str(self.count.value_input or self.count.value or "").strip().replace(",", "")
         return f"Type {self.seen.count} to confirm." if self.seen.count and typed != str(self.seen.count) else ""

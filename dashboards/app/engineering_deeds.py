@@ -12,7 +12,7 @@ from dashboards.app import plan_text, theme
 from dashboards.app.deed_pane import Deed, Preview, cannot
 from dashboards.app.engineering_lists import STREAMS, when
 from dashboards.app.engineering_reads import REFUSED
-from dashboards.app.story_parts import bullets, table
+from dashboards.app.story_parts import SHOWN, shortened, table
 from dmsops.core.errors import DmsError
 from dmsops.core.people import Role
 from dmsops.engineering import decide, gap_acts, resolve
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 Row = dict[str, Any]
-SHOWN = 25
-"""As many items of a preview are written."""
 CHOICES = 6
 """As many files are offered as a choice for many conflicts: those that most of them came from."""
 
@@ -71,12 +69,6 @@ def _one_by_one(key: str, title: str, items: Sequence[int], each: _Each, done: s
         return f"{len(items):,} {done}, by {ops.operator.name}."
 
     return Deed(key=key, title=title, look=look, do=do, why_not=why_not)
-
-
-def shortened(title: str, lines: list[str], css: str = "") -> str:
-    """Write the first lines of many, and how many more there are."""
-    more = [f"and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
-    return bullets(f"{title} ({len(lines):,})" if len(lines) > 1 else title, [*lines[:SHOWN], *more], css)
 
 
 def _file(verb: str) -> _Each:

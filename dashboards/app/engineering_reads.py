@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import traceback
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from dashboards.app.beside import Beside
-from dmsops.core.errors import DmsError
+from dashboards.app.beside import Beside, Parts
 from dmsops.engineering import queries
 from dmsops.engineering.states import EngineeringState
 from dmsops.flows import engineering as flow
@@ -72,7 +70,7 @@ class Engineering:
 
 def read(ops: Ops) -> Engineering:
     """Read the site; a list that cannot be read is empty and named, and blinds no other list and no other board."""
-    part = _Parts(ops)
+    part = Parts(ops)
     suspects: list[Row] = part.of("conflicts", lambda: queries.suspect_intervals(ops), [])
     holes: list[Row] = part.of("gaps", lambda: queries.gaps(ops), [])
     names: list[Row] = part.of("mnemonics", lambda: queries.mnemonics(ops), [])
@@ -87,22 +85,6 @@ def read(ops: Ops) -> Engineering:
         broken=part.broken,
         loaded=True,
     )
-
-
-class _Parts:
-    """Reads parts of the site, and notes those that could not be read."""
-
-    def __init__(self, ops: Ops) -> None:
-        self._ops = ops
-        self.broken: dict[str, str] = {}
-
-    def of[T](self, view: str, look: Callable[[], T], nothing: T) -> T:
-        try:
-            return look()
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one list, a person must see the others
-            self._ops.log.warning("board.part_lost", part=view, error="".join(traceback.format_exception(error)))
-            self.broken[view] = error.message if isinstance(error, DmsError) else type(error).__name__
-            return nothing
 
 
 def _files(ops: Ops, holes: Sequence[Row]) -> tuple[Row, ...]:

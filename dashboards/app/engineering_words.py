@@ -12,6 +12,7 @@ from dashboards.app.engineering_address import MOST, VIEWS
 from dashboards.app.engineering_lists import GAPS, lasted, latest, level, limits, span
 from dashboards.app.engineering_reads import FAILED, needing
 from dashboards.app.rows import holds
+from dashboards.app.story_parts import broken, need
 from dmsops.engineering.queries import us
 
 if TYPE_CHECKING:
@@ -34,30 +35,17 @@ def needs(seen: Engineering, here: str, now: datetime) -> str:
         return '<p class="soft">The engineering database is being read…</p>'
     counts = needing(seen)
     said = {view: words for view, words in _sentences(seen, counts, now).items() if counts[view] and here in (view, VIEWS[0])}
-    lines = "".join(_need(view, words) for view, words in said.items())
+    lines = "".join(need(view, words) for view, words in said.items())
     many = theme.plural(seen.totals.get("mnemonics", 0), "mnemonic")
     fresh = f"Newest sample {theme.age(seen.newest_at, now)}" if seen.newest_at else "No sample is held yet"
     held = f"; {seen.totals['samples']:,} samples of {many} are held" if seen.newest_at else ""
     calm = "" if any(counts.values()) else _calm(seen)
-    return f'{_broken(seen)}{lines}{calm}<p class="soft">{fresh}{held}.</p>'
-
-
-def _broken(seen: Engineering) -> str:
-    """Say which lists could not be read: an empty list must not look like good news."""
-    said = "".join(f"<li>{escape(view.capitalize())}: {escape(why)}</li>" for view, why in seen.broken.items())
-    if not said:
-        return ""
-    what = "Its traceback is in the site's log: open an anomaly (procedure P21)."
-    return f'<div class="warn"><h3>What could not be read</h3><ul>{said}</ul><p>{what}</p></div>'
+    return f'{broken(seen.broken)}{lines}{calm}<p class="soft">{fresh}{held}.</p>'
 
 
 def _calm(seen: Engineering) -> str:
     words = "Nothing else of engineering needs a person now." if seen.broken else "Nothing of engineering needs a person now."
     return f"<p>{theme.mark('done', words)}</p>"
-
-
-def _need(view: str, words: str) -> str:
-    return f'<button class="need" data-pick="view {view}">{theme.mark("failed", "")}{words}</button>'
 
 
 def _sentences(seen: Engineering, counts: Mapping[str, int], now: datetime) -> dict[str, str]:

@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from dashboards.app import clock_bar
+from dashboards.app.archive_reads import Archive, ArchiveReader
+from dashboards.app.archive_work import Work
 from dashboards.app.engineering_reads import Engineering, EngineeringReader
 from dashboards.app.receipt_reads import ReceiptReader, Receiving
 from dmsops.core.errors import DmsError
@@ -96,6 +98,7 @@ class Snapshot:
     clocks: tuple[ClockReading, ...] = ()
     receiving: Receiving = field(default_factory=Receiving)
     engineering: Engineering = field(default_factory=Engineering)
+    archive: Archive = field(default_factory=Archive)
     behind_seconds: float = 0.0
     fault: str = ""
 
@@ -122,6 +125,8 @@ class Hub:
         self._read_at = time.monotonic()
         self.receipt = ReceiptReader(ops)
         self.engineering = EngineeringReader(ops)
+        self.archive = ArchiveReader(ops)
+        self.work = Work()
         self._next = 0
 
     def poll(self) -> Snapshot:
@@ -144,7 +149,10 @@ class Hub:
             batches=tuple(pulse.batches(ops)), behind_seconds=0.0, fault="",
         )  # fmt: skip
         wait = self._thread is None
-        fresh = replace(fresh, receiving=self.receipt.latest(seq, wait=wait), engineering=self.engineering.latest(seq, wait=wait))
+        fresh = replace(
+            fresh, receiving=self.receipt.latest(seq, wait=wait), engineering=self.engineering.latest(seq, wait=wait),
+            archive=self.archive.latest(seq, wait=wait),
+        )  # fmt: skip
         if seq == last.seq:
             return fresh
         kinds = queries.counts_by_kind(ops)
@@ -163,6 +171,7 @@ class Hub:
         """Let the next look read everything again that is read beside it: something was done."""
         self.receipt.forget()
         self.engineering.forget()
+        self.archive.forget()
 
     def steps(self, wanted: Filter) -> list[Row]:
         """Give the steps a board wants to see, at most `ROWS`; read once per change for all boards."""
@@ -173,7 +182,7 @@ class Hub:
                 fingerprint=wanted.fingerprint or None, sort=wanted.sort, limit=ROWS,
             )  # fmt: skip
 
-        found: list[Row] = self._once(wanted, read)
+        found: list[Row] = self.once(wanted, read)
         return found
 
     def matching(self, wanted: Filter) -> Matching:
@@ -183,12 +192,12 @@ class Hub:
             cells = [cell for cell in self.snapshot.kinds if not anyhow.kinds or cell["kind"] in anyhow.kinds]
             matching = Matching(counts=_by_state(cells))
         elif anyhow == Filter(visit=anyhow.visit):
-            matching = Matching(counts=self._once(("visit", anyhow.visit), lambda: queries.counts(self.ops, anyhow.visit)))
+            matching = Matching(counts=self.once(("visit", anyhow.visit), lambda: queries.counts(self.ops, anyhow.visit)))
         elif anyhow == Filter(fingerprint=anyhow.fingerprint):
             group = next((g for g in self.snapshot.failures if g["fingerprint"] == anyhow.fingerprint), None)
             matching = Matching(counts={"failed": group["n"] + group["handled"]} if group else {})
         else:
-            matching = Matching(counts=self._once(("matching", anyhow), lambda: self._count(anyhow)))
+            matching = Matching(counts=self.once(("matching", anyhow), lambda: self._count(anyhow)))
         if not wanted.states:
             return matching
         return replace(matching, counts={s: n for s, n in matching.counts.items() if s in wanted.states})
@@ -202,10 +211,11 @@ class Hub:
         """Give workflows whose dataset holds the text, the newest first."""
         if not text:
             return self.snapshot.workflows
-        found: list[Row] = self._once(("flows", text), lambda: queries.workflows(self.ops, text=text))
+        found: list[Row] = self.once(("flows", text), lambda: queries.workflows(self.ops, text=text))
         return found
 
-    def _once(self, key: Any, read: Callable[[], Any]) -> Any:
+    def once(self, key: Any, read: Callable[[], Any]) -> Any:
+        """Read something once per change of the site, for all boards."""
         seq = self.snapshot.seq
         with self._lock:
             kept = self._kept.get(key)

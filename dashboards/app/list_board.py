@@ -63,6 +63,10 @@ class ListBoard(BoardView):
         """Give the rows of a list, those that need a person first."""
         raise NotImplementedError
 
+    def count_of(self, view: str) -> int:
+        """Count the rows of a list."""
+        return len(self.rows_of(view))
+
     def needing(self) -> Mapping[str, int]:
         """Count what needs a person, by list."""
         raise NotImplementedError
@@ -100,7 +104,7 @@ class ListBoard(BoardView):
         needs = self.needing()
 
         def one(view: str) -> str:
-            listed = f'<b class="soft">{len(self.rows_of(view)):,}</b>' if view in self.LISTS else ""
+            listed = f'<b class="soft">{self.count_of(view):,}</b>' if view in self.LISTS else ""
             count = f'<b class="alert">▲{needs[view]:,}</b>' if needs.get(view) else listed
             title = self.TITLES.get(view, view.capitalize())
             return f'<button role="tab" data-pick="view {view}" aria-selected="{str(view == here).lower()}">{title}{count}</button>'

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LINES = 60
 """As many lines of a story are written; `dmsops receipt where` has the whole."""
+SHOWN = 25
+"""As many items of a preview are written."""
 
 
 def head(title: str, verbs: str, facts: Mapping[str, str], sentence: str = "") -> str:
@@ -46,6 +48,12 @@ def bullets(title: str, lines: list[str], css: str = "") -> str:
     return f'<div class="{css}">{body}</div>' if css else body
 
 
+def shortened(title: str, lines: list[str], css: str = "") -> str:
+    """Write the first lines of many, and how many more there are."""
+    more = [f"and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
+    return bullets(f"{title} ({len(lines):,})" if len(lines) > 1 else title, [*lines[:SHOWN], *more], css)
+
+
 def events(ops: Ops, name: str, now: datetime) -> str:
     """Write what happened to a name, the newest last."""
     try:
@@ -56,3 +64,17 @@ def events(ops: Ops, name: str, now: datetime) -> str:
     lines = "".join(f"<tr><td>{age}</td><td>{escape(e.what)}</td><td>{ident(e.name)} {escape(e.words)}</td></tr>" for age, e in aged)
     cut = f'<p class="soft">the last {LINES} of {len(found):,}; `dmsops receipt where` has all</p>' if len(found) > LINES else ""
     return f'<h3>What happened</h3><div class="scroll"><table>{lines}</table></div>{cut}'
+
+
+def broken(lists: Mapping[str, str]) -> str:
+    """Say which lists could not be read, and why: an empty list must not look like good news."""
+    said = "".join(f"<li>{escape(view.capitalize())}: {escape(why)}</li>" for view, why in lists.items())
+    if not said:
+        return ""
+    what = "Its traceback is in the site's log: open an anomaly (procedure P21)."
+    return f'<div class="warn"><h3>What could not be read</h3><ul>{said}</ul><p>{what}</p></div>'
+
+
+def need(view: str, words: str, pick: str = "") -> str:
+    """Write what needs a person as a line that opens its list (or does ``pick``); the words are HTML already."""
+    return f'<button class="need" data-pick="{escape(pick or f"view {view}")}">{theme.mark("failed", "")}{words}</button>'

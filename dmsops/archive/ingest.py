@@ -1,27 +1,31 @@
-"""Ingest: the products of one observation, its description and one event, in one transaction."""
+"""Ingest: the products of one observation, its description, its rows and one event, in one transaction."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from dmsops.archive.tables import archive_outbox, archived_product, observation
-from dmsops.catalogue.describe import COLLECTION, REHEARSAL_COLLECTION, Product, describe
-from dmsops.catalogue.rules import Finding, check
-from dmsops.catalogue.xml import to_xml
+from dmsops.archive import duplicates, errors, proposals, rows, versions
+from dmsops.archive.checks_fits import no_asdf
+from dmsops.archive.describing import Described, describe_offered, keep, need_sound
+from dmsops.archive.states import ARCHIVED
+from dmsops.archive.tables import archive_outbox, observation
+from dmsops.catalogue.describe import Product, observation_id
+from dmsops.catalogue.registry import Finding
 from dmsops.core import journal
-from dmsops.core.db import transact
-from dmsops.core.errors import GateFailed
+from dmsops.core.db import reading, transact
+from dmsops.core.errors import BadInput, BadName, DmsError, GateFailed, NotFound, StoreDamaged
 from dmsops.core.files import sha256_of
-from dmsops.core.names import parse_any
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
+
+_o = observation.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,7 @@ def ingest(ops: Ops, products: Sequence[Product], *, members: Sequence[str] = ()
 
     A product whose bytes are new gets a new version and the one before it is superseded; one that was there and
     is not given now is taken out of the current set (reprocessing did not make it again). All bytes are kept.
+    What does not work is an *ingest error* of the observation until an ingest of it works or a person lets it go.
 
     Parameters
     ----------
@@ -55,106 +60,170 @@ def ingest(ops: Ops, products: Sequence[Product], *, members: Sequence[str] = ()
     BadInput
         The products belong to several observations, or cannot be described.
     GateFailed
-        The description is not sound; the findings are recorded, no product is ingested.
+        The description is not sound, a product is not whole, or another association made products of these names from other members;
+        nothing is ingested.
+    FilesRefused
+        The store could not take the bytes; nothing is ingested.
     """
-    for product in products:
-        ops.store.put(product.path, sha256=product.sha256)
-    collection = COLLECTION if ops.settings.mode == "live" else REHEARSAL_COLLECTION
-    described = describe(products, members=members, collection=collection)
-    findings = check(described)
-    row = _Row.of(described)
-    errors = [f for f in findings if f.severity == "error"]
-    if errors:
-        transact(ops.db, lambda c: _record_faults(c, ops, row, errors))
-        more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
-        raise GateFailed(
-            f"observation {row.id} cannot be ingested: {errors[0]}{more}",
-            remedy=f"{errors[0].remedy} Procedure P15 covers ingest problems.",
-            observation=row.id,
-            findings=[str(f) for f in errors],
-        )
-    xml = to_xml(described)
-    kept = _keep(ops, row.id, xml)
-    version, new = transact(ops.db, lambda c: _ingest(c, ops, row, products, kept))
-    return Ingested(observation_id=row.id, version=version, xml=xml, new=new, warnings=findings)
+    try:
+        _take(ops, products)
+        described = describe_offered(ops, products, members)
+        _need_whole(described)
+        kept = keep(ops, described)
+        version, new = transact(ops.db, lambda c: write(c, ops, described, kept))
+    except (BadInput, StoreDamaged, GateFailed) as error:
+        errors.record(ops, _fault(error, products, members))
+        raise
+    return Ingested(observation_id=described.observation_id, version=version, xml=described.xml, new=new, warnings=described.findings)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    id: str
-    collection: str
-    kind: str
-    checksum: str
-
-    @classmethod
-    def of(cls, described: Any) -> _Row:
-        kind = "derived" if hasattr(described, "members") else "simple"
-        checksum = described.acc_meta_checksum.uri
-        return cls(id=described.observation_id, collection=described.collection, kind=kind, checksum=checksum)
+def _take(ops: Ops, products: Sequence[Product]) -> None:
+    found = ops.store.put_many([(product.path, product.sha256) for product in products])
+    for product, sha256 in zip(products, found, strict=True):
+        if sha256 != product.sha256:
+            raise StoreDamaged(
+                f"'{product.name}' has sha256 {sha256[:12]}..., expected {product.sha256[:12]}...",
+                file=product.name, expected=product.sha256, found=sha256,
+            )  # fmt: skip
 
 
-def _keep(ops: Ops, observation_id: str, xml: bytes) -> str:
-    with tempfile.TemporaryDirectory(prefix="ingest-", dir=ops.settings.folder("work")) as folder:
-        path = Path(folder) / f"{observation_id}_caom.xml"
-        path.write_bytes(xml)
-        return ops.store.put(path)
-
-
-def _current(c: sa.Connection, observation_id: str) -> sa.Row[Any] | None:
-    return c.execute(sa.select(observation).where(observation.c.id == observation_id).with_for_update()).one_or_none()
-
-
-def _write_row(c: sa.Connection, ops: Ops, row: _Row, there: sa.Row[Any] | None, **values: Any) -> None:
-    values |= {"collection": row.collection, "kind": row.kind, "changed_at": ops.clock.now()}
-    if there is None:
-        c.execute(sa.insert(observation).values(id=row.id, **values))
-    else:
-        c.execute(sa.update(observation).where(observation.c.id == row.id).values(**values))
-
-
-def _record_faults(c: sa.Connection, ops: Ops, row: _Row, errors: list[Finding]) -> None:
-    there = _current(c, row.id)
-    findings = [str(f) for f in errors]
-    _write_row(c, ops, row, there, valid=False, findings=findings, version=there.version if there else 0)
-    journal.write(
-        c, ops.clock, "observation.refused", row.id, actor=ops.operator.name, reason=str(errors[0]), outcome="failed", findings=findings
+def _fault(error: DmsError, products: Sequence[Product], members: Sequence[str]) -> errors.Fault:
+    names = {product.name: product.sha256 for product in products}
+    kind = error.facts.get("kind") or ("store" if isinstance(error, StoreDamaged) else "invalid_file_name" if isinstance(error, BadName)
+                                       else "bad_data" if "file" in error.facts else "bad_metadata")  # fmt: skip
+    whose = error.facts.get("observation") or _owner(names)
+    findings = error.facts.get("findings") or []
+    return errors.Fault(
+        observation_id=str(whose)[:120], kind=str(kind), message=error.message, findings=findings, products=names, members=members
     )
 
 
-def _ingest(c: sa.Connection, ops: Ops, row: _Row, products: Sequence[Product], xml_sha256: str) -> tuple[int, bool]:
-    there = _current(c, row.id)
-    changed = [p.name for p in products if _put_product(c, ops, row.id, p)]
-    p = archived_product.c
-    stale = sa.update(archived_product).where(p.observation_id == row.id, p.current, p.name.not_in([x.name for x in products]))
-    gone = [r.name for r in c.execute(stale.values(current=False).returning(p.name))]
-    if there is not None and there.valid and there.xml_sha256 == xml_sha256 and not changed and not gone:
+def _owner(names: Sequence[str] | dict[str, str]) -> str:
+    """Give the observation of the first product whose name says one; else that name."""
+    for name in sorted(names):
+        try:
+            return observation_id(name)
+        except DmsError:
+            continue
+    return next(iter(sorted(names)), "nothing")
+
+
+def _need_whole(described: Described) -> None:
+    lacking = next((p.name for p in described.products if p.name.endswith(".fits") and no_asdf(p.path)), None)
+    if lacking is not None:
+        raise GateFailed(
+            f"'{lacking}' has no ASDF extension: the pipeline could not read it again",
+            remedy="Make the product again (P08), then ingest again (P15).",
+            observation=described.observation_id, kind="no_asdf", file=lacking,
+        )  # fmt: skip
+    need_sound(described)
+
+
+def write(c: sa.Connection, ops: Ops, described: Described, xml_sha256: str, *, reason: str | None = None) -> tuple[int, bool]:
+    """Write products, rows, event and journal in the caller's transaction; gives version, and whether anything changed.
+
+    Raises
+    ------
+    GateFailed
+        Another association made products of these names from other members (kind ``duplicate_product``).
+    """
+    identity = described.observation_id
+    there = c.execute(sa.select(observation).where(_o.id == identity)).one_or_none()
+    duplicates.refuse(c, identity, described.members)
+    changes = versions.put(c, identity, described.products, described.members, described.at if there is None else ops.clock.now())
+    errors.settle(c, ops, identity)
+    proposals.learn(c, ops, described.observation)
+    if there is not None and there.state == ARCHIVED and there.xml_sha256 == xml_sha256 and not changes:
         return int(there.version), False
     version = (there.version if there else 0) + 1
-    _write_row(c, ops, row, there, valid=True, findings=[], version=version, xml_sha256=xml_sha256, checksum=row.checksum)
-    event = "observation.ingested" if version == 1 else "observation.superseded"
-    facts: dict[str, Any] = {"products": sorted(changed), "gone": sorted(gone), "xml_sha256": xml_sha256, "checksum": row.checksum}
-    c.execute(
-        sa.insert(archive_outbox).values(event=event, observation_id=row.id, version=version, facts=facts, created_at=ops.clock.now())
-    )
-    journal.write(c, ops.clock, event, row.id, actor=ops.operator.name, version=version, **facts)
+    state = rows.State(version=version, state=ARCHIVED, xml_sha256=xml_sha256, changed_at=moment(ops, there))
+    rows.replace(c, described.observation, state)
+    facts = {
+        "products": list(changes.changed), "gone": list(changes.gone), "xml_sha256": xml_sha256,
+        "checksum": described.observation.acc_meta_checksum.uri,
+    }  # fmt: skip
+    announce(c, ops, "observation.ingested" if version == 1 else "observation.superseded", identity, state, facts, reason=reason)
     return version, True
 
 
-def _put_product(c: sa.Connection, ops: Ops, observation_id: str, product: Product) -> bool:
-    """Make a product's bytes its current version; says whether that changed anything."""
-    p = archived_product.c
-    rows = c.execute(sa.select(archived_product).where(p.name == product.name).order_by(p.version)).all()
-    current = next((r for r in rows if r.current), None)
-    if current is not None and current.sha256 == product.sha256:
-        return False
-    c.execute(sa.update(archived_product).where(p.name == product.name, p.current).values(current=False))
-    values = {
-        "observation_id": observation_id, "name": product.name, "version": rows[-1].version + 1 if rows else 1,
-        "suffix": parse_any(product.name).suffix, "sha256": product.sha256, "size": product.path.stat().st_size,
-        "current": True, "archived_at": ops.clock.now(),
-    }  # fmt: skip
-    c.execute(sa.insert(archived_product).values(**values))
-    return True
+def moment(ops: Ops, there: Any) -> datetime:
+    """Give the time of a change: never before the one before it, or harvesters would not see it."""
+    now = ops.clock.now().astimezone(UTC)
+    return now if there is None or there.changed_at is None else max(now, there.changed_at)
+
+
+def announce(
+    c: sa.Connection, ops: Ops, event: str, identity: str, state: rows.State, facts: dict[str, Any], *, reason: str | None
+) -> None:  # fmt: skip
+    """Write an observation's event and its line of the journal."""
+    told = {"event": event, "observation_id": identity, "version": state.version, "facts": facts, "created_at": state.changed_at}
+    c.execute(sa.insert(archive_outbox).values(**told))
+    journal.write(c, ops.clock, event, identity, actor=ops.operator.name, reason=reason, version=state.version, **facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """An archived observation described anew from its products; ``differs`` says in words what changes, empty when nothing does."""
+
+    described: Described
+    differs: tuple[str, ...]
+
+
+def again(ops: Ops, identity: str) -> Again:
+    """Describe an archived observation again from the bytes of its current products; nothing changes.
+
+    Raises
+    ------
+    NotFound
+        There is no such observation, it has no current product, or the store lacks bytes of it.
+    BadInput
+        Its products cannot be described.
+    """
+    with reading(ops.db) as c:
+        found = versions.current(c, identity)
+    if not found:
+        raise NotFound(f"the archive has no current product of an observation '{identity}'", observation=identity)
+    members = next((row.members for row in found if row.members), None) or _members_of_document(ops, identity)
+    described = describe_offered(ops, versions.products_of(ops, found), members)
+    return Again(described=described, differs=_differences(ops, described))
+
+
+def _members_of_document(ops: Ops, identity: str) -> list[str]:
+    """Give the members that a document names, for products that were archived before their members were written down."""
+    from dmsops.catalogue.xml import from_xml
+
+    try:
+        written = from_xml(rows.document(ops, identity), source=f"{identity}_caom.xml")
+    except DmsError:
+        return []
+    inputs = {uri.uri for p in written.planes.values() if p.provenance for uri in p.provenance.inputs}
+    return sorted(f"{uri.split('/')[1]}_cal.fits" for uri in inputs if uri.endswith("/level2"))
+
+
+def _differences(ops: Ops, described: Described) -> tuple[str, ...]:
+    from dmsops.catalogue.compare import differences
+    from dmsops.catalogue.xml import from_xml
+
+    try:
+        document = rows.document(ops, described.observation_id)
+        if document == described.xml:
+            return ()
+        return differences(from_xml(document, source=f"{described.observation_id}_caom.xml"), described.observation)
+    except DmsError as error:
+        return (f"the document in the store: {error.message}",)
+
+
+def ingest_again(ops: Ops, anew: Again, *, reason: str) -> tuple[int, bool]:
+    """Write an observation as it was described anew; gives its version and whether anything changed.
+
+    Raises
+    ------
+    GateFailed
+        The new description is not sound either; nothing is written.
+    """
+    need_sound(anew.described)
+    kept = keep(ops, anew.described)
+    return transact(ops.db, lambda c: write(c, ops, anew.described, kept, reason=reason))
 
 
 def product_of(path: Path) -> Product:

@@ -6,21 +6,35 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from dmsops.archive.tables import archive_outbox, archived_product, observation
+from dmsops.archive.states import ARCHIVED
+from dmsops.archive.tables import (
+    archive_outbox,
+    archived_product,
+    artifact,
+    finding,
+    ingest_error,
+    observation,
+    observation_member,
+    plane,
+    plane_input,
+    tombstone,
+)
 from dmsops.core.db import reading
+from dmsops.core.errors import NotFound
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
 
-_p = archived_product.c
+Row = dict[str, Any]
+_o, _p = observation.c, archived_product.c
 
 
-def _rows(ops: Ops, query: Any) -> list[dict[str, Any]]:
+def _rows(ops: Ops, query: Any) -> list[Row]:
     with reading(ops.db) as c:
         return [dict(row) for row in c.execute(query).mappings()]
 
 
-def observations(ops: Ops, *, prefix: str = "") -> list[dict[str, Any]]:
+def observations(ops: Ops, *, prefix: str = "", withdrawn: bool = True) -> list[Row]:
     """Give the observations (whose id begins so), each with the number and size of its current products."""
     counted = (
         sa.select(_p.observation_id, sa.func.count().label("products"), sa.func.sum(_p.size).label("bytes"))
@@ -30,11 +44,12 @@ def observations(ops: Ops, *, prefix: str = "") -> list[dict[str, Any]]:
     )
     zero = sa.literal(0)
     columns = (sa.func.coalesce(counted.c.products, zero).label("products"), sa.func.coalesce(counted.c.bytes, zero).label("bytes"))
-    query = sa.select(observation, *columns).outerjoin(counted, counted.c.observation_id == observation.c.id)
-    return _rows(ops, query.where(observation.c.id.startswith(prefix, autoescape=True)).order_by(observation.c.id))
+    query = sa.select(observation, *columns).outerjoin(counted, counted.c.observation_id == _o.id)
+    query = query if withdrawn else query.where(_o.state == ARCHIVED)
+    return _rows(ops, query.where(_o.id.startswith(prefix, autoescape=True)).order_by(_o.id))
 
 
-def products(ops: Ops, *, observation_id: str | None = None, prefix: str = "", superseded: bool = False) -> list[dict[str, Any]]:
+def products(ops: Ops, *, observation_id: str | None = None, prefix: str = "", superseded: bool = False) -> list[Row]:
     """Give the current products (with ``superseded``, all versions) of one observation, or whose name begins so."""
     query = sa.select(archived_product).where(_p.name.startswith(prefix, autoescape=True)).order_by(_p.name, _p.version)
     if observation_id is not None:
@@ -49,12 +64,63 @@ def counts_by_suffix(ops: Ops, *, prefix: str = "") -> dict[str, int]:
 
 
 def caom_summary(ops: Ops) -> dict[str, int]:
-    """Count the observations, and those whose newest description was not sound."""
-    query = sa.select(sa.func.count().label("n"), sa.func.sum(sa.case((observation.c.valid, 0), else_=1)).label("invalid"))
-    row = _rows(ops, query)[0]
-    return {"observations": row["n"], "invalid": int(row["invalid"] or 0)}
+    """Count the archived observations, and what is not sound: open ingest errors, and observations with open findings of errors."""
+    e, f = ingest_error.c, finding.c
+    refused = sa.select(e.observation_id).where(e.state == "open")
+    found = sa.select(f.observation_id).where(f.severity == "error", f.state == "open", f.observation_id.is_not(None))
+    unsound = refused.union(found).subquery()
+    there = sa.select(sa.func.count()).select_from(observation).where(_o.state == ARCHIVED).scalar_subquery()
+    bad = sa.select(sa.func.count()).select_from(unsound).scalar_subquery()
+    row = _rows(ops, sa.select(there.label("observations"), bad.label("invalid")))[0]
+    return {"observations": int(row["observations"]), "invalid": int(row["invalid"])}
 
 
-def unsent(ops: Ops) -> list[dict[str, Any]]:
+def unsent(ops: Ops) -> list[Row]:
     """Give the events that nobody was told yet, oldest first."""
     return _rows(ops, sa.select(archive_outbox).where(archive_outbox.c.sent_at.is_(None)).order_by(archive_outbox.c.id))
+
+
+def story(ops: Ops, observation_id: str) -> dict[str, Any]:
+    """Give all that the archive knows of one observation.
+
+    Returns
+    -------
+    dict
+        ``observation`` (its row), ``planes`` (each with ``artifacts`` and ``inputs``), ``members``, ``products`` (all versions),
+        ``events``, ``errors``, ``findings``, ``withdrawals``.
+
+    Raises
+    ------
+    NotFound
+        Neither an observation nor an ingest error has that id.
+    """
+    mine = _rows(ops, sa.select(observation).where(_o.id == observation_id))
+    errors = _of(ops, ingest_error, observation_id)
+    if not mine and not errors:
+        raise NotFound(f"the archive knows no observation '{observation_id}'", observation=observation_id)
+    m = observation_member.c
+    return {
+        "observation": mine[0] if mine else None,
+        "planes": _planes(ops, observation_id),
+        "members": [r["member"] for r in _rows(ops, sa.select(m.member).where(m.observation_id == observation_id).order_by(m.member))],
+        "products": products(ops, observation_id=observation_id, superseded=True),
+        "events": _of(ops, archive_outbox, observation_id),
+        "errors": errors,
+        "findings": _of(ops, finding, observation_id),
+        "withdrawals": _of(ops, tombstone, observation_id),
+    }
+
+
+def _of(ops: Ops, table: sa.Table, observation_id: str) -> list[Row]:
+    return _rows(ops, sa.select(table).where(table.c.observation_id == observation_id).order_by(table.c.id))
+
+
+def _planes(ops: Ops, observation_id: str) -> list[Row]:
+    planes = _rows(ops, sa.select(plane).where(plane.c.observation_id == observation_id).order_by(plane.c.product_id))
+    numbers = [row["id"] for row in planes]
+    artifacts = _rows(ops, sa.select(artifact).where(artifact.c.plane_id.in_(numbers)).order_by(artifact.c.uri))
+    inputs = _rows(ops, sa.select(plane_input).where(plane_input.c.plane_id.in_(numbers)).order_by(plane_input.c.input))
+    for row in planes:
+        row["artifacts"] = [a for a in artifacts if a["plane_id"] == row["id"]]
+        row["inputs"] = [i["input"] for i in inputs if i["plane_id"] == row["id"]]
+    return planes

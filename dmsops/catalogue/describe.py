@@ -10,10 +10,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dmsops.catalogue.access import release_of
+from dmsops.catalogue.access import read_group, release_of
+from dmsops.catalogue.checksums import write_sums
 from dmsops.catalogue.coverage import energy_of, position_of, sees_the_sky, time_of
 from dmsops.catalogue.headers import Header, read_header
 from dmsops.catalogue.library import quiet_library
@@ -44,11 +46,21 @@ _CONTENT_TYPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """A product to describe: its name, its sum (hex), and where its bytes are."""
+    """A product to describe: its name, its sum (hex), where its bytes are; ``head`` and ``size`` are read from them unless given."""
 
     name: str
     sha256: str
     path: Path
+    head: Header | None = None
+    size: int | None = None
+
+    def header(self) -> Header:
+        """Give its header; raises `BadInput` when it cannot be read."""
+        return self.head if self.head is not None else read_header(self.path, self.name)
+
+    def length(self) -> int:
+        """Give its size in bytes."""
+        return self.size if self.size is not None else self.path.stat().st_size
 
 
 def observation_id(name: str) -> str:
@@ -62,7 +74,15 @@ def observation_id(name: str) -> str:
 
 
 @quiet_library()
-def describe(products: Sequence[Product], *, members: Sequence[str] = (), collection: str = COLLECTION) -> Observation:
+def describe(
+    products: Sequence[Product],
+    *,
+    members: Sequence[str] = (),
+    collection: str = COLLECTION,
+    archived_at: datetime | None = None,
+    exclusive_days: int | None = None,
+    member_release: datetime | None = None,
+) -> Observation:
     """Describe products of one observation.
 
     Parameters
@@ -71,6 +91,12 @@ def describe(products: Sequence[Product], *, members: Sequence[str] = (), collec
         All products of the observation; at least one.
     members : sequence of str
         For a combined product: the names of the products it was made from.
+    archived_at : datetime, optional
+        When its first product came into the archive: exclusive access counts from then; default the newest header DATE.
+    exclusive_days : int, optional
+        Days of exclusive access that the program chose; default what its category gives.
+    member_release : datetime, optional
+        The latest release of its members: a combined product is not public before.
 
     Returns
     -------
@@ -82,36 +108,56 @@ def describe(products: Sequence[Product], *, members: Sequence[str] = (), collec
     BadInput
         The products belong to several observations, or one cannot be read.
     """
-    from caom2.checksum import update_meta_checksum
-
     ids = {observation_id(p.name) for p in products}
     if len(ids) != 1:
         raise BadInput(f"products of one observation are wanted, these belong to {len(ids)}: {', '.join(sorted(ids))}")
-    headers = {p.name: read_header(p.path, p.name) for p in products if p.name.endswith(".fits")}
+    headers = {p.name: p.header() for p in products if p.name.endswith(".fits")}
     if not headers:
-        raise BadInput(f"observation {ids.pop()} has no FITS product to describe it from")
+        raise BadInput(
+            f"observation {min(ids)} has no FITS product to describe it from",
+            remedy="Look why the science product is missing (P08), then ingest again (P15).",
+            observation=min(ids),
+            kind="preview_only",
+        )
     best = _best(list(headers))
     observation = _observation(collection, ids.pop(), best, headers[best], members)
-    released = max((h.date for h in headers.values() if h.date is not None), default=None)
-    observation.meta_release = _naive(released)
-    for level in sorted({_level(p.name) for p in products}):
-        mine = [p for p in products if _level(p.name) == level]
-        observation.planes.add(_plane(level, mine, headers, released, members, collection))
+    since = archived_at or max((h.date for h in headers.values() if h.date is not None), default=None)
+    public = _public(headers[best], since, exclusive_days, member_release)
+    observation.meta_release = _naive(since)
+    for level in sorted({level_of(p.name) for p in products}):
+        mine = [p for p in products if level_of(p.name) == level]
+        made = _plane(level, mine, headers, members, collection)
+        made.meta_release, made.data_release = _naive(since), _naive(public)
+        if public is not None and since is not None and public > since:
+            made.data_read_groups.add(read_group(collection, headers[best].program))
+        observation.planes.add(made)
     _name_entities(observation)
-    update_meta_checksum(observation)
+    write_sums(observation)
     return observation
 
 
-def _level(name: str) -> int:
+def _public(head: Header, since: datetime | None, days: int | None, member_release: datetime | None) -> datetime | None:
+    """Give when the data become public: a combined product never before the last of its members."""
+    own = release_of(head.category, since, days)
+    return own if member_release is None or own is None else max(own, member_release)
+
+
+def level_of(name: str) -> int:
+    """Give the calibration level of a product (1 raw, 2 calibrated, 3 combined), which names its plane; raises `BadName`."""
     parsed = parse_any(name)
     if isinstance(parsed, CombinedProduct):
         return 3
     return 1 if parsed.suffix.rpartition("-")[2] in _LEVEL_1 else 2
 
 
+def content_type_of(name: str) -> str | None:
+    """Give the content type of a product by its ending; None of one that we do not know."""
+    return _CONTENT_TYPES.get(name.rpartition(".")[2])
+
+
 def _best(names: list[str]) -> str:
     """Choose the product that knows most: combined, then cal, then the other calibrated ones."""
-    return max(names, key=lambda name: (_level(name), "_cal." in name, name))
+    return max(names, key=lambda name: (level_of(name), "_cal." in name, name))
 
 
 def _observation(collection: str, identity: str, best: str, head: Header, members: Sequence[str]) -> Observation:
@@ -129,6 +175,7 @@ def _observation(collection: str, identity: str, best: str, head: Header, member
     observation.telescope = caom2.Telescope("JWST")
     if head.program:
         observation.proposal = caom2.Proposal(head.program, pi_name=head.pi_name or None, title=head.title or None)
+        observation.proposal.keywords.add(f"CATEGORY={head.category or 'UNKNOWN'}")
     if head.instrument:
         observation.instrument = caom2.Instrument(head.instrument)
         observation.instrument.keywords.update(word for word in (head.detector, head.light, head.pupil) if word)
@@ -146,23 +193,26 @@ def _intent(caom2: Any, head: Header) -> Any:
     return caom2.ObservationIntentType.CALIBRATION if calibrating else caom2.ObservationIntentType.SCIENCE
 
 
-def _plane(
-    level: int, products: list[Product], headers: dict[str, Header], released: datetime | None, members: Sequence[str], collection: str
-) -> Plane:  # fmt: skip
+def _plane(level: int, products: list[Product], headers: dict[str, Header], members: Sequence[str], collection: str) -> Plane:
     import caom2
 
     named = [p.name for p in products if p.name in headers]
     head = headers[_best(named or list(headers))]
     plane = caom2.Plane(f"level{level}", calibration_level=caom2.CalibrationLevel(level), data_product_type=caom2.DataProductType.IMAGE)
-    plane.meta_release = _naive(released)
-    plane.data_release = _naive(release_of(head.category, released))
     plane.provenance = _provenance(level, head, members, collection)
+    plane.provenance.keywords.update(_mixed([headers[name] for name in named], level))
     plane.position = position_of(head)
     plane.energy = energy_of(head)
     plane.time = time_of(head)
     for product in products:
         plane.artifacts.add(_artifact(product))
     return plane
+
+
+def _mixed(heads: list[Header], level: int) -> set[str]:
+    """Say as keywords in which versions the products of one plane differ; of raw products none is meant to agree."""
+    versions = {"CAL_VER": {h.cal_version for h in heads} - {""}, "CRDS_CTX": {h.crds_context for h in heads} - {""}}
+    return {f"MIXED_{name}={' and '.join(sorted(found))}" for name, found in versions.items() if level > 1 and len(found) > 1}
 
 
 def _provenance(level: int, head: Header, members: Sequence[str], collection: str) -> Any:
@@ -173,9 +223,11 @@ def _provenance(level: int, head: Header, members: Sequence[str], collection: st
     provenance.last_executed = _naive(head.date)
     if head.crds_context and level > 1:
         provenance.keywords.add(f"CRDS_CTX={head.crds_context}")
+    if head.pointing:
+        provenance.keywords.add(f"ENGQLPTG={head.pointing}")
     for member in sorted(set(members)):
         uri = caom2.ObservationURI(f"caom:{collection}/{observation_id(member)}")
-        provenance.inputs.add(caom2.PlaneURI.get_plane_uri(uri, f"level{_level(member)}"))
+        provenance.inputs.add(caom2.PlaneURI.get_plane_uri(uri, f"level{level_of(member)}"))
     return provenance
 
 
@@ -188,8 +240,8 @@ def _artifact(product: Product) -> Artifact:
         f"mast:JWST/product/{product.name}",
         kind,
         caom2.ReleaseType.DATA,
-        content_type=_CONTENT_TYPES.get(extension),
-        content_length=product.path.stat().st_size,
+        content_type=content_type_of(product.name),
+        content_length=product.length(),
         content_checksum=caom2.ChecksumURI(f"sha256:{product.sha256}"),
     )
 
@@ -206,4 +258,4 @@ def _name_entities(observation: Observation) -> None:
 
 def _naive(when: datetime | None) -> datetime | None:
     """CAOM's library speaks of UTC without saying so."""
-    return None if when is None else when.replace(tzinfo=None)
+    return None if when is None else when.astimezone(UTC).replace(tzinfo=None)

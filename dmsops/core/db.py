@@ -45,14 +45,19 @@ class UtcTime(TypeDecorator[datetime]):
         """Write an aware time; a naive one is a mistake."""
         if value is None:
             return None
-        if value.tzinfo is None:
-            msg = "only aware times go into the database"
-            raise ValueError(msg)
-        return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+        return utc_text(value)
 
     def process_result_value(self, value: str | None, dialect: Any) -> datetime | None:
         """Read it back, aware."""
         return None if value is None else datetime.fromisoformat(value)
+
+
+def utc_text(value: datetime) -> str:
+    """Write an aware time as `UtcTime` stores it; a naive one is a mistake."""
+    if value.tzinfo is None:
+        msg = "only aware times go into the database"
+        raise ValueError(msg)
+    return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def open_engine(url: str) -> Engine:
@@ -140,6 +145,28 @@ def transact[T](engine: Engine, work: Callable[[sa.Connection], T], *, tries: in
     raise AssertionError
 
 
+def bulk_insert(c: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert many rows at the driver's own speed: SQLite's ``executemany``, PostgreSQL's ``COPY``.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Columns that the rows give, in their order.
+    rows : sequence of tuple
+        Values as the driver takes them: times as `utc_text` writes them, JSON as text.
+    """
+    if not rows:
+        return
+    quote = c.dialect.identifier_preparer.quote
+    into = f"{quote(table.name)} ({', '.join(quote(table.c[name].name) for name in columns)})"
+    if c.dialect.name == "postgresql":
+        with c.connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:  # type: ignore[attr-defined]
+            for row in rows:
+                copy.write_row(row)
+        return
+    c.exec_driver_sql(f"INSERT INTO {into} VALUES ({', '.join('?' * len(columns))})", rows)  # noqa: S608 - names of our own tables
+
+
 def add_to(c: sa.Connection, table: sa.Table, column: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Add to counters' rows, each made when it is not there (one statement: two writers can do it at once).
 
@@ -169,11 +196,63 @@ def _alembic(url: str) -> Any:
     return config
 
 
-def upgrade(url: str) -> None:
-    """Bring a database to the present schema (makes it when it is empty)."""
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring a database to the present schema, or to one by number (makes it when it is empty); whole or not at all: one transaction.
+
+    Raises
+    ------
+    BadSetting
+        It has a newer schema than this library knows.
+    """
     from alembic import command
 
-    command.upgrade(_alembic(url), "head")
+    engine = open_engine(url)
+    try:
+        with reading(engine) as c:
+            found = _revision(c)
+    finally:
+        engine.dispose()
+    if found is not None and found > expected_revision():
+        raise _newer(found)
+    command.upgrade(_alembic(url), revision)
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take a database back to an older schema, whole or not at all; what `losses` counts is gone after it."""
+    from alembic import command
+
+    command.downgrade(_alembic(url), revision)
+
+
+def losses(c: sa.Connection, revision: str) -> list[tuple[str, int, str]]:
+    """Count what an older schema cannot hold: table, rows, what they are; each revision on the way down says what it loses."""
+    from alembic.script import ScriptDirectory
+
+    lost = []
+    for script in ScriptDirectory(str(MIGRATIONS)).iterate_revisions(expected_revision(), revision):
+        for table, condition, words in script.module.LOSSES:
+            counted = sa.select(sa.func.count()).select_from(sa.table(table)).where(sa.text(condition or "1 = 1"))
+            lost.append((table, int(c.execute(counted).scalar_one()), words))
+    return [row for row in lost if row[1]]
+
+
+def revisions() -> list[str]:
+    """Give the numbers of all schemas, oldest first."""
+    return sorted(path.stem[1:5] for path in (MIGRATIONS / "versions").glob("r[0-9]*.py"))
+
+
+def _revision(c: sa.Connection) -> str | None:
+    return c.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() if sa.inspect(c).has_table("alembic_version") else None
+
+
+def _newer(found: str) -> BadSetting:
+    wanted = expected_revision()
+    return BadSetting(
+        f"the database has schema {found}, which is newer than {wanted}, the newest that this version of DMSOps knows",
+        remedy=f"Use the version of DMSOps that wrote it, or take it back there: `dmsops site downgrade --to {wanted}` (procedure P20).",
+        found=found,
+        wanted=wanted,
+    )
 
 
 @cache
@@ -182,7 +261,7 @@ def expected_revision() -> str:
 
     Alembic would say the same, but to import it costs a third of a second, which every step's process would pay.
     """
-    return max(path.stem for path in (MIGRATIONS / "versions").glob("r[0-9]*.py"))[1:5]
+    return revisions()[-1]
 
 
 def check_revision(engine: Engine) -> None:
@@ -196,12 +275,16 @@ def check_revision(engine: Engine) -> None:
         It has another revision than this library.
     """
     with reading(engine) as c:
-        if not sa.inspect(c).has_table("alembic_version"):
-            raise NotFound("the site's database is empty", remedy="Make the site with `dmsops site init`.")
-        found = c.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        found = _revision(c)
     wanted = expected_revision()
+    if found is None:
+        raise NotFound("the site's database is empty", remedy="Make the site with `dmsops site init`.")
+    if found > wanted:
+        raise _newer(found)
     if found != wanted:
         raise BadSetting(
             f"the database has schema {found}, this version of DMSOps works with {wanted}",
             remedy="Stop the engine and run `dmsops site upgrade`; procedure P20 covers it.",
+            found=found,
+            wanted=wanted,
         )

@@ -12,7 +12,7 @@ from dmsops.core.db import open_engine
 url = context.config.get_main_option("sqlalchemy.url")
 engine = open_engine(url or "sqlite://")
 with engine.connect() as connection:
-    context.configure(connection=connection, render_as_batch=True)
+    context.configure(connection=connection, render_as_batch=True, transactional_ddl=True)
     with context.begin_transaction():
         context.run_migrations()
 engine.dispose()

@@ -14,6 +14,7 @@ MODULES = (
     "dmsops.core.outbox",
     "dmsops.workflow.tables",
     "dmsops.receipt.tables",
+    "dmsops.engineering.tables",
     "dmsops.archive.tables",
     "dmsops.wfsc.tables",
     "dmsops.procedures.tables",

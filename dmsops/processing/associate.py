@@ -40,6 +40,8 @@ POOL_COLUMNS = (
 
 PAIR = 2
 NOT_RESAMPLED = ("TACQ", "TACONFIRM")
+JITTER_SUBARRAYS = ("SUB8FP1A", "SUB8FP1B")
+"""Subarrays of eight by eight pixels that wavefront visits read for line-of-sight jitter only."""
 _log = logging.getLogger(__name__)
 
 
@@ -132,7 +134,7 @@ def make_associations(readings: Sequence[Readings], version_id: str, folder: Pat
     for file, text in found.items():
         (folder / file).write_text(text, encoding="utf-8")
     parsed = {file: json.loads(text) for file, text in sorted(found.items())}
-    return _plan(name, parsed, {root(str(row["filename"])): resampled(row) for row in pool})
+    return _plan(name, parsed, {root(str(row["filename"])): row for row in pool})
 
 
 def make_pool(readings: Iterable[Readings]) -> Any:
@@ -226,13 +228,19 @@ def resampled(row: Mapping[str, Any]) -> bool:
     return str(row["exp_type"]).upper().endswith("_IMAGE") and "WFSC" not in str(row["visitype"]).upper()
 
 
-def _plan(pool: str, found: dict[str, Any], rows: dict[str, bool]) -> Associations:
+def is_jitter(row: Mapping[str, Any]) -> bool:
+    """Say whether a pool row measures jitter: by its note or, should that be lost, by its subarray in a wavefront visit."""
+    note, visit, subarray = (str(row[name]).upper() for name in ("dms_note", "visitype", "subarray"))
+    return "LOS_JITTER" in note or ("WFSC" in visit and subarray in JITTER_SUBARRAYS)
+
+
+def _plan(pool: str, found: dict[str, Any], rows: Mapping[str, Any]) -> Associations:
     problems: list[str] = []
     spawn: list[StepSpec] = []
     makes = Counter(product["name"] for content in found.values() for product in content["products"])
     for file, content in found.items():
         for product in content["products"]:
-            wrong = _wrong(file, content["asn_type"], product, makes)
+            wrong = _wrong(file, content["asn_type"], product, makes, rows)
             problems += wrong
             if not wrong:
                 spawn += _steps(file, content["asn_type"], product, rows)
@@ -241,10 +249,18 @@ def _plan(pool: str, found: dict[str, Any], rows: dict[str, bool]) -> Associatio
     return Associations(
         files=(pool, *found),
         spawn=tuple(spawn),
-        problems=tuple(problems),
+        problems=(*problems, *_alone(found, rows)),
         orphans=orphans,
         counts=dict(Counter(content["asn_type"] for content in found.values())),
     )
+
+
+def _alone(found: dict[str, Any], rows: Mapping[str, Any]) -> list[str]:
+    """Name the exposures of wavefront pairs that no pair has: the rules make no association of one, and say nothing."""
+    pairs = [p for content in found.values() if content["asn_type"] == "wfs-image3" for p in content["products"]]
+    paired = {root(m["expname"]) for p in pairs for m in p["members"]}
+    alone = sorted(n for n, row in rows.items() if str(row["patttype"]).upper() == "WFSC" and not is_jitter(row) and n not in paired)
+    return [f"{name}: no association pairs it, the other exposure of its wavefront pair is not there (procedure P13)" for name in alone]
 
 
 def root(name: str) -> str:
@@ -252,7 +268,7 @@ def root(name: str) -> str:
     return name.rsplit("_", 1)[0]
 
 
-def _wrong(file: str, kind: str, product: dict[str, Any], makes: Counter[str]) -> list[str]:
+def _wrong(file: str, kind: str, product: dict[str, Any], makes: Counter[str], rows: Mapping[str, Any]) -> list[str]:
     """Say why a product should not be made (P13); empty when nothing speaks against it."""
     found = []
     science = [m["expname"] for m in product["members"] if m["exptype"] == "science"]
@@ -260,16 +276,18 @@ def _wrong(file: str, kind: str, product: dict[str, Any], makes: Counter[str]) -
         found.append(f"{file}: a wavefront pair needs exactly two science members, this association has {len(science)} (procedure P13)")
     if makes[product["name"]] > 1:
         found.append(f"{file}: {makes[product['name']]} associations would make a product called {product['name']} (procedure P13)")
+    jitter = sorted(name for name in map(root, science) if name in rows and is_jitter(rows[name])) if kind == "image2" else []
+    found += [f"{file}: {name} measures jitter and stops at level 1b, stage 2 is not for it (procedure P13)" for name in jitter]
     return found
 
 
-def _steps(file: str, kind: str, product: dict[str, Any], rows: dict[str, bool]) -> list[StepSpec]:
+def _steps(file: str, kind: str, product: dict[str, Any], rows: Mapping[str, Any]) -> list[StepSpec]:
     wanted = "science" if kind == "wfs-image3" else ""  # jwst never reads the acquisition member: a pair does not wait for it
     members = tuple(m["expname"] for m in product["members"] if not wanted or m["exptype"] == wanted)
     name = product["name"]
     match kind:
         case "image2":
-            makes: tuple[str, ...] = (f"{name}_cal.fits",) + ((f"{name}_i2d.fits",) if rows.get(name) else ())
+            makes: tuple[str, ...] = (f"{name}_cal.fits",) + ((f"{name}_i2d.fits",) if name in rows and resampled(rows[name]) else ())
         case "wfs-image3":
             makes = (f"{name.format(suffix='wfscmb')}.fits",)
         case "image3":

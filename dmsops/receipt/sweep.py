@@ -31,6 +31,7 @@ NAMES_OBJECTS = {
     "product": ("sha256",),
     "archived_product": ("sha256",),
     "observation": ("xml_sha256",),
+    "tombstone": ("xml_sha256",),
     "engineering_partition": ("sha256",),
 }
 """Columns whose sums are objects of the store, by table. Tables of other parts are known here by name only."""
@@ -43,9 +44,10 @@ NAMES_NONE = {
     "reconciliation": ("status_sha256",),
     "ephemeris_file": ("sha256",),
     "engineering_file": ("sha256",),
+    "fixity": ("sha256",),
     "procedure_run": ("notebook_sha256",),
 }
-"""Columns whose sums keep no object: what is announced only, indexes and receipts of delivered files, executed notebooks."""
+"""Columns whose sums keep no object: what is announced only, indexes and receipts of delivered files, readings of objects, executed notebooks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,6 +115,7 @@ def fly(
         return there
     enter_runtime(settings)
     _check(_without(visit, silent))
+    visit, misplanned = mishaps.flown(visit, faults, seed, stage="plan")
     planned = replace(visit, guide_star=pointing.with_guide_star(_without(visit, silent)).guide_star)
     visit, went = mishaps.flown(planned, faults, seed)
     recorded = _without(visit, silent)
@@ -139,7 +140,7 @@ def fly(
             products={"uncal": tuple(name for name, frames in sent if frames)},
             frames=guided + sum(frames for _, frames in sent),
             size=sum(file.stat().st_size for file in delivery.iterdir()),
-            faults=(*went, *lost, *hurt, *again),
+            faults=(*misplanned, *went, *lost, *hurt, *again),
             more=_further(folder, out),
             silent=silent,
         )

@@ -7,8 +7,8 @@ from pathlib import Path
 REGION = "POLYGON ICRS  80.01 -69.51 79.99 -69.51 79.99 -69.49 80.01 -69.49"
 
 
-def write_product(path: Path, *, region: str = REGION, value: float = 1.0, **keywords: object) -> Path:
-    """Write a small product; ``keywords`` change or (when None) remove primary keywords."""
+def write_product(path: Path, *, region: str = REGION, value: float = 1.0, asdf: bool = True, **keywords: object) -> Path:
+    """Write a small product; ``keywords`` change or (when None) remove primary keywords; ``asdf`` adds the pipeline's extension, empty."""
     import numpy as np
     from astropy.io import fits
 
@@ -20,6 +20,9 @@ def write_product(path: Path, *, region: str = REGION, value: float = 1.0, **key
     if region:
         science.header["S_REGION"] = region
     planes = [fits.ImageHDU(np.zeros((4, 4), dtype=np.float32), name=name) for name in ("ERR", "DQ")]
+    planes += (
+        [fits.BinTableHDU.from_columns([fits.Column("ASDF_METADATA", "1B", array=np.zeros(1, np.uint8))], name="ASDF")] if asdf else []
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     fits.HDUList([primary, science, *planes]).writeto(path, overwrite=True)
     return path

@@ -28,7 +28,7 @@ from dmsops.wfsc.clock import start_clock
 from dmsops.workflow import blackboard, lease
 from dmsops.workflow.lease import Claim, Ending
 from dmsops.workflow.steps import Diagnosis, StepSpec
-from tests.runbooks import telemetry
+from tests.runbooks import archive, telemetry
 from tests.runbooks.images import write_images
 
 RECEIVED = datetime(2022, 12, 4, 4, 10, tzinfo=UTC)
@@ -42,7 +42,7 @@ FAULT = Diagnosis(
 
 
 def make_site(folder: Path) -> Path:
-    """Make the site: one visit half processed with a failed step, a delivery in part, engineering that disagrees, another waiting."""
+    """Make the site: a visit half processed, a delivery in part, engineering that disagrees, another waiting; an archive with faults."""
     create_site(folder, name="runbook site", mode="rehearsal", stand_at=NOW.isoformat())
     ops = connect(folder, operator=Person(system_user(), Role.LEAD), clock=SimulatedClock(RECEIVED))
     visit = wavefront_visit("02726402001")
@@ -57,6 +57,8 @@ def make_site(folder: Path) -> Path:
     later = wavefront_visit("02726403001", later=timedelta(hours=2))
     waiting = write_delivery(folder / "inbox" / "D0002", later, delivery_id="D0002", sequence=2)
     telemetry.bring_more(waiting, wavefront_visit("02726403001", later=telemetry.FOLLOWS))
+    ops.clock.advance(archive.LATER)
+    archive.fill(ops, folder / "visits" / "archived")
     ops.db.dispose()
     return folder
 

@@ -6,6 +6,31 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+LOSSES = ()  # nobody goes below the first schema: that would be no site
+_TABLES = (
+    "step_need",
+    "step_make",
+    "step_edge",
+    "step_attempt",
+    "product",
+    "step",
+    "rerequest",
+    "procedure_step",
+    "delivered_file",
+    "workflow",
+    "wfsc_delivery",
+    "wfsc_clock",
+    "science_part",
+    "procedure_run",
+    "people",
+    "observation",
+    "journal",
+    "engine",
+    "delivery",
+    "archived_product",
+    "archive_outbox",
+)
+
 
 def upgrade() -> None:
     op.create_table(
@@ -329,3 +354,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("step_id", "product", name=op.f("pk_step_need")),
     )
     op.create_index(op.f("ix_step_need_product"), "step_need", ["product"], unique=False)
+
+
+def downgrade() -> None:
+    for name in _TABLES:
+        op.drop_table(name)

@@ -6,6 +6,22 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
+LOSSES = (
+    ("command", "", "acts on steps and who was their second person"),
+    ("condor_batch", "", "HTCondor batches; what still runs there is not followed any more"),
+    ("condor_node", "", "which HTCondor job ran which step"),
+    ("dispatcher", "", "which engine acts"),
+    ("note", "", "notes on steps and faults"),
+    ("pause", "", "pauses; what was paused runs again"),
+    ("step_use", "", "which reference files and inputs a step used"),
+    ("step", "state IN ('held', 'cancelled')", "held and dropped steps become failed ones"),
+    ("step", "state = 'skipped'", "steps accepted without running become done ones"),
+    ("step", "priority <> 0 OR rank % 10 <> 0", "priorities of steps"),
+    ("step", "(changes IS NOT NULL AND CAST(changes AS TEXT) <> 'null') OR memory_mb IS NOT NULL", "a person's changes to steps"),
+    ("step", "assigned_to IS NOT NULL OR handled_by IS NOT NULL", "who handles a failed step"),
+    ("step_attempt", "", "parameters, products, memory and fault class of each attempt (the attempts stay)"),
+)
+
 
 def upgrade() -> None:
     op.create_table(
@@ -130,3 +146,31 @@ def upgrade() -> None:
         " SELECT workflow_id, kind, state, count(*) FROM step GROUP BY workflow_id, kind, state"
     )
     op.execute("UPDATE step_attempt SET kind = (SELECT kind FROM step WHERE step.id = step_attempt.step_id)")
+
+
+def downgrade() -> None:
+    op.execute("UPDATE step SET state = 'ready' WHERE state = 'leased'")
+    op.execute("UPDATE step SET state = 'done' WHERE state = 'skipped'")
+    op.execute("UPDATE step SET fault = coalesce(fault, held_reason, state), state = 'failed' WHERE state IN ('held', 'cancelled')")
+    op.execute("UPDATE step SET rank = rank / 10")
+    op.drop_index("ix_step_attempt_kind", "step_attempt")
+    for name in ("fingerprint", "fault_class", "memory_mb", "products", "params", "kind"):
+        op.drop_column("step_attempt", name)
+    for name in ("ix_step_held_until", "ix_step_dataset", "ix_step_fingerprint"):
+        op.drop_index(name, "step")
+    op.create_index(op.f("ix_step_fingerprint"), "step", ["fingerprint"], unique=False)
+    for name in (
+        "handled_by",
+        "assigned_to",
+        "held_until",
+        "held_reason",
+        "held_from",
+        "retries",
+        "memory_mb",
+        "changes",
+        "priority",
+        "rev",
+    ):
+        op.drop_column("step", name)
+    for name in ("step_use", "note", "condor_node", "step_counter", "pause", "dispatcher", "condor_batch", "command"):
+        op.drop_table(name)

@@ -6,6 +6,32 @@ from alembic import op
 revision = "0005"
 down_revision = "0004"
 
+LOSSES = (
+    ("ephemeris_file", "", "ephemerides that were checked and accepted (the files stay in the store)"),
+    ("gap_decision", "", "decisions on gaps in science data"),
+    ("message", "", "messages to neighbours; those not yet collected are not sent"),
+    ("planned_exposure", "", "planned exposures (read again from the plans when they are delivered again)"),
+    ("reconciliation", "", "reconciliations of visits"),
+    ("reported_exposure", "", "exposures in visit status files"),
+    ("reported_visit", "", "visits in visit status files"),
+    ("delivered_file", "duplicate_of IS NOT NULL", "which file a duplicate repeats"),
+    ("delivery", "folders IS NOT NULL AND CAST(folders AS TEXT) <> 'null'", "the folders that a delivery came in"),
+    ("rerequest", "raised_at IS NOT NULL OR times > 1", "when and how often a file was asked for again"),
+    ("science_part", "nints IS NOT NULL OR ngroups IS NOT NULL", "which rows of a science part are there"),
+)
+_ADDED = (
+    ("delivered_file", "duplicate_of"),
+    ("delivery", "folders"),
+    ("rerequest", "raised_at"),
+    ("rerequest", "times"),
+    ("science_part", "nints"),
+    ("science_part", "ngroups"),
+    ("science_part", "frame_rows"),
+    ("science_part", "frame_columns"),
+    ("science_part", "coverage"),
+)
+_TABLES = ("ephemeris_file", "gap_decision", "message", "planned_exposure", "reconciliation", "reported_exposure", "reported_visit")
+
 
 def upgrade() -> None:
     op.create_table(
@@ -119,3 +145,10 @@ def upgrade() -> None:
     op.add_column("science_part", sa.Column("frame_rows", sa.Integer(), nullable=True))
     op.add_column("science_part", sa.Column("frame_columns", sa.Integer(), nullable=True))
     op.add_column("science_part", sa.Column("coverage", sa.JSON(), nullable=True))
+
+
+def downgrade() -> None:
+    for table, column in _ADDED:
+        op.drop_column(table, column)
+    for name in _TABLES:
+        op.drop_table(name)

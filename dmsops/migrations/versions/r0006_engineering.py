@@ -6,6 +6,29 @@ from alembic import op
 revision = "0006"
 down_revision = "0005"
 
+LOSSES = (
+    ("engineering_file", "", "receipts of engineering files (the files stay in the store)"),
+    ("engineering_partition", "", "which stored partitions hold the samples (the partitions stay in the store)"),
+    ("engineering_change", "", "what each revision of the engineering database changed"),
+    ("engineering_revision", "", "revisions of the engineering database"),
+    ("engineering_hour", "", "hourly statistics (made again from the files)"),
+    ("engineering_mnemonic", "", "mnemonics and their latest values (made again from the files)"),
+    ("engineering_span", "", "coverage of containers (made again from the files)"),
+    ("engineering_suspect", "", "suspect intervals and what was decided on them"),
+    ("engineering_gap", "", "decisions on gaps in engineering data"),
+)
+_TABLES = (
+    "engineering_partition",
+    "engineering_change",
+    "engineering_suspect",
+    "engineering_span",
+    "engineering_revision",
+    "engineering_mnemonic",
+    "engineering_hour",
+    "engineering_gap",
+    "engineering_file",
+)
+
 
 def upgrade() -> None:
     op.create_table(
@@ -158,3 +181,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_engineering_partition_hour_retired_in", "engineering_partition", ["hour", "retired_in"], unique=False)
     op.create_index(op.f("ix_engineering_partition_sha256"), "engineering_partition", ["sha256"], unique=False)
+
+
+def downgrade() -> None:
+    for name in _TABLES:
+        op.drop_table(name)

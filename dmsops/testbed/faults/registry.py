@@ -6,14 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Stage = Literal["visit", "sending", "delivery", "after"]
-"""When a fault acts, in the order of a flight.
+Stage = Literal["plan", "visit", "sending", "delivery", "after", "products", "archive"]
+"""When a fault acts, in the order of a flight and of what is made of it.
 
+``plan``: on the visit's plan, ``act(visit, generator)`` gives the visit as it is planned and what was done, in words.
 ``visit``: on the visit before it is flown, ``act(visit, generator)`` gives the visit as it went and what was done, in words.
 ``sending``: on the delivery's folder before its manifest is written: what went wrong on the way down, and the sender does not know.
 ``delivery``: on the folder with its manifest: what went wrong on the ground.
 ``after``: on the folder with its manifest; makes further deliveries beside it (``<delivery>-2``, ``-3``).
-The last three are ``act(delivery, file, generator)`` and give what was done, in words.
+``products``: on a folder of products before they are ingested; the observatory has no part in it.
+The last four are ``act(folder, file, generator)`` and give what was done, in words.
+``archive``: on a site and what its archive holds, ``act(ops, generator)`` gives what was done, in words.
 """
 
 

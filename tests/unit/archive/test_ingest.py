@@ -29,7 +29,7 @@ def test_products_observation_and_event_arrive_together(ops: Ops, tmp_path: Path
     assert (done.observation_id, done.version, done.new) == (ROOT, 1, True)
     assert queries.counts_by_suffix(ops) == {"cal": 1, "rate": 1, "uncal": 1}
     row = queries.observations(ops)[0]
-    assert (row["id"], row["kind"], row["valid"], row["products"]) == (ROOT, "simple", True, 3)
+    assert (row["id"], row["kind"], row["state"], row["products"]) == (ROOT, "simple", "archived", 3)
     assert ops.store.path(row["xml_sha256"]).read_bytes() == done.xml
     assert [(e["event"], e["version"]) for e in queries.unsent(ops)] == [("observation.ingested", 1)]
     assert queries.caom_summary(ops) == {"observations": 1, "invalid": 0}
@@ -78,7 +78,7 @@ def test_an_unsound_description_is_refused_recorded_and_repaired(ops: Ops, tmp_p
         ingest(ops, exposure(tmp_path / "a", "uncal", "cal", region=""))
     assert "P15" in caught.value.remedy
     assert caught.value.facts["findings"]
-    assert queries.caom_summary(ops) == {"observations": 1, "invalid": 1}
+    assert queries.caom_summary(ops) == {"observations": 0, "invalid": 1}
     assert queries.products(ops) == []
     ingest(ops, exposure(tmp_path / "b", "uncal", "cal"))
     assert queries.caom_summary(ops) == {"observations": 1, "invalid": 0}

@@ -11,13 +11,17 @@ from dmsops.core.db import MIGRATIONS, check_revision, expected_revision, open_e
 from dmsops.migrations.tables import whole_metadata
 
 
+def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    return kind != "table" or not str(name).startswith(("plane_sky", "plane_span"))  # the R*trees beside `plane`: no metadata knows them
+
+
 def test_the_newest_revision_equals_the_tables(tmp_path) -> None:
     url = f"sqlite:///{tmp_path / 'new.db'}"
     upgrade(url)
     engine = open_engine(url)
     check_revision(engine)
     with engine.connect() as c:
-        assert compare_metadata(MigrationContext.configure(c), whole_metadata()) == []
+        assert compare_metadata(MigrationContext.configure(c, opts={"include_name": _is_ours}), whole_metadata()) == []
 
 
 def test_a_table_that_no_revision_makes_would_be_found(tmp_path) -> None:

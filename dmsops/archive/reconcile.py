@@ -1,0 +1,198 @@
+"""Catalogue against store: every artifact with the product that is archived under its name, and with that product's bytes.
+
+The classes have the names of CADC's artifact validation; what they mean for us stands at each. One pass in the order of observations,
+some hundreds at a time, so that memory does not grow with the archive but with what differs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from dmsops.archive.states import ARCHIVED
+from dmsops.archive.tables import archived_product, artifact, observation, plane
+from dmsops.catalogue.describe import content_type_of
+from dmsops.catalogue.registry import Scope
+from dmsops.core.db import reading
+from dmsops.core.errors import NotFound, StoreDamaged
+
+if TYPE_CHECKING:
+    from dmsops.ops import Ops
+
+CORRECT = "correct"
+"""Artifact, product and bytes agree."""
+DIFF_TYPE = "diffType"
+"""The artifact's content type is not that of its name; deep: or of the first bytes."""
+DIFF_LENGTH = "diffLength"
+"""The artifact, the product and the object in the store are not of one length."""
+DIFF_CHECKSUM = "diffChecksum"
+"""The artifact's sum is not the product's; deep: or the bytes, read again, have another."""
+NOT_IN_CAOM = "notInCAOM"
+"""A current product that no artifact names. (Objects of the store that no row of the site names are the sweep's.)"""
+MISSING = "missingFromStorage"
+"""An artifact without a current product, or whose product's bytes the store does not have."""
+NOT_PUBLIC = "notPublic"
+"""Counted besides the others, no fault: artifacts whose data are not public yet."""
+CLASSES = (CORRECT, DIFF_TYPE, DIFF_LENGTH, DIFF_CHECKSUM, NOT_IN_CAOM, MISSING, NOT_PUBLIC)
+PRODUCT = "mast:JWST/product/"
+_MAGIC = {"fits": b"SIMPLE  =", "jpg": b"\xff\xd8\xff", "json": b"{", "xml": b"<"}
+"""How files of an ending begin."""
+_PAGE = 500
+_o, _p, _a, _ap = observation.c, plane.c, artifact.c, archived_product.c
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One file that is not as it should be: its class, whose it is, its URI, what was expected and seen."""
+
+    kind: str
+    observation_id: str
+    uri: str
+    expected: str
+    observed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """Files by class (every class is there), and each that differs."""
+
+    scope: Scope
+    counts: dict[str, int]
+    differences: tuple[Difference, ...]
+
+
+def reconcile(ops: Ops, scope: Scope, progress: Progress | None = None) -> Reconciliation:
+    """Compare catalogue and store; nothing changes.
+
+    Parameters
+    ----------
+    scope : Scope
+        Which observations; ``deep`` also reads every product's bytes again.
+    """
+    counts, differing, done = Counter(dict.fromkeys(CLASSES, 0)), [], 0
+    total, now = _number(ops, scope), ops.clock.now()
+    for owners, artifacts, products in _pages(ops, scope):
+        for uri in sorted(artifacts.keys() | products.keys()):
+            found = _compared(ops, scope, uri, artifacts.get(uri), products.get(uri))
+            counts[found.kind if found else CORRECT] += 1
+            differing += [found] if found else []
+        counts[NOT_PUBLIC] += sum(_held(row, now) for row in artifacts.values())
+        done += len(owners)
+        if progress is not None:
+            progress(done, total, owners[-1])
+    return Reconciliation(scope=scope, counts=dict(counts), differences=tuple(differing))
+
+
+def _owners(scope: Scope) -> Any:
+    """Give the ids of all that is archived or has current products."""
+    both = sa.union(sa.select(_o.id).where(_o.state == ARCHIVED), sa.select(_ap.observation_id.label("id")).where(_ap.current)).subquery()
+    chosen = both.c.id.startswith(scope.prefix, autoescape=True) if scope.prefix else sa.true()
+    return sa.select(both.c.id).where(chosen)
+
+
+def _number(ops: Ops, scope: Scope) -> int:
+    with reading(ops.db) as c:
+        return int(c.execute(sa.select(sa.func.count()).select_from(_owners(scope).subquery())).scalar_one())
+
+
+def _pages(ops: Ops, scope: Scope) -> Iterator[tuple[list[str], dict[str, Any], dict[str, Any]]]:
+    """Give some observations after others, with their artifacts and their current products by URI."""
+    with reading(ops.db) as c:
+        ids = list(c.execute(_owners(scope).order_by("id")).scalars())
+    for at in range(0, len(ids), _PAGE):
+        owners = ids[at : at + _PAGE]
+        with reading(ops.db) as c:
+            yield owners, _artifacts(c, owners), _products(c, owners)
+
+
+def _artifacts(c: sa.Connection, owners: Sequence[str]) -> dict[str, Any]:
+    columns = (_a.uri, _a.content_type, _a.content_length, _a.content_checksum, _p.data_release, _p.observation_id)
+    query = sa.select(*columns).join(plane, _p.id == _a.plane_id).where(_p.observation_id.in_(owners))
+    return {row.uri: row for row in c.execute(query)}
+
+
+def _products(c: sa.Connection, owners: Sequence[str]) -> dict[str, Any]:
+    query = sa.select(_ap.name, _ap.sha256, _ap.size, _ap.observation_id).where(_ap.current, _ap.observation_id.in_(owners))
+    return {PRODUCT + row.name: row for row in c.execute(query)}
+
+
+def _held(row: Any, now: datetime) -> bool:
+    return row.data_release is None or row.data_release > now
+
+
+def _compared(ops: Ops, scope: Scope, uri: str, said: Any, kept: Any) -> Difference | None:
+    """Give how a file differs; the first class of those that apply."""
+    owner = (said or kept).observation_id
+    for kind, (expected, observed) in _faults(ops, scope, uri, said, kept):
+        return Difference(kind=kind, observation_id=owner, uri=uri, expected=expected, observed=observed)
+    return None
+
+
+def _faults(ops: Ops, scope: Scope, uri: str, said: Any, kept: Any) -> Iterator[tuple[str, tuple[str, str]]]:
+    if said is None:
+        yield NOT_IN_CAOM, ("an artifact that names it", "a current product that the catalogue does not name")
+        return
+    if kept is None:
+        yield MISSING, ("a current product", "none of this name is archived")
+        return
+    try:
+        size = size_of(ops, kept.sha256)
+    except NotFound:
+        yield MISSING, (f"an object {kept.sha256} in the store", "the store does not have it")
+        return
+    if not said.content_length == kept.size == size:
+        words = f"{said.content_length} bytes in the catalogue, {kept.size} when it was archived, {size} in the store"
+        yield DIFF_LENGTH, ("one length", words)
+    if said.content_checksum != f"sha256:{kept.sha256}":
+        yield DIFF_CHECKSUM, (f"sha256:{kept.sha256}", f"{said.content_checksum} in the catalogue")
+    if scope.deep and (damage := damaged(ops, kept.sha256)):
+        yield DIFF_CHECKSUM, (f"sha256:{kept.sha256}", damage)
+    yield from ((DIFF_TYPE, words) for words in _types(ops, scope, uri, said, kept))
+
+
+def size_of(ops: Ops, sha256: str) -> int:
+    """Give the length of an object in bytes; raises `NotFound`."""
+    try:
+        return ops.store.path(sha256).stat().st_size
+    except FileNotFoundError:
+        raise NotFound(f"the store has no object {sha256[:12]}...", sha256=sha256) from None
+
+
+def damaged(ops: Ops, sha256: str) -> str:
+    """Read an object again; gives in words how its bytes differ, twice in a row; empty when they do not."""
+    words = ""
+    for _ in range(2):  # a disk that answers wrongly once is no damaged file
+        try:
+            ops.store.verify(sha256)
+        except StoreDamaged as error:
+            words = f"bytes with sha256 {error.facts.get('found', 'that differs')}"
+        else:
+            return ""
+    return words
+
+
+def _types(ops: Ops, scope: Scope, uri: str, said: Any, kept: Any) -> Iterator[tuple[str, str]]:
+    wanted = content_type_of(uri)
+    if said.content_type != wanted:
+        yield f"content type {wanted or 'none'}", f"{said.content_type or 'none'} in the catalogue"
+    magic = _MAGIC.get(uri.rpartition(".")[2])
+    if not scope.deep or magic is None:
+        return
+    with ops.store.path(kept.sha256).open("rb") as file:
+        begins = file.read(len(magic))
+    if begins != magic:
+        yield f"bytes of content type {wanted}", f"bytes that begin with {begins!r}"
+
+
+def by_owner(found: Reconciliation) -> dict[str, list[Difference]]:
+    """Give the differences by observation."""
+    sorted_out: dict[str, list[Difference]] = defaultdict(list)
+    for one in found.differences:
+        sorted_out[one.observation_id].append(one)
+    return dict(sorted_out)

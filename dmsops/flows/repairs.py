@@ -1,0 +1,290 @@
+"""Repairs of what the doctor found, where that is safe: shown first in words, done by the hash of what was shown, then looked at again.
+
+Each repair of an observation is a transaction of its own and twice does no harm: what a kill leaves, the next repair finishes.
+Nothing is lost: a new description, or a product taken out, leaves the versions and bytes before it where they are.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from os.path import commonprefix
+from typing import TYPE_CHECKING, Any
+
+from dmsops.archive import finding_queries, ingest, mending
+from dmsops.archive.checks import listed
+from dmsops.archive.describing import need_sound
+from dmsops.archive.finding_states import FindingState
+from dmsops.archive.reconcile import PRODUCT
+from dmsops.catalogue.registry import RULES, Scope
+from dmsops.core import journal
+from dmsops.core.db import transact
+from dmsops.core.errors import BadInput, DmsError, Failed, NotFound
+from dmsops.core.people import Role, require
+from dmsops.core.tickets import need_reason, need_ticket, ticket_of
+from dmsops.flows import doctor, schema
+
+if TYPE_CHECKING:
+    from dmsops.ops import Ops
+
+ORDER = ("bytes", "retire", "describe", "rows", "announce")
+"""Repairs of one observation, in the order in which they are done: each may need what those before it mend."""
+_MOST = 5000
+_ALONE = 20
+"""So few observations are looked at again one by one; of more, all that lies between."""
+_WHY_NOT = {
+    FindingState.FIXED.value: "a later audit did not find it any more",
+    FindingState.WAIVED.value: "a person accepts it as it is; reopen it first",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """One repair of one observation: what it is for (findings), and what changes, in words."""
+
+    observation: str
+    repair: str
+    findings: tuple[int, ...]
+    checks: tuple[str, ...]
+    change: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untouched:
+    """A finding that is not repaired, and why."""
+
+    finding: int
+    check: str
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What repairing would do; ``hash`` is the ticket for doing it."""
+
+    rows: tuple[Repair, ...]
+    untouched: tuple[Untouched, ...]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What became of it: observations and repairs that were done or failed (and why), and the repaired findings that are still there."""
+
+    done: tuple[str, ...]
+    failed: tuple[str, ...]
+    still_there: tuple[str, ...]
+    fixed: int
+
+
+Row = dict[str, Any]
+_Group = tuple[str, str]
+
+
+def preview(ops: Ops, finding_ids: Sequence[int]) -> Plan:
+    """Say what repairing findings would do; nothing changes.
+
+    Raises
+    ------
+    BadInput
+        None are named, or more than 5,000.
+    NotFound
+        There is no such finding.
+    """
+    groups, untouched = _sorted_out(_found(ops, finding_ids))
+    planned = []
+    for (identity, fix), rows in sorted(groups.items(), key=lambda group: (group[0][0], ORDER.index(group[0][1]))):
+        try:
+            change = _CHANGES[fix](ops, identity, rows)
+        except DmsError as error:
+            untouched += [_left(row, f"{error.message} {error.remedy}") for row in rows]
+            continue
+        numbers, checks = tuple(sorted(row["id"] for row in rows)), tuple(sorted({row["check"] for row in rows}))
+        planned.append(Repair(observation=identity, repair=fix, findings=numbers, checks=checks, change=change))
+    facts = [[r.observation, r.repair, r.findings, r.change, _version(ops, r.observation)] for r in planned]
+    return Plan(rows=tuple(planned), untouched=tuple(sorted(untouched, key=lambda u: u.finding)), hash=ticket_of(facts))
+
+
+def _found(ops: Ops, ids: Sequence[int]) -> list[Row]:
+    wanted = sorted(set(ids))
+    if not 0 < len(wanted) <= _MOST:
+        raise BadInput(f"{len(wanted)} findings are named; name between 1 and {_MOST}", field="findings")
+    rows = finding_queries.findings(ops, states=(), ids=wanted, limit=_MOST)
+    missing = sorted(set(wanted) - {row["id"] for row in rows})
+    if missing:
+        raise NotFound(
+            f"there is no finding {missing[0]}", remedy="`dmsops doctor findings` lists them (procedure P16).", finding=missing[0]
+        )
+    return rows
+
+
+def _sorted_out(rows: Sequence[Row]) -> tuple[dict[_Group, list[Row]], list[Untouched]]:
+    groups: dict[_Group, list[Row]] = defaultdict(list)
+    untouched = []
+    for row in rows:
+        why = _why_not(row)
+        if why:
+            untouched.append(_left(row, why))
+        else:
+            groups[row["observation_id"], row["fix"]].append(row)
+    return groups, untouched
+
+
+def _why_not(row: Row) -> str:
+    if row["state"] in _WHY_NOT:
+        return _WHY_NOT[row["state"]]
+    if row["fix"] not in ORDER:
+        return f"a person acts: {row['remedy']}"
+    if row["observation_id"] is None:
+        return f"it is about no observation: {row['remedy']}"
+    if row["fix"] == "retire" and not row["uri"].startswith(PRODUCT):
+        return f"a person decides what stands: {row['remedy']}"
+    return ""
+
+
+def _left(row: Row, why: str) -> Untouched:
+    return Untouched(finding=row["id"], check=row["check"], what=row["uri"], why=why)
+
+
+def _version(ops: Ops, identity: str) -> int:
+    return int(mending.archived(ops, identity).version)
+
+
+def _describes(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
+    mending.archived(ops, identity)
+    anew = ingest.again(ops, identity)
+    need_sound(anew.described)
+    return listed(anew.differs) if anew.differs else "nothing in the description; its rows are written again"
+
+
+def _indexes(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
+    mending.archived(ops, identity)
+    return "its rows are written again from its document"
+
+
+def _brings_back(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
+    bad = mending.bad_objects(ops, identity)
+    if not bad:
+        return f"its bytes are sound; described again: {_describes(ops, identity, rows)}"
+    found = mending.copies(ops, bad)
+    ours = [one for one in bad if one.sha256 in found or one.name.endswith("_caom.xml")]
+    if not ours:
+        raise Failed(
+            f"of '{bad[0].name}' ({bad[0].words}) there is no other copy on the site.",
+            remedy="Make the product again (P08), or bring a copy from a partner into the inbox (P16).",
+        )
+    return "; ".join(f"{one.name} ({one.words}) from {_place(ops, found.get(one.sha256))}" for one in ours)
+
+
+def _place(ops: Ops, path: Any) -> str:
+    return str(path.relative_to(ops.settings.site)) if path is not None else "its products"
+
+
+def _retires(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
+    mending.archived(ops, identity)
+    names = _names(rows)
+    mending.without(ops, identity, names)
+    return f"taken out of the current set: {listed(names)}"
+
+
+def _names(rows: Sequence[Row]) -> list[str]:
+    return sorted({row["uri"].removeprefix(PRODUCT) for row in rows})
+
+
+def _announces(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
+    return f"version {_version(ops, identity) + 1} is told, the same as version {_version(ops, identity)}"
+
+
+_CHANGES: dict[str, Callable[[Ops, str, Sequence[Row]], str]] = {
+    "bytes": _brings_back, "retire": _retires, "describe": _describes, "rows": _indexes, "announce": _announces,
+}  # fmt: skip
+
+
+def repair(ops: Ops, finding_ids: Sequence[int], *, ticket: str, reason: str) -> Report:
+    """Do what was looked at, observation by observation, and examine those again.
+
+    Raises
+    ------
+    NotAllowed
+        The operator's role is below operator; below lead where products are taken out.
+    BadInput
+        No reason is given, or none or too many findings are named.
+    StalePlan
+        Something has changed since the preview.
+    """
+    require(ops.operator, Role.OPERATOR, "doctor repair")
+    need_reason("doctor repair", reason)
+    plan = preview(ops, finding_ids)
+    need_ticket(ticket, plan.hash, "what the repairs would do has changed since the preview: look again")
+    if any(one.repair == "retire" for one in plan.rows):
+        require(ops.operator, Role.LEAD, "doctor repair of stale products")
+    rows = {row["id"]: row for row in _found(ops, finding_ids)}
+    done, failed = [], []
+    for one in plan.rows:
+        try:
+            _ACTS[one.repair](ops, one.observation, [rows[number] for number in one.findings], reason)
+        except DmsError as error:
+            failed.append(f"{one.repair} {one.observation}: {error.message}")
+        else:
+            done.append(f"{one.repair} {one.observation}")
+    transact(ops.db, lambda c: _note(c, ops, plan, reason, done, failed))
+    return _looked_at_again(ops, plan, Report(done=tuple(done), failed=tuple(failed), still_there=(), fixed=0))
+
+
+def _note(c: Any, ops: Ops, plan: Plan, reason: str, done: list[str], failed: list[str]) -> None:
+    journal.write(
+        c, ops.clock, "archive.repaired", f"{len(plan.rows)} repairs", actor=ops.operator.name, reason=reason, plan=plan.hash,
+        outcome="failed" if failed and not done else "done", repairs=done, failed=failed,
+    )  # fmt: skip
+
+
+def _describe(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None:
+    _, changed = ingest.ingest_again(ops, ingest.again(ops, identity), reason=reason)
+    if not changed:
+        _index(ops, identity, rows, reason)
+
+
+def _index(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None:
+    for fault in schema.rows_again(ops, [identity]):
+        raise Failed(fault, remedy="Describe the observation again from its products (procedure P16).", observation=identity)
+
+
+def _bring_back(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None:
+    if not mending.restore(ops, identity, reason=reason):
+        _describe(ops, identity, rows, reason)
+
+
+def _retire(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None:
+    ingest.ingest_again(ops, mending.without(ops, identity, _names(rows)), reason=reason)
+
+
+def _announce(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None:
+    mending.tell_again(ops, identity, reason=reason)
+
+
+_ACTS: dict[str, Callable[[Ops, str, Sequence[Row], str], None]] = {
+    "bytes": _bring_back, "retire": _retire, "describe": _describe, "rows": _index, "announce": _announce,
+}  # fmt: skip
+
+
+def _looked_at_again(ops: Ops, plan: Plan, report: Report) -> Report:
+    """Run the rules, and the repaired findings' checks, on what was touched; what is not found any more is fixed."""
+    touched = sorted({one.observation for one in plan.rows})
+    doctor.load()
+    mine = {check for one in plan.rows for check in one.checks}
+    checks = mine | {number for number, made in RULES.items() if made.case is not None and made.site is None}
+    deep = any(RULES[number].deep or number in doctor.DEEPER for number in mine if number in RULES)
+    for prefix, only in _scopes(touched):
+        doctor.audit(ops, Scope(prefix=prefix, deep=deep), sorted(checks & RULES.keys()), only=only, kind="repair")
+    numbers = [number for one in plan.rows for number in one.findings]
+    after = finding_queries.findings(ops, states=(), ids=numbers, limit=_MOST) if numbers else []
+    standing = tuple(f"{row['check']} {row['uri']}: {row['observed']}" for row in after if row["state"] != FindingState.FIXED.value)
+    return replace(report, still_there=standing, fixed=len(after) - len(standing))
+
+
+def _scopes(touched: Sequence[str]) -> list[tuple[str, list[str]]]:
+    if len(touched) <= _ALONE:
+        return [(one, [one]) for one in touched]
+    return [(commonprefix(list(touched)), list(touched))]
