@@ -125,7 +125,7 @@ peers: .venv-peers/.installed ## Install the workflow engines that `make bench` 
 
 .PHONY: requirements
 requirements: $(STAMP) ## Pin every package again from pyproject.toml (UPGRADE=1: the newest)
-	@$(BIN)/uv pip compile pyproject.toml --extra desk --extra dev --extra docs --extra htcondor --extra postgresql --universal --python-version 3.12 \
+	@$(BIN)/uv pip compile pyproject.toml --extra desk --extra dev --extra docs --extra htcondor --extra postgresql --extra s3 --universal --python-version 3.12 \
 	  --no-emit-index-url --no-annotate --no-header -q $(if $(UPGRADE),--upgrade) -o requirements.txt
 
 .PHONY: clean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -63,7 +64,7 @@ class Work:
         except DmsError as error:
             self._set(fault=f"{error.message}. {error.remedy}")
         except Exception as error:  # noqa: BLE001 - whatever it was, a person must read that it ended
-            ops.log.error("board.work_broke", error=repr(error))
+            ops.log.warning("board.work_broke", error="".join(traceback.format_exception(error)))
             self._set(fault=f"{type(error).__name__}: open an anomaly (procedure P21).")
 
     def _set(self, **facts: str | int) -> None:

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from dmsops.archive import checks_storage
 from dmsops.archive.findings import Facts, record
+from dmsops.archive.reconcile import PREFIX
 from dmsops.archive.tables import archived_product, fixity, observation
 from dmsops.catalogue.registry import RULES, Finding, Scope
 from dmsops.core import journal
@@ -35,7 +37,7 @@ _MB = 1_000_000
 _p, _f, _o = archived_product.c, fixity.c, observation.c
 _CHECKS = {"missingFromStorage": "C11", "diffChecksum": "C14"}
 _MAGIC = {b"SIMPLE  =": "fits", b"\xff\xd8\xff": "jpg", b"#ASDF": "asdf", b"<?xml": "xml"}
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +107,7 @@ def audit(
     rate_mb_s : float, optional
         Megabytes per second that it may read; default the setting ``fixity_mb_s``.
     progress : callable, optional
-        Told how many objects of how many were read.
+        Told how many objects of how many were read, and the last one's sum.
     stop : callable, optional
         Asked before each object, and while it waits; True ends the audit, and what was read is written down.
 
@@ -124,7 +126,7 @@ def audit(
         _note(ops, batch)
         done += batch
         if progress is not None:
-            progress(len(done), len(chosen))
+            progress(len(done), len(chosen), batch[-1].sha256[:12])
     report = _report(done, stopped=len(done) < len(chosen))
     transact(ops.db, lambda c: _record(c, ops, report, began))
     return report
@@ -242,9 +244,7 @@ def _record(c: sa.Connection, ops: Ops, report: Report, began: datetime) -> None
 
 def _findings(c: sa.Connection, bad: Iterable[Read]) -> Iterator[Finding]:
     """Say of whom each bad object is; in the words that a reconciliation would use, so that both mean one finding."""
-    import dmsops.archive.checks_storage  # noqa: F401 - registers C11 and C14
-    from dmsops.archive.reconcile import PREFIX
-
+    assert checks_storage.is_in_the_store is not None  # its import registers C11 and C14
     for one in bad:
         rule = RULES.get(_CHECKS.get(one.outcome, ""))
         if rule is None:
@@ -255,5 +255,5 @@ def _findings(c: sa.Connection, bad: Iterable[Read]) -> Iterator[Finding]:
         for row in c.execute(sa.select(_p.observation_id, _p.name, _p.version, _p.current).where(_p.sha256 == sha256)).all():
             uri = PREFIX + row.name + ("" if row.current else f" (version {row.version})")
             yield rule.finding(row.observation_id, uri, *words)
-        for row in c.execute(sa.select(_o.id, _o.collection).where(_o.xml_sha256 == sha256)).all():
-            yield rule.finding(row.id, f"caom:{row.collection}/{row.id}", *words)
+        for owner in c.execute(sa.select(_o.id, _o.collection).where(_o.xml_sha256 == sha256)).all():
+            yield rule.finding(owner.id, f"caom:{owner.collection}/{owner.id}", *words)

@@ -24,7 +24,7 @@ def touching(rows: Sequence[Row], cone: tuple[float, float, float] | None, regio
 def _in_cone(rows: Sequence[Row], ra: float, dec: float, radius: float) -> list[Row]:
     verdicts = [_by_circles(row, ra, dec, radius) for row in rows]
     doubtful = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is None]
-    point = shapes.units((ra, dec)) if doubtful else None
+    point = shapes.units((ra, dec))
     kept = _exactly(doubtful, lambda polygons: shapes.touches(polygons, point, math.radians(radius) + shapes.TOUCH))
     return [row for row, verdict in zip(rows, verdicts, strict=True) if verdict or id(row) in kept]
 

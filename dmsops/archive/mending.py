@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from dmsops.archive import ingest, rows, versions
+from dmsops.archive import rows, versions
 from dmsops.archive.describing import describe_offered, need_sound
+from dmsops.archive.ingest import Again, again, announce
 from dmsops.archive.reconcile import damaged
 from dmsops.archive.states import ARCHIVED
 from dmsops.archive.tables import archive_outbox, observation
@@ -124,14 +125,13 @@ def restore(ops: Ops, identity: str, *, reason: str) -> tuple[str, ...]:
 
 
 def _put_back(ops: Ops, path: Path, sha256: str) -> bool:
-    store: Any = ops.store
-    return bool(store.restore(path, sha256))
+    return ops.store.restore(path, sha256)
 
 
 def _written_anew(ops: Ops, identity: str, sha256: str) -> bool:
     """Make a document again from the products, where that gives the very same bytes."""
     try:
-        xml = ingest.again(ops, identity).described.xml
+        xml = again(ops, identity).described.xml
     except DmsError:
         return False
     if hashlib.sha256(xml).hexdigest() != sha256:
@@ -142,7 +142,7 @@ def _written_anew(ops: Ops, identity: str, sha256: str) -> bool:
         return _put_back(ops, path, sha256)
 
 
-def without(ops: Ops, identity: str, names: Sequence[str]) -> ingest.Again:
+def without(ops: Ops, identity: str, names: Sequence[str]) -> Again:
     """Describe an observation as it would be without some of its products; nothing changes.
 
     Raises
@@ -152,7 +152,7 @@ def without(ops: Ops, identity: str, names: Sequence[str]) -> ingest.Again:
     GateFailed
         What is left is not sound.
     """
-    anew = ingest.again(ops, identity)
+    anew = again(ops, identity)
     left = [product for product in anew.described.products if product.name not in names]
     if not left:
         raise Refused(
@@ -161,7 +161,7 @@ def without(ops: Ops, identity: str, names: Sequence[str]) -> ingest.Again:
         )  # fmt: skip
     described = describe_offered(ops, left, anew.described.members)
     need_sound(described)
-    return ingest.Again(described=described, differs=())
+    return Again(described=described, differs=())
 
 
 def tell_again(ops: Ops, identity: str, *, reason: str) -> int:
@@ -181,7 +181,7 @@ def _tell_again(c: sa.Connection, ops: Ops, identity: str, reason: str) -> int:
     passed = sa.update(archive_outbox).where(_e.observation_id == identity, _e.sent_at.is_(None), _e.id < sent)
     instead = sorted(found.version for found in c.execute(passed.values(sent_at=now).returning(_e.version)))
     facts = {"xml_sha256": row.xml_sha256, "checksum": row.checksum, "in_place_of": instead}
-    ingest.announce(c, ops, "observation.superseded", identity, state, facts, reason=reason)
+    announce(c, ops, "observation.superseded", identity, state, facts, reason=reason)
     return state.version
 
 

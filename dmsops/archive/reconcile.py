@@ -6,7 +6,7 @@ some hundreds at a time, so that memory does not grow with the archive but with 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,7 +39,7 @@ MISSING = "missingFromStorage"
 NOT_PUBLIC = "notPublic"
 """Counted besides the others, no fault: artifacts whose data are not public yet."""
 CLASSES = (CORRECT, DIFF_TYPE, DIFF_LENGTH, DIFF_CHECKSUM, NOT_IN_CAOM, MISSING, NOT_PUBLIC)
-PRODUCT = "mast:JWST/product/"
+PREFIX = "mast:JWST/product/"
 _MAGIC = {"fits": b"SIMPLE  =", "jpg": b"\xff\xd8\xff", "json": b"{", "xml": b"<"}
 """How files of an ending begin."""
 _PAGE = 500
@@ -119,7 +119,7 @@ def _artifacts(c: sa.Connection, owners: Sequence[str]) -> dict[str, Any]:
 
 def _products(c: sa.Connection, owners: Sequence[str]) -> dict[str, Any]:
     query = sa.select(_ap.name, _ap.sha256, _ap.size, _ap.observation_id).where(_ap.current, _ap.observation_id.in_(owners))
-    return {PRODUCT + row.name: row for row in c.execute(query)}
+    return {PREFIX + row.name: row for row in c.execute(query)}
 
 
 def _held(row: Any, now: datetime) -> bool:
@@ -142,9 +142,9 @@ def _faults(ops: Ops, scope: Scope, uri: str, said: Any, kept: Any) -> Iterator[
         yield MISSING, ("a current product", "none of this name is archived")
         return
     try:
-        size = size_of(ops, kept.sha256)
+        size = ops.store.size(kept.sha256)
     except NotFound:
-        yield MISSING, (f"an object {kept.sha256} in the store", "the store does not have it")
+        yield MISSING, (f"object {kept.sha256[:12]}... in the store", "it is not there")
         return
     if not said.content_length == kept.size == size:
         words = f"{said.content_length} bytes in the catalogue, {kept.size} when it was archived, {size} in the store"
@@ -156,14 +156,6 @@ def _faults(ops: Ops, scope: Scope, uri: str, said: Any, kept: Any) -> Iterator[
     yield from ((DIFF_TYPE, words) for words in _types(ops, scope, uri, said, kept))
 
 
-def size_of(ops: Ops, sha256: str) -> int:
-    """Give the length of an object in bytes; raises `NotFound`."""
-    try:
-        return ops.store.path(sha256).stat().st_size
-    except FileNotFoundError:
-        raise NotFound(f"the store has no object {sha256[:12]}...", sha256=sha256) from None
-
-
 def damaged(ops: Ops, sha256: str) -> str:
     """Read an object again; gives in words how its bytes differ, twice in a row; empty when they do not."""
     words = ""
@@ -171,7 +163,7 @@ def damaged(ops: Ops, sha256: str) -> str:
         try:
             ops.store.verify(sha256)
         except StoreDamaged as error:
-            words = f"bytes with sha256 {error.facts.get('found', 'that differs')}"
+            words = f"its bytes have sha256:{error.facts.get('found', '?')} (read again)"
         else:
             return ""
     return words
@@ -188,11 +180,3 @@ def _types(ops: Ops, scope: Scope, uri: str, said: Any, kept: Any) -> Iterator[t
         begins = file.read(len(magic))
     if begins != magic:
         yield f"bytes of content type {wanted}", f"bytes that begin with {begins!r}"
-
-
-def by_owner(found: Reconciliation) -> dict[str, list[Difference]]:
-    """Give the differences by observation."""
-    sorted_out: dict[str, list[Difference]] = defaultdict(list)
-    for one in found.differences:
-        sorted_out[one.observation_id].append(one)
-    return dict(sorted_out)

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 MAST: Mapping[str, str] = {
-    "obsid": "plane_id", "obs_id": "observation_id", "obs_collection": "collection", "intentType": "intent", "instrument_name": "instrument",
-    "dataproduct_type": "data_product_type", "calib_level": "calibration_level", "filters": "bandpass", "target_name": "target", "s_ra": "ra",
-    "s_dec": "dec", "s_region": "region", "proposal_id": "proposal_id", "proposal_pi": "pi_name", "obs_title": "title", "t_min": "time_min",
-    "t_max": "time_max", "t_exptime": "exposure", "em_min": "em_min", "em_max": "em_max", "t_obs_release": "data_release",
-    "provenance_name": "provenance",
+    "obsid": "plane_id", "obs_id": "observation_id", "obs_collection": "collection", "intentType": "intent",
+    "instrument_name": "instrument", "dataproduct_type": "data_product_type", "calib_level": "calibration_level", "filters": "bandpass",
+    "target_name": "target", "s_ra": "ra", "s_dec": "dec", "s_region": "region", "proposal_id": "proposal_id", "proposal_pi": "pi_name",
+    "obs_title": "title", "t_min": "time_min", "t_max": "time_max", "t_exptime": "exposure", "em_min": "em_min", "em_max": "em_max",
+    "t_obs_release": "data_release", "provenance_name": "provenance",
 }  # fmt: skip
 """MAST's column to ours. Units differ in two: MAST gives ``em_*`` in nanometres and ``t_obs_release`` as MJD, we metres and a time."""
 URI_PREFIX = "mast:JWST/product/"
@@ -40,8 +40,9 @@ _FIRST_LOOK, _LARGEST_LOOK = 500, 20_000
 """Candidates taken from the database at a time while footprints are looked at."""
 _o, _p, _a = observation.c, plane.c, artifact_table.c
 _COLUMNS = (
-    _p.id.label("plane_id"), *(c for c in _p if c.name not in {"id", "meta_checksum"}), _o.collection, _o.version, _o.intent, _o.type,
-    _o.algorithm, _o.instrument, _o.target, _o.target_ra, _o.target_dec, _o.proposal_id, _o.changed_at, proposal.c.title, proposal.c.pi_name,
+    _p.id.label("plane_id"), *(c for c in _p if c.name not in {"id", "meta_checksum"}),
+    _o.collection, _o.version, _o.intent, _o.type, _o.algorithm, _o.instrument, _o.target, _o.target_ra, _o.target_dec, _o.proposal_id,
+    _o.changed_at, proposal.c.title, proposal.c.pi_name,
 )  # fmt: skip
 _ARTIFACT = (*_a, _p.observation_id, _p.product_id, _p.calibration_level, _p.software, _p.meta_release, _p.data_release)
 
@@ -102,9 +103,9 @@ def search(ops: Ops, *, limit: int = 100, after: str | None = None, **asked: Unp
     """
     if not 1 <= limit <= LIMIT:
         raise BadInput(f"a page has 1 to {LIMIT} rows, not {limit}")
-    wanted, found = _Wanted.of(asked), []
+    wanted, place, found = _Wanted.of(asked), _Place.of(after), []
     with reading(ops.db) as c:
-        for row in _matching(c, wanted, _Place.of(after), limit + 1):
+        for row in _matching(c, wanted, place, limit + 1):
             found.append(row)
             if len(found) > limit:
                 break
@@ -280,7 +281,7 @@ _EQUAL = {
 
 
 def _clause(dialect: str, name: str) -> Any:
-    value = sa.bindparam(name)
+    value: sa.BindParameter[Any] = sa.bindparam(name)
     if name in _EQUAL:
         return _EQUAL[name] == value
     if name == "time":

@@ -70,7 +70,8 @@ def _holds(polygons: Vectors, points: Vectors) -> Flags:
         x2, y2 = np.roll(x, -1, axis=1), np.roll(y, -1, axis=1)
         crossed = ((y > py) != (y2 > py)) & (px < (x2 - x) * (py - y) / (y2 - y) + x)
     odd: Flags = crossed.sum(axis=1) % 2 == 1
-    return odd & (ahead[:, 0] > 0)
+    odd &= ahead[:, 0] > 0
+    return odd
 
 
 def _edge_distances(polygons: Vectors, points: Vectors) -> Vectors:

@@ -8,7 +8,7 @@ of expressions, by itself: of pgsphere's circles where that extension is there, 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -33,6 +33,9 @@ def _of_row(expression: str) -> str:
     return expression.replace("plane.", "")
 
 
+BOXES = f"CREATE INDEX ix_plane_sky ON plane USING gist ({_of_row(_BOX_XY)}, {_of_row(_BOX_Z)})"
+"""PostgreSQL's index of the sky without pgsphere."""
+
 CREATE: dict[str, tuple[str, ...]] = {
     "sqlite": (
         "CREATE VIRTUAL TABLE plane_sky USING rtree(id, x0, x1, y0, y1, z0, z1)",
@@ -49,7 +52,7 @@ CREATE: dict[str, tuple[str, ...]] = {
             CREATE EXTENSION IF NOT EXISTS pg_sphere;
             CREATE INDEX ix_plane_circle ON plane USING gist ({_of_row(_CIRCLE)});
         EXCEPTION WHEN OTHERS THEN
-            CREATE INDEX ix_plane_sky ON plane USING gist ({_of_row(_BOX_XY)}, {_of_row(_BOX_Z)});
+            {BOXES};
         END $$
         """,
     ),
@@ -98,7 +101,8 @@ def cone(c: sa.Connection, ra: float, dec: float, radius: float) -> sa.ColumnEle
 
     A plane without a circle is never one.
     """
-    return cone_clause(cone_kind(c, radius)).params(**cone_values(ra, dec, radius))
+    values = cone_values(ra, dec, radius)
+    return _cone_clause(cone_kind(c, radius), {name: sa.literal(values[f"sky_{name}"], sa.Float()) for name in _VALUES})
 
 
 def cone_kind(c: sa.Connection, radius: float) -> str:
@@ -111,7 +115,10 @@ def cone_kind(c: sa.Connection, radius: float) -> str:
 @cache
 def cone_clause(kind: str) -> sa.ColumnElement[bool]:
     """Give the clause of `cone` with its values left open, so that a statement can be made once; `cone_values` fills it."""
-    value = {name: sa.bindparam(f"sky_{name}", type_=sa.Float()) for name in _VALUES}
+    return _cone_clause(kind, {name: sa.bindparam(f"sky_{name}", type_=sa.Float()) for name in _VALUES})
+
+
+def _cone_clause(kind: str, value: Mapping[str, Any]) -> sa.ColumnElement[bool]:
     if kind == "circle":
         asked = sa.func.scircle(sa.func.spoint(value["a"], value["d"]), value["r"])
         return sa.literal_column(_CIRCLE).bool_op("&&")(asked)
@@ -142,17 +149,20 @@ def _has_sphere(c: sa.Connection) -> bool:
 
 def span(c: sa.Connection, t0: float, t1: float) -> sa.ColumnElement[bool]:
     """Give the clause on ``plane`` whose time span overlaps ``t0`` to ``t1`` (MJD), the ends counted: these and no others."""
-    return span_clause(c.dialect.name).params(span_t0=t0, span_t1=t1)
+    return _span_clause(c.dialect.name, *(sa.literal(t, sa.Float()) for t in (t0, t1)))
 
 
 @cache
 def span_clause(dialect: str) -> sa.ColumnElement[bool]:
     """Give the clause of `span` with ``span_t0`` and ``span_t1`` left open."""
-    t0, t1 = (sa.bindparam(name, type_=sa.Float()) for name in ("span_t0", "span_t1"))
-    exactly = (plane.c.time_max >= t0) & (plane.c.time_min <= t1)
+    return _span_clause(dialect, *(sa.bindparam(name, type_=sa.Float()) for name in ("span_t0", "span_t1")))
+
+
+def _span_clause(dialect: str, t0: Any, t1: Any) -> sa.ColumnElement[bool]:
+    exactly: sa.ColumnElement[bool] = (plane.c.time_max >= t0) & (plane.c.time_min <= t1)
     if dialect == "postgresql":
-        return sa.literal_column(_BOX_TIME).bool_op("&&")(_box(t0, 0.0, t1, 0.0)) & exactly
-    return plane.c.id.in_(sa.select(_SPAN.c.id).where(_SPAN.c.t1 >= t0, _SPAN.c.t0 <= t1)) & exactly
+        return sa.and_(sa.literal_column(_BOX_TIME).bool_op("&&")(_box(t0, 0.0, t1, 0.0)), exactly)
+    return sa.and_(plane.c.id.in_(sa.select(_SPAN.c.id).where(_SPAN.c.t1 >= t0, _SPAN.c.t0 <= t1)), exactly)
 
 
 def write(c: sa.Connection, rows: Iterable[tuple[int, float | None, float | None, float | None]]) -> None:

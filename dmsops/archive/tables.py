@@ -146,7 +146,7 @@ ingest_error = sa.Table(
     sa.Column("closed_by", sa.String(64)),
     sa.Column("closed_reason", sa.Text),
 )
-"""What could not be ingested: one open row per observation; ``products`` is name to sha256 of what was offered, ``members`` what it was made from."""
+"""What could not be ingested: one open row per observation; ``products`` (name to sha256) were offered, made from ``members``."""
 
 finding = sa.Table(
     "finding",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dmsops.archive import errors, finding_queries, fixity
 from dmsops.archive import queries as archived
 from dmsops.core.clock import iso
 from dmsops.engineering import queries as engineering
@@ -133,9 +134,17 @@ def _references(ops: Ops) -> tuple[str, str, int]:
 
 
 def _archive(ops: Ops) -> tuple[str, str, int]:
-    summary = archived.caom_summary(ops)
-    sound = f"{summary['observations']} observations, all valid."
-    return _attention(summary["invalid"], "CAOM observations are invalid (procedure P16).", sound)
+    overdue = fixity.due(ops)
+    standing = finding_queries.counts(ops)
+    found = {
+        "ingests refused (procedure P15)": sum(errors.counts(ops).values()),
+        "errors found by the doctor (procedure P16)": sum(row["open"] for row in standing if row["severity"] == "error"),
+        "damaged objects (procedure P16)": overdue.damaged,
+    }
+    said = "; ".join(f"{words}: {count}" for words, count in found.items() if count)
+    due = f" Bytes to be read again: {overdue.objects} objects." if overdue.objects else ""
+    there = f"Observations held: {archived.caom_summary(ops)['observations']}; nothing known is wrong with them.{due}"
+    return _counted(sum(found.values()), f"{said[:1].upper()}{said[1:]}.{due}", there)
 
 
 def _wavefront(ops: Ops) -> tuple[str, str, int]:

@@ -7,11 +7,13 @@ import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from dmsops.core.errors import BadSetting, NotFound
+from dmsops.core.private import private_keys, private_text
 
 SITE_FILE = "site.toml"
 DEFAULT_SITE = "~/dmsops-site"
@@ -34,7 +36,16 @@ class Settings(BaseSettings):
         description="Rehearsal sites only: the site's clock stands still at this UTC time, so that what runbooks show can be compared.",
     )
     database: str = Field("", description="SQLAlchemy address of the database; empty means SQLite in the site's folder.")
-    store: str = Field("local", description="Storage backend, by its entry-point name.")
+    store: str = Field("local", description="Storage backend: local, s3, or an entry point's name.")
+    store_bucket: str = Field("", description="Store s3 only: the bucket; it must be there.")
+    store_prefix: str = Field("", description="Store s3 only: what every key in the bucket begins with.")
+    store_endpoint: str = Field("", description="Store s3 only: address of the S3 server; empty means Amazon's.")
+    store_region: str = Field("us-east-1", description="Store s3 only: region of the bucket.")
+    store_key_file: Path | None = Field(
+        None, description="Store s3 only: 0600 file with the keys, as ~/.aws/credentials; AWS_ACCESS_KEY_ID wins."
+    )
+    store_cache_gigabytes: float = Field(50.0, gt=0, description="Store s3 only: bound of the local copies; the oldest in use go first.")
+    store_seconds: float = Field(60.0, gt=0, description="Store s3 only: how long a server that does not answer is asked again.")
     workers: int = Field(2, ge=1, le=256, description="Steps that may run at once.")
     engine: str = Field("local", description="Engine that runs the steps: local, htcondor, or an entry point's name.")
     reconcile_seconds: float = Field(60.0, gt=0, description="How often the HTCondor engine compares the site with the pool's queue.")
@@ -135,6 +146,10 @@ class Settings(BaseSettings):
         None, description="File with the acting person's token, readable by its owner only; DMSOPS_TOKEN wins over it."
     )
     board_secret: SecretStr | None = Field(None, description="Key that signs board sessions; made at start when empty.")
+    fixity_days: float = Field(90.0, gt=0, description="Archived bytes that were not read again for so many days are overdue (ours).")
+    fixity_mb_s: float = Field(
+        50.0, gt=0, description="Megabytes a second that reading archived bytes again may take from the store (ours)."
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -188,17 +203,26 @@ def token(settings: Settings) -> str:
     given = os.environ.get(TOKEN_VARIABLE, "").strip()
     if given or settings.token_file is None:
         return given
-    path = settings.token_file.expanduser()
-    try:
-        mode, text = path.stat().st_mode, path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not text"
-        raise BadSetting(f"field 'token_file': {path} cannot be read: {why}", file=str(path), field="token_file") from None
-    if mode & 0o077:
-        raise BadSetting(f"field 'token_file': others may read {path}; make it 0600", file=str(path), field="token_file")
-    if not text:
-        raise BadSetting(f"field 'token_file': {path} is empty", file=str(path), field="token_file")
-    return text
+    return private_text(settings.token_file.expanduser(), "token_file")
+
+
+def store_keys(settings: Settings) -> dict[str, str]:
+    """Give the keys of the S3 store: from the environment (``AWS_*``), else from the file that the settings name.
+
+    Raises
+    ------
+    BadSetting
+        There are none, or the file cannot be used.
+    """
+    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    given = {name: os.environ.get(name.upper(), "") for name in names}
+    if not given["aws_access_key_id"] and settings.store_key_file is not None:
+        given = private_keys(settings.store_key_file.expanduser(), "store_key_file", names)
+    if not (given[names[0]] and given[names[1]]):
+        raise BadSetting(
+            "no keys for the S3 store: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or 'store_key_file'", field="store_key_file"
+        )
+    return {name: value for name, value in given.items() if value}
 
 
 def load(site: Path, **overrides: Any) -> Settings:
@@ -253,12 +277,17 @@ def runtime_environment(settings: Settings) -> dict[str, str]:
         "CRDS_CLIENT_RETRY_DELAY_SECONDS": "0",
         # What the client would write into the environment itself when it is imported, and fails without.
         **dict.fromkeys(("CRDS_CONFIG_URI", "CRDS_MAPPING_URI", "CRDS_REFERENCE_URI", "CRDS_PICKLE_URI"), "none"),
-        "NO_PROXY": "127.0.0.1,localhost",
+        "NO_PROXY": ",".join(["127.0.0.1", "localhost", *_store_host(settings)]),
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MPLBACKEND": "Agg",
         **({"HTTPS_PROXY": "http://127.0.0.1:9"} if serverless else {}),
     }
+
+
+def _store_host(settings: Settings) -> list[str]:
+    """Give the host of the S3 store: steps reach it whatever else is closed to them."""
+    return [urlsplit(settings.store_endpoint).hostname or ".amazonaws.com"] if settings.store == "s3" else []
 
 
 def enter_runtime(settings: Settings) -> None:

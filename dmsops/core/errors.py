@@ -19,6 +19,7 @@
         ├── StepFailed            a processing step ended badly
         ├── GateFailed            a step ended well but its product is not good
         ├── FilesRefused          the file system did not let us read or write
+        ├── StoreUnreachable      the bucket that holds the store does not answer, or refuses
         ├── StoreDamaged          bytes in the store are not what was put there
         └── DeliveryRefused       a neighbour did not take what we sent
 
@@ -184,6 +185,13 @@ class FilesRefused(Failed):
 
     code = "files.refused"
     remedy = "Free or repair the site's file system, then give the command again; procedure P04 covers it."
+
+
+class StoreUnreachable(Failed):
+    """The bucket that holds the store does not answer, is not there, or refuses us."""
+
+    code = "store.unreachable"
+    remedy = "Read what the server said above, mend address, bucket or credentials, then give the command again; procedure P04 covers it."
 
 
 class StoreDamaged(Failed):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
 from itertools import batched
@@ -24,24 +24,25 @@ from dmsops.archive.tables import archived_product, observation
 from dmsops.catalogue.registry import RULES, Finding, Rule, Scope
 from dmsops.core import journal
 from dmsops.core.db import reading, transact
-from dmsops.core.errors import BadInput, DmsError, Failed
+from dmsops.core.errors import BadInput
 from dmsops.core.people import Role, require
+from dmsops.flows.doctor_rules import SCHEMA, Chart, Seen, could_not_run, examined
 
 if TYPE_CHECKING:
-    from dmsops.archive.checks_documents import Judged, Written
     from dmsops.ops import Ops
 
 MODULES = (
-    "catalogue.rules", "archive.checks", "archive.checks_described", "archive.checks_documents", "archive.checks_fits",
+    "catalogue.rules", "archive.checks", "archive.checks_described", "archive.checks_fits",
     "archive.checks_storage", "archive.checks_sync", "archive.checks_versions", "flows.checks", "flows.checks_visits",
 )  # fmt: skip
 """Modules whose import registers checks."""
 DEEPER = frozenset({"C14", "C15", "C45", "C51"})
 """Checks that see more where the scope is deep: only a deep audit can say that what they found is there no more."""
 _PAGE = 500
-_CHUNK = 50
-_ALONE = 200
-"""So few documents are read by this process: starting others takes longer."""
+_FEW = 20
+"""So few observations are looked at one by one."""
+BYTES = frozenset({"C11", "C14"})
+"""Checks that see documents too, as they are read."""
 _o, _ap = observation.c, archived_product.c
 Progress = Callable[[int, int, str], None]
 
@@ -61,7 +62,7 @@ class Examination:
     blind : tuple of (str, str)
         Check (``*``: all rules) and observation of what could not be looked at.
     seconds : dict
-        Time that each check of the site took, and the ``documents`` with their rules.
+        Time that each check took, summed over processes, and the ``reading`` of documents.
     """
 
     scope: Scope
@@ -103,7 +104,7 @@ def examine(
     checks : collection of str
         Their numbers; empty means all.
     progress : callable, optional
-        Called with done, total and what is looked at.
+        Called with done, total (observations, then checks of the site) and what is looked at.
     only : collection of str, optional
         Observations (of the scope) to which it is limited.
 
@@ -116,26 +117,26 @@ def examine(
 
     load()
     wanted = _wanted(checks)
-    started_at, seconds = ops.clock.now(), {}
-    ids = _ids(ops, scope, only)
-    begun = time.perf_counter()
-    findings, blind = _documents(ops, ids, wanted, progress)
-    seconds["documents"] = time.perf_counter() - begun
+    started_at, ids = ops.clock.now(), _ids(ops, scope, only)
+    site = _of_site(wanted, scope)
+    total = len(ids) + len(site)
+    seen = _documents(ops, ids, wanted, progress, total)
+    findings, seconds = seen.findings, seen.seconds
     ended = {number for number in wanted if scope.deep or RULES[number].case is not None or not RULES[number].deep}
     with together():
-        for made in _of_site(wanted, scope):
+        for number, made in enumerate(site, 1):
             begun = time.perf_counter()
             found, whole = _of_one(ops, made, scope, only)
-            seconds[made.id] = time.perf_counter() - begun
+            seconds[made.id] += time.perf_counter() - begun
             findings += found
             ended -= set() if whole else {made.id}
             if progress is not None:
-                progress(len(ids), len(ids), f"{made.id} {made.title}")
+                progress(len(ids) + number, total, made.id)
     ended -= set() if scope.deep else DEEPER
     ordered = sorted(dict.fromkeys(findings), key=lambda f: (f.severity, f.check, f.uri))
     return Examination(
         scope=scope, started_at=started_at, findings=tuple(ordered), looked_at=len(ids), checks=tuple(sorted(ended)),
-        blind=tuple(blind), seconds={name: round(took, 3) for name, took in seconds.items()},
+        blind=tuple(seen.blind), seconds={name: round(took, 3) for name, took in seconds.items()},
     )  # fmt: skip
 
 
@@ -152,19 +153,23 @@ def _of_site(wanted: frozenset[str], scope: Scope) -> list[Rule]:
 
 def _of_one(ops: Ops, made: Rule, scope: Scope, only: Collection[str] | None) -> tuple[list[Finding], bool]:
     """Run one check of the site; gives what it found, and whether it came to its end."""
-    from dmsops.archive.checks_documents import could_not_run
-
     assert made.site is not None
     found: list[Finding] = []
     try:
-        for owner, uri, expected, observed in made.site(ops, scope):
-            if only is None or owner in only:
-                found.append(made.finding(owner, uri, expected, observed))
+        for part in _parts(scope, only):
+            for owner, uri, expected, observed in made.site(ops, part):
+                if only is None or owner in only:
+                    found.append(made.finding(owner, uri, expected, observed))
     except (sa.exc.OperationalError, sa.exc.InterfaceError):
         raise  # the database is away: nothing can be said of anything
     except Exception as error:  # noqa: BLE001  a check that breaks must not hide what the others see
         return [*found, could_not_run(made, None, error)], False
     return found, True
+
+
+def _parts(scope: Scope, only: Collection[str] | None) -> list[Scope]:
+    """Give what a check of the site looks at: a few observations one by one; of more, all that lies in the scope."""
+    return [scope] if only is None or len(only) > _FEW else [replace(scope, prefix=one) for one in sorted(only) if scope.holds(one)]
 
 
 def _ids(ops: Ops, scope: Scope, only: Collection[str] | None) -> list[str]:
@@ -174,71 +179,25 @@ def _ids(ops: Ops, scope: Scope, only: Collection[str] | None) -> list[str]:
         return [one for one in found if only is None or one in only]
 
 
-def _documents(
-    ops: Ops, ids: Sequence[str], wanted: frozenset[str], progress: Progress | None
-) -> tuple[list[Finding], list[tuple[str, str]]]:
-    from dmsops.archive.checks_documents import DAMAGED, MISSING
-
-    findings: list[Finding] = []
-    blind: list[tuple[str, str]] = []
-    if not any(RULES[number].case is not None or number in (DAMAGED, MISSING) for number in wanted):
-        return findings, blind
-    done = 0
-    for number, judged in _judged(ops, ids, wanted):
-        findings += judged.findings
-        blind += judged.blind
-        done += number
+def _documents(ops: Ops, ids: Sequence[str], wanted: frozenset[str], progress: Progress | None, total: int) -> Seen:
+    """Hold the documents against the wanted rules; where they are not there, or are damaged, that is found."""
+    whole = Seen()
+    numbers = [number for number in sorted(wanted) if RULES[number].case is not None and number != SCHEMA]
+    if not numbers and not wanted & {SCHEMA, *BYTES}:
+        return whole
+    for seen in examined(ops, numbers, (_charts(ops, page) for page in batched(ids, _PAGE)), len(ids)):
+        whole.findings += seen.findings
+        whole.blind += seen.blind
+        whole.looked_at += seen.looked_at
+        for number, took in seen.seconds.items():
+            whole.seconds[number] += took
         if progress is not None:
-            progress(done, len(ids), "documents")
-    return findings, blind
+            progress(whole.looked_at, total, "documents")
+    return whole
 
 
-def _judged(ops: Ops, ids: Sequence[str], wanted: frozenset[str]) -> Iterator[tuple[int, Judged]]:
-    """Hold documents against the rules, some after others; where they are many, in processes of their own."""
-    from dmsops.archive.checks_documents import judge
-
-    chunks = (chunk for page in batched(ids, _PAGE) for chunk in batched(_written(ops, page), _CHUNK))
-    if len(ids) <= _ALONE:
-        for chunk in chunks:
-            yield len(chunk), judge(chunk, wanted)
-        return
-    yield from _shared_out(ops, chunks, wanted)
-
-
-def _shared_out(ops: Ops, chunks: Iterator[tuple[Written, ...]], wanted: frozenset[str]) -> Iterator[tuple[int, Judged]]:
-    import multiprocessing
-    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-    from concurrent.futures.process import BrokenProcessPool
-
-    from dmsops.archive.checks_documents import judge
-
-    workers = max(1, ops.settings.workers)
-    under_way: dict[Future[Judged], int] = {}
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("forkserver")) as pool:
-        try:
-            while True:
-                for chunk in chunks:
-                    under_way[pool.submit(judge, chunk, wanted)] = len(chunk)
-                    if len(under_way) >= 3 * workers:
-                        break
-                if not under_way:
-                    return
-                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                    yield under_way.pop(future), future.result()
-        except BrokenProcessPool:
-            raise Failed(
-                "a process that read documents for the doctor was ended from outside: it ran out of memory, or somebody killed it",
-                remedy="Look at the machine's memory, then give the command again (P16).",
-            ) from None
-        finally:
-            for future in under_way:
-                future.cancel()
-
-
-def _written(ops: Ops, ids: Sequence[str]) -> list[Written]:
+def _charts(ops: Ops, ids: Sequence[str]) -> list[Chart]:
     """Give what the rules go by for some observations."""
-    from dmsops.archive.checks_documents import Written
-
     first = sa.func.min(_ap.archived_at, type_=_ap.archived_at.type).label("first")
     with reading(ops.db) as c:
         rows = c.execute(sa.select(_o.id, _o.collection, _o.xml_sha256).where(_o.id.in_(ids)).order_by(_o.id)).all()
@@ -246,19 +205,12 @@ def _written(ops: Ops, ids: Sequence[str]) -> list[Written]:
         archived = {row.observation_id: row.first for row in c.execute(since)}
         days = {program: proposals.exclusive_days(c, program) for program in {row.id[2:7] for row in rows}}
     return [
-        Written(
-            id=row.id, uri=f"caom:{row.collection}/{row.id}", path=_path(ops, row.xml_sha256), sha256=row.xml_sha256,
-            archived_at=archived.get(row.id), exclusive_days=days[row.id[2:7]],
+        Chart(
+            observation_id=row.id, collection=row.collection, sha256=row.xml_sha256, archived_at=archived.get(row.id),
+            exclusive_days=days[row.id[2:7]],
         )
         for row in rows
     ]  # fmt: skip
-
-
-def _path(ops: Ops, sha256: str | None) -> str:
-    try:
-        return str(ops.store.path(sha256)) if sha256 else ""
-    except DmsError:
-        return ""
 
 
 def audit(

@@ -6,16 +6,16 @@ import hashlib
 import itertools
 import multiprocessing
 import time
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from dmsops.catalogue.library import quiet_library
-from dmsops.catalogue.registry import RULES, Case, Finding
+from dmsops.catalogue.registry import RULES, Case, Finding, Rule
 from dmsops.core.errors import DmsError, Failed, NotFound
 
 if TYPE_CHECKING:
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 _CHUNK = 100
 _ALONE = 300
 """So few observations are looked at here: to start processes costs more."""
+LONGEST = 16 << 20
+"""Bytes of a document that are read; the largest of ours have some 100 kB."""
+SCHEMA = "C01"
+"""The rule that reading a document has answered already."""
+BROKEN = "Open an anomaly with procedure P21: the check itself is at fault, and what it looks for may be there."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,7 @@ class Chart:
 
     observation_id: str
     collection: str
-    sha256: str
+    sha256: str | None
     archived_at: datetime | None
     exclusive_days: int | None
 
@@ -49,10 +54,25 @@ class Seen:
     """What was seen of some observations."""
 
     findings: list[Finding] = field(default_factory=list)
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     blind: list[tuple[str, str]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
     looked_at: int = 0
+
+
+class _Lost(Exception):
+    """A document that gives no description; check, what was expected, what was seen."""
+
+    def __init__(self, check: str, expected: str, observed: str) -> None:
+        super().__init__(check)
+        self.seen = (check, expected, observed)
+
+
+def could_not_run(made: Rule, observation_id: str | None, error: Exception) -> Finding:
+    """Give what stands for a check that broke: it is not silent, and not a finding of what it looks for."""
+    why = error.message if isinstance(error, DmsError) else f"{type(error).__name__}: {error}"
+    uri = f"check:{made.id}" + (f"/{observation_id}" if observation_id else "")
+    found = made.finding(observation_id, uri, "an answer", f"check {made.id} could not run: {why}"[:500])
+    return replace(found, source="doctor", remedy=BROKEN, fix="")
 
 
 def examined(ops: Ops, rules: Sequence[str], pages: Iterable[Sequence[Chart]], total: int) -> Iterator[Seen]:
@@ -88,10 +108,10 @@ _store: dict[str, Store] = {}
 
 
 def _begin(settings: Settings) -> None:
-    from dmsops.flows.doctor import load_checks
+    from dmsops.flows.doctor import load
     from dmsops.storage import open_store
 
-    load_checks()
+    load()
     _store["open"] = open_store(settings.store, settings)
 
 
@@ -104,56 +124,63 @@ def look(store: Store, rules: Sequence[str], charts: Sequence[Chart]) -> Seen:
     """Hold the documents of some observations against rules."""
     seen = Seen(looked_at=len(charts))
     for chart in charts:
-        began = time.process_time()
-        case = _case(store, chart, seen)
-        seen.seconds["reading"] += time.process_time() - began
-        if case is None:
-            seen.blind.append(("*", chart.observation_id))
-            continue
-        for number in rules:
-            _apply(number, case, chart, seen)
+        _look_at(store, rules, chart, seen)
     return seen
 
 
-def _case(store: Store, chart: Chart, seen: Seen) -> Case | None:
+def _look_at(store: Store, rules: Sequence[str], chart: Chart, seen: Seen) -> None:
+    began = time.process_time()
+    try:
+        case = _case(store, chart)
+    except _Lost as lost:
+        check, expected, observed = lost.seen
+        seen.findings.append(RULES[check].finding(chart.observation_id, chart.uri, expected, observed))
+        seen.blind.append(("*", chart.observation_id))
+        return
+    finally:
+        seen.seconds["reading"] += time.process_time() - began
+    for number in rules:
+        _apply(number, case, chart, seen)
+
+
+def _case(store: Store, chart: Chart) -> Case:
     """Read an observation's document; what keeps us from it is a finding."""
     from dmsops.catalogue.xml import from_xml
 
-    try:
-        document = store.path(chart.sha256).read_bytes()
-    except NotFound:
-        return _lost(seen, chart, "C11", f"document {chart.sha256[:12]}... in the store", "it is not there")
-    except (DmsError, OSError) as error:
-        seen.problems.append(f"the document of {chart.observation_id} could not be read: {error}")
-        return None
-    found = hashlib.sha256(document).hexdigest()
-    if found != chart.sha256:
-        return _lost(seen, chart, "C14", f"sha256:{chart.sha256}", f"its document has sha256:{found}")
+    document = _document(store, chart)
     try:
         described: Any = from_xml(document, source=f"{chart.observation_id}_caom.xml")
     except DmsError as error:
-        return _lost(seen, chart, "C01", "a CAOM 2.4 document", error.message[:500])
+        raise _Lost(SCHEMA, "a document that follows CAOM-2.4.xsd", error.message[:500]) from None
     except Exception as error:  # noqa: BLE001 - whatever the library makes of a document, it is a finding about the document
-        return _lost(seen, chart, "C01", "a CAOM 2.4 document", f"{type(error).__name__}: {str(error)[:300]}")
+        raise _Lost(SCHEMA, "a document that follows CAOM-2.4.xsd", f"{type(error).__name__}: {str(error)[:300]}") from None
+    if described.observation_id != chart.observation_id:
+        raise _Lost(SCHEMA, f"a document of {chart.observation_id}", f"it describes {described.observation_id}")
     return Case(observation=described, document=document, archived_at=chart.archived_at, exclusive_days=chart.exclusive_days)
 
 
-def _lost(seen: Seen, chart: Chart, check: str, expected: str, observed: str) -> None:
-    rule = RULES.get(check)
-    if rule is None:
-        seen.problems.append(f"{chart.uri}: {observed}, expected {expected}")
-    else:
-        seen.findings.append(rule.finding(chart.observation_id, chart.uri, expected, observed))
+def _document(store: Store, chart: Chart) -> bytes:
+    if chart.sha256 is None:
+        raise _Lost("C11", "a document in the store", "the catalogue names none")
+    try:
+        with store.path(chart.sha256).open("rb") as file:
+            document = file.read(LONGEST)
+    except (NotFound, FileNotFoundError):
+        raise _Lost("C11", f"object {chart.sha256[:12]}... in the store", "it is not there") from None
+    except (DmsError, OSError) as error:
+        raise _Lost("C11", f"object {chart.sha256[:12]}... in the store", f"it cannot be read: {str(error)[:300]}") from None
+    found = hashlib.sha256(document).hexdigest()
+    if found != chart.sha256:
+        raise _Lost("C14", f"sha256:{chart.sha256}", f"its bytes have sha256:{found}")
+    return document
 
 
 def _apply(number: str, case: Case, chart: Chart, seen: Seen) -> None:
     rule = RULES[number]
     began = time.process_time()
     try:
-        found = [rule.finding(chart.observation_id, *one) for one in rule.case(case)]  # type: ignore[misc]
+        seen.findings += [rule.finding(chart.observation_id, *one) for one in rule.case(case)]  # type: ignore[misc]
     except Exception as error:  # noqa: BLE001 - a rule that breaks on one observation is said, and the others still run
         seen.blind.append((number, chart.observation_id))
-        seen.problems.append(f"check {number} could not run on {chart.observation_id}: {type(error).__name__}: {str(error)[:200]}")
-        found = []
-    seen.findings += found
+        seen.findings.append(could_not_run(rule, chart.observation_id, error))
     seen.seconds[number] += time.process_time() - began

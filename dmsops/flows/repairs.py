@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from os.path import commonprefix
 from typing import TYPE_CHECKING, Any
 
-from dmsops.archive import finding_queries, ingest, mending
+from dmsops.archive import finding_queries, mending
 from dmsops.archive.checks import listed
 from dmsops.archive.describing import need_sound
 from dmsops.archive.finding_states import FindingState
-from dmsops.archive.reconcile import PRODUCT
+from dmsops.archive.ingest import again, ingest_again
+from dmsops.archive.reconcile import PREFIX
 from dmsops.catalogue.registry import RULES, Scope
 from dmsops.core import journal
 from dmsops.core.db import transact
-from dmsops.core.errors import BadInput, DmsError, Failed, NotFound
+from dmsops.core.errors import BadInput, DmsError, Failed, NotFound, Refused
 from dmsops.core.people import Role, require
 from dmsops.core.tickets import need_reason, need_ticket, ticket_of
 from dmsops.flows import doctor, schema
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 ORDER = ("bytes", "retire", "describe", "rows", "announce")
 """Repairs of one observation, in the order in which they are done: each may need what those before it mend."""
 _MOST = 5000
-_ALONE = 20
-"""So few observations are looked at again one by one; of more, all that lies between."""
 _WHY_NOT = {
     FindingState.FIXED.value: "a later audit did not find it any more",
     FindingState.WAIVED.value: "a person accepts it as it is; reopen it first",
@@ -89,7 +87,7 @@ def preview(ops: Ops, finding_ids: Sequence[int]) -> Plan:
     Raises
     ------
     BadInput
-        None are named, or more than 5,000.
+        More than 5,000 are named.
     NotFound
         There is no such finding.
     """
@@ -109,9 +107,9 @@ def preview(ops: Ops, finding_ids: Sequence[int]) -> Plan:
 
 def _found(ops: Ops, ids: Sequence[int]) -> list[Row]:
     wanted = sorted(set(ids))
-    if not 0 < len(wanted) <= _MOST:
-        raise BadInput(f"{len(wanted)} findings are named; name between 1 and {_MOST}", field="findings")
-    rows = finding_queries.findings(ops, states=(), ids=wanted, limit=_MOST)
+    if len(wanted) > _MOST:
+        raise BadInput(f"{len(wanted)} findings are named; at most {_MOST} are repaired at once", field="findings")
+    rows = finding_queries.findings(ops, states=(), ids=wanted, limit=_MOST) if wanted else []
     missing = sorted(set(wanted) - {row["id"] for row in rows})
     if missing:
         raise NotFound(
@@ -139,7 +137,7 @@ def _why_not(row: Row) -> str:
         return f"a person acts: {row['remedy']}"
     if row["observation_id"] is None:
         return f"it is about no observation: {row['remedy']}"
-    if row["fix"] == "retire" and not row["uri"].startswith(PRODUCT):
+    if row["fix"] == "retire" and not row["uri"].startswith(PREFIX):
         return f"a person decides what stands: {row['remedy']}"
     return ""
 
@@ -154,7 +152,7 @@ def _version(ops: Ops, identity: str) -> int:
 
 def _describes(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
     mending.archived(ops, identity)
-    anew = ingest.again(ops, identity)
+    anew = again(ops, identity)
     need_sound(anew.described)
     return listed(anew.differs) if anew.differs else "nothing in the description; its rows are written again"
 
@@ -190,7 +188,7 @@ def _retires(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
 
 
 def _names(rows: Sequence[Row]) -> list[str]:
-    return sorted({row["uri"].removeprefix(PRODUCT) for row in rows})
+    return sorted({row["uri"].removeprefix(PREFIX) for row in rows})
 
 
 def _announces(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
@@ -210,7 +208,9 @@ def repair(ops: Ops, finding_ids: Sequence[int], *, ticket: str, reason: str) ->
     NotAllowed
         The operator's role is below operator; below lead where products are taken out.
     BadInput
-        No reason is given, or none or too many findings are named.
+        No reason is given, or too many findings are named.
+    Refused
+        There is nothing among them that can be repaired.
     StalePlan
         Something has changed since the preview.
     """
@@ -218,6 +218,8 @@ def repair(ops: Ops, finding_ids: Sequence[int], *, ticket: str, reason: str) ->
     need_reason("doctor repair", reason)
     plan = preview(ops, finding_ids)
     need_ticket(ticket, plan.hash, "what the repairs would do has changed since the preview: look again")
+    if not plan.rows:
+        raise Refused("none of these findings can be repaired by the doctor", remedy="Each says what to do (procedure P16).")
     if any(one.repair == "retire" for one in plan.rows):
         require(ops.operator, Role.LEAD, "doctor repair of stale products")
     rows = {row["id"]: row for row in _found(ops, finding_ids)}
@@ -241,7 +243,7 @@ def _note(c: Any, ops: Ops, plan: Plan, reason: str, done: list[str], failed: li
 
 
 def _describe(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None:
-    _, changed = ingest.ingest_again(ops, ingest.again(ops, identity), reason=reason)
+    _, changed = ingest_again(ops, again(ops, identity), reason=reason)
     if not changed:
         _index(ops, identity, rows, reason)
 
@@ -257,7 +259,7 @@ def _bring_back(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> No
 
 
 def _retire(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None:
-    ingest.ingest_again(ops, mending.without(ops, identity, _names(rows)), reason=reason)
+    ingest_again(ops, mending.without(ops, identity, _names(rows)), reason=reason)
 
 
 def _announce(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None:
@@ -276,15 +278,8 @@ def _looked_at_again(ops: Ops, plan: Plan, report: Report) -> Report:
     mine = {check for one in plan.rows for check in one.checks}
     checks = mine | {number for number, made in RULES.items() if made.case is not None and made.site is None}
     deep = any(RULES[number].deep or number in doctor.DEEPER for number in mine if number in RULES)
-    for prefix, only in _scopes(touched):
-        doctor.audit(ops, Scope(prefix=prefix, deep=deep), sorted(checks & RULES.keys()), only=only, kind="repair")
+    doctor.audit(ops, Scope(deep=deep), sorted(checks & RULES.keys()), only=touched, kind="repair")
     numbers = [number for one in plan.rows for number in one.findings]
-    after = finding_queries.findings(ops, states=(), ids=numbers, limit=_MOST) if numbers else []
+    after = finding_queries.findings(ops, states=(), ids=numbers, limit=_MOST)
     standing = tuple(f"{row['check']} {row['uri']}: {row['observed']}" for row in after if row["state"] != FindingState.FIXED.value)
     return replace(report, still_there=standing, fixed=len(after) - len(standing))
-
-
-def _scopes(touched: Sequence[str]) -> list[tuple[str, list[str]]]:
-    if len(touched) <= _ALONE:
-        return [(one, [one]) for one in touched]
-    return [(commonprefix(list(touched)), list(touched))]

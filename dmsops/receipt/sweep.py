@@ -47,7 +47,7 @@ NAMES_NONE = {
     "fixity": ("sha256",),
     "procedure_run": ("notebook_sha256",),
 }
-"""Columns whose sums keep no object: what is announced only, indexes and receipts of delivered files, readings of objects, executed notebooks."""
+"""Columns whose sums keep no object: what is announced only, indexes and receipts of files, readings of objects, executed notebooks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
+
+from dmsops.core.errors import BadInput, NotFound, StoreDamaged
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def need_sha256(sha256: str) -> None:
+    """Refuse what is no sha256 in hex: it may become part of a path; raises `BadInput`."""
+    if _SHA256.fullmatch(sha256) is None:
+        raise BadInput(f"'{sha256}' is not a sha256 in hex", field="sha256")
+
+
+def missing(sha256: str) -> NotFound:
+    """Give the error that says that a store lacks an object."""
+    return NotFound(f"the store has no object {sha256[:12]}...", sha256=sha256)
+
+
+def need_same(sha256: str, found: str) -> None:
+    """Refuse an object whose bytes have another sum than its name; raises `StoreDamaged`."""
+    if found != sha256:
+        raise StoreDamaged(f"object {sha256[:12]}... now has sha256 {found[:12]}...", expected=sha256, found=found)
 
 
 class Store(Protocol):
@@ -29,8 +51,17 @@ class Store(Protocol):
     def has(self, sha256: str) -> bool:
         """Say whether these bytes are here."""
 
+    def size(self, sha256: str) -> int:
+        """Give the number of bytes; raises `NotFound`."""
+
     def verify(self, sha256: str) -> None:
         """Read the bytes again and compare; raises `StoreDamaged` (names object and both sums) or `NotFound`."""
+
+    def restore(self, path: Path, sha256: str) -> bool:
+        """Put good bytes in the place of damaged or missing ones, and say whether that was needed.
+
+        The damaged bytes are kept aside under ``damaged/``. A file with another sum raises `StoreDamaged` and changes nothing.
+        """
 
     def objects(self) -> Iterator[str]:
         """Give every object's sha256."""

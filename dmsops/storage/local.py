@@ -9,22 +9,17 @@ Many files at once are synced by many threads: the file system writes its journa
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
-import re
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
-from dmsops.core.errors import BadInput, NotFound, StoreDamaged
-from dmsops.core.files import copy_into, in_words, locked, make_folder, make_folders, own_folder, sha256_of, sync_folder
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_READ_ONLY = 0o444
-_THREADS = 8
+from dmsops.core.files import locked, make_folder, make_folders, own_folder, sha256_of, sync_folder
+from dmsops.storage import copies as private
+from dmsops.storage.base import missing, need_same, need_sha256
+from dmsops.storage.copies import THREADS, copied, need_sum, refusing, shared_out
 
 
 class LocalStore:
@@ -52,10 +47,7 @@ class LocalStore:
             The file system refused (full, read-only, broken); nothing is stored.
         """
         found = self.put_many([(path, sha256)])[0]
-        if sha256 is not None and found != sha256:
-            raise StoreDamaged(
-                f"'{path.name}' has sha256 {found[:12]}..., expected {sha256[:12]}...", file=str(path), expected=sha256, found=found
-            )
+        need_sum(path, expected=sha256, found=found)
         return found
 
     def put_many(self, files: Sequence[tuple[Path, str | None]]) -> list[str]:
@@ -68,12 +60,12 @@ class LocalStore:
         """
         if not files:
             return []
-        with _refusing(files[0][0]), own_folder(make_folder(self._incoming)) as own, ThreadPoolExecutor(min(_THREADS, len(files))) as pool:
+        with refusing(files[0][0]), own_folder(make_folder(self._incoming)) as own, ThreadPoolExecutor(min(THREADS, len(files))) as pool:
             copies = [f"{own}/{i}" for i in range(len(files))]
-            found = _shared_out(pool, _copied, [(path, copy) for (path, _), copy in zip(files, copies, strict=True)])
+            found = shared_out(pool, copied, [(path, copy) for (path, _), copy in zip(files, copies, strict=True)])
             fitting = zip(copies, found, (expected for _, expected in files), strict=True)
             folders = self._name([(copy, sha256) for copy, sha256, expected in fitting if expected in (None, sha256)])
-            _shared_out(pool, sync_folder, [(self._objects / folder,) for folder in folders])
+            shared_out(pool, sync_folder, [(self._objects / folder,) for folder in folders])
         return found
 
     def _name(self, copies: Sequence[tuple[str, str]]) -> set[str]:
@@ -90,15 +82,14 @@ class LocalStore:
         return folders
 
     def _place(self, sha256: str) -> Path:
-        if _SHA256.fullmatch(sha256) is None:
-            raise BadInput(f"'{sha256}' is not a sha256 in hex", field="sha256")
+        need_sha256(sha256)
         return Path(f"{self._objects}/{sha256[:2]}/{sha256[2:]}")
 
     def path(self, sha256: str) -> Path:
         """Give the read-only file with these bytes; raises `NotFound`."""
         place = self._place(sha256)
         if not place.is_file():
-            raise NotFound(f"the store has no object {sha256[:12]}...", sha256=sha256)
+            raise missing(sha256)
         return place
 
     def has(self, sha256: str) -> bool:
@@ -107,9 +98,7 @@ class LocalStore:
 
     def verify(self, sha256: str) -> None:
         """Read the bytes again; raises `StoreDamaged` when they changed, `NotFound` when they are gone."""
-        found = sha256_of(self.path(sha256))
-        if found != sha256:
-            raise StoreDamaged(f"object {sha256[:12]}... now has sha256 {found[:12]}...", expected=sha256, found=found)
+        need_same(sha256, sha256_of(self.path(sha256)))
 
     def objects(self) -> Iterator[str]:
         """Give every object's sha256, in order."""
@@ -135,41 +124,63 @@ class LocalStore:
         sync_folder(place.parent)
         return True
 
+    def size(self, sha256: str) -> int:
+        """Give the number of bytes; raises `NotFound`."""
+        return self.path(sha256).stat().st_size
+
+    def restore(self, path: Path, sha256: str) -> bool:
+        """Put good bytes in the place of damaged or missing ones; False when the object was sound.
+
+        Damaged bytes are kept under ``damaged/``; the good ones take their name in one move. Puts and removals wait meanwhile.
+
+        Raises
+        ------
+        StoreDamaged
+            The file given has another sum; nothing changes.
+        FilesRefused
+            The file system refused; the object is as it was, or restored.
+        """
+        place = self._place(sha256)
+        with refusing(path), own_folder(make_folder(self._incoming)) as own:
+            copy = f"{own}/0"
+            need_sum(path, expected=sha256, found=copied(path, copy))
+            make_folders(self._objects, {sha256[:2]})
+            with locked(self.root):
+                if _sound(place, sha256):
+                    return False
+                if place.exists():
+                    self._keep_damaged(place, sha256)
+                Path(copy).replace(place)
+                sync_folder(place.parent)
+        return True
+
+    def _keep_damaged(self, place: Path, sha256: str) -> None:
+        """Give damaged bytes a second name, so that they stay when the first one leads to good ones."""
+        folder = make_folder(self.root / "damaged")
+        for number in itertools.count():
+            try:
+                os.link(place, folder / f"{sha256}.{number}")
+            except FileExistsError:
+                continue
+            break
+        sync_folder(folder)
+
     def unfinished(self) -> int:
         """Give the number of unfinished copies whose writer is dead."""
-        return sum(len(list(own.iterdir())) for own in self._dead())
+        return private.unfinished(self._incoming)
 
     def sweep(self) -> int:
         """Remove unfinished copies whose writer died, and give their number; a living writer's are left alone."""
-        swept = 0
-        for own in self._dead():
-            swept += len(list(own.iterdir()))
-            shutil.rmtree(own, ignore_errors=True)
-        return swept
-
-    def _dead(self) -> Iterator[Path]:
-        """Give the folders of dead writers, each locked while it is looked at."""
-        for own in self._incoming.glob("*/"):
-            with locked(own, wait=False) as dead:
-                if dead:
-                    yield own
+        return private.sweep(self._incoming)
 
 
-def _shared_out[T](pool: ThreadPoolExecutor, call: Callable[..., T], given: Sequence[tuple[Any, ...]]) -> list[T]:
-    """Make many short calls in as many pieces as there are threads: to hand over each for itself costs more than the call."""
-    pieces = itertools.batched(given, -(-len(given) // _THREADS) or 1)
-    return [result for results in pool.map(lambda piece: [call(*one) for one in piece], pieces) for result in results]
-
-
-def _copied(source: Path, copy: str) -> str:
-    with _refusing(source):
-        descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _READ_ONLY)
-        try:
-            os.fchmod(descriptor, _READ_ONLY)
-            return copy_into(source, descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _refusing(path: Path) -> AbstractContextManager[None]:
-    return in_words(f"the store could not take '{path.name}'", file=str(path))
+def _sound(place: Path, sha256: str) -> bool:
+    """Say whether a file has these bytes; one that the disk cannot read any more has not."""
+    try:
+        return sha256_of(place) == sha256
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return False

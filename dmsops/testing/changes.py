@@ -100,6 +100,15 @@ def product_type(name: str) -> Change:
     return change
 
 
+def product_kind(name: str) -> Change:
+    def change(observation: Any) -> None:
+        from caom2 import DataProductType
+
+        plane(observation).data_product_type = DataProductType[name]
+
+    return change
+
+
 def meta_released(observation: Any) -> None:
     from caom2 import ReleaseType
 

@@ -19,6 +19,12 @@ class StoreContract:
     Subclass it in a test module and define a fixture ``store`` that gives an empty store.
     """
 
+    def damage(self, store: Store, sha256: str, content: bytes) -> None:
+        """Write other bytes where the store keeps its own; a backend whose `path` gives copies does it elsewhere."""
+        path = store.path(sha256)
+        path.chmod(0o644)
+        path.write_bytes(content)
+
     @pytest.fixture
     def source(self, tmp_path: Path) -> Path:
         """Give a small file to put."""
@@ -82,9 +88,7 @@ class StoreContract:
 
     def test_a_changed_object_is_found(self, store: Store, source: Path, sha256: str) -> None:
         store.put(source)
-        path = store.path(sha256)
-        path.chmod(0o644)
-        path.write_bytes(b"One frame of pixels")
+        self.damage(store, sha256, b"One frame of pixels")
         with pytest.raises(StoreDamaged, match=sha256[:12]):
             store.verify(sha256)
 
@@ -119,3 +123,39 @@ class StoreContract:
     def test_a_name_that_is_no_sum_leads_nowhere(self, store: Store) -> None:
         with pytest.raises(DmsError):
             store.path("../../../etc/passwd")
+
+    def test_an_object_has_the_size_of_its_file(self, store: Store, source: Path, sha256: str) -> None:
+        with pytest.raises(NotFound):
+            store.size(sha256)
+        store.put(source)
+        assert store.size(sha256) == source.stat().st_size
+
+    def test_an_empty_file_is_an_object_as_well(self, store: Store, tmp_path: Path) -> None:
+        (tmp_path / "empty").touch()
+        sha256 = store.put(tmp_path / "empty")
+        assert store.size(sha256) == 0
+        assert store.path(sha256).read_bytes() == b""
+
+    def test_a_damaged_object_is_restored_and_a_sound_one_left(self, store: Store, source: Path, sha256: str) -> None:
+        store.put(source)
+        assert not store.restore(source, sha256)
+        self.damage(store, sha256, b"One frame")
+        assert store.restore(source, sha256)
+        store.verify(sha256)
+        assert store.path(sha256).read_bytes() == source.read_bytes()
+        assert list(store.objects()) == [sha256]
+        assert store.unfinished() == 0
+
+    def test_a_missing_object_is_restored(self, store: Store, source: Path, sha256: str) -> None:
+        assert store.restore(source, sha256)
+        store.verify(sha256)
+
+    def test_nothing_is_restored_from_a_file_with_another_sum(self, store: Store, source: Path, sha256: str) -> None:
+        store.put(source)
+        self.damage(store, sha256, b"One frame")
+        other = source.with_name("other")
+        other.write_bytes(b"neither")
+        with pytest.raises(StoreDamaged, match="expected"):
+            store.restore(other, sha256)
+        with pytest.raises(StoreDamaged):
+            store.verify(sha256)

@@ -56,7 +56,8 @@ def test_no_list_of_packages_names_an_address(root):
 
 def test_every_library_that_the_code_imports_is_declared(root, library):
     table = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = table["dependencies"] + table["optional-dependencies"]["htcondor"]  # an engine that a site may do without
+    extras = table["optional-dependencies"]
+    lines = table["dependencies"] + extras["htcondor"] + extras["s3"]  # an engine and a store that a site may do without
     declared = {canonicalize_name(Requirement(line).name) for line in lines} | WITH_JWST
     owners = packages_distributions()
     missing = set()

@@ -10,7 +10,7 @@ from dmsops.catalogue.bands import band_of
 from dmsops.catalogue.coverage import sees_the_sky
 from dmsops.catalogue.polygon import fault_of
 from dmsops.catalogue.registry import Case, Seen, rule
-from dmsops.catalogue.rules.parts import is_derived, keywords, planes, uri, vertices
+from dmsops.catalogue.rules.parts import is_derived, keywords, planes, uri, vertices, word
 
 LAUNCH_MJD = 59573.0
 """25 December 2021."""
@@ -23,6 +23,8 @@ LARGEST_SQUARE_DEGREES = 1.0
 SHORTEST, LONGEST = 0.5e-6, 30e-6
 """Metres: the observatory's range."""
 _AGREE = 1.001
+_CLOSE, _LINE, _MOVE = 0, 1, 2
+"""How CAOM 2.4 codes the segments of a drawn polygon."""
 
 
 @rule("C27", "error", "Set the pointing (P12), make the product again, and ingest it again (P15).", source="header", fix="describe")
@@ -42,7 +44,7 @@ def has_a_sound_polygon(case: Case) -> Iterator[Seen]:
         points = vertices(plane)
         if points is None or not _on_the_sky(points):  # C29 names it
             continue
-        fault = fault_of(points) or _too_large(points)
+        fault = fault_of(points) or _too_large(points) or _drawn_otherwise(plane, points)
         if fault is not None:
             yield uri(case.observation, plane), "a simple polygon, counter-clockwise, with area", fault
 
@@ -50,6 +52,16 @@ def has_a_sound_polygon(case: Case) -> Iterator[Seen]:
 def _too_large(points: list[tuple[float, float]]) -> str | None:
     reach = max(_apart(points[0], p) for p in points)
     return f"reaches over {reach:.1f} degrees" if reach**2 / 2 > LARGEST_SQUARE_DEGREES else None
+
+
+def _drawn_otherwise(plane: Any, points: list[tuple[float, float]]) -> str | None:
+    """Say whether the polygon's drawing (its samples) is not that of its points: move, lines, close."""
+    drawn = plane.position.bounds.samples.vertices
+    kinds = [word(v.type) for v in drawn]
+    wanted = [str(k) for k in (_MOVE, *[_LINE] * (len(points) - 1), _CLOSE)]
+    if [(v.cval1, v.cval2) for v in drawn] != [*points, points[0]] or kinds != wanted:
+        return "is drawn otherwise than by its points"
+    return None
 
 
 def _on_the_sky(points: list[tuple[float, float]]) -> bool:
@@ -63,6 +75,8 @@ def is_on_the_sky(case: Case) -> Iterator[Seen]:
     target = _target(case.observation)
     if target is not None and not _on_the_sky([target]):
         yield uri(case.observation), wanted, f"target at {target[0]:g}, {target[1]:g}"
+    if target is not None and case.observation.target_position.coordsys != "ICRS":
+        yield uri(case.observation), "a target in ICRS", str(case.observation.target_position.coordsys)
     for plane in planes(case.observation):
         odd = [p for p in vertices(plane) or () if not _on_the_sky([p])]
         if odd:
@@ -133,6 +147,20 @@ def has_its_band(case: Case) -> Iterator[Seen]:
             yield uri(case.observation, plane), "metres, within 0.5e-6 to 30e-6", f"{bounds.lower:g} to {bounds.upper:g}"
         elif expected is not None and not _like(bounds, expected):
             yield uri(case.observation, plane), f"{expected[0]:.3e} to {expected[1]:.3e} m", f"{bounds.lower:.3e} to {bounds.upper:.3e} m"
+        elif not _sampled(bounds):
+            yield uri(case.observation, plane), "samples that cover the range", "others"
+        elif not _named_by_optics(case.observation, plane):
+            yield uri(case.observation, plane), "the filter and pupil of the instrument", str(plane.energy.bandpass_name)
+
+
+def _sampled(bounds: Any) -> bool:
+    """Say whether an interval's samples cover it, end to end."""
+    return bool(bounds.samples) and (bounds.samples[0].lower, bounds.samples[-1].upper) == (bounds.lower, bounds.upper)
+
+
+def _named_by_optics(observation: Any, plane: Any) -> bool:
+    name = plane.energy.bandpass_name
+    return name is None or set(name.split(";")) <= set(observation.instrument.keywords if observation.instrument else ())
 
 
 def _like(bounds: Any, expected: tuple[float, float]) -> bool:
@@ -164,6 +192,8 @@ def has_a_time(case: Case) -> Iterator[Seen]:
         elif plane.time.exposure is not None and not 0 <= plane.time.exposure <= (bounds.upper - bounds.lower) * 86400.0 + 1.0:
             span = (bounds.upper - bounds.lower) * 86400.0
             yield uri(case.observation, plane), f"at most the span of {span:.1f} s", f"an exposure of {plane.time.exposure:.1f} s"
+        elif not _sampled(bounds):
+            yield uri(case.observation, plane), "samples that cover the span", "others"
     yield from _apart_in_time(case.observation, spans)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from dmsops.catalogue.coverage import sees_the_sky
+from dmsops.catalogue.makers import PRODUCER, PROJECT, maker_of
 from dmsops.catalogue.registry import Case, Seen, rule
-from dmsops.catalogue.rules.parts import is_derived, keywords, planes, uri
+from dmsops.catalogue.rules.parts import is_derived, keywords, planes, uri, word
 from dmsops.core import modes
 from dmsops.core.errors import BadVisit
 
@@ -63,6 +64,13 @@ def _keyword_sets(observation: Any) -> Iterator[tuple[str, set[str]]]:
             yield uri(observation, plane), set(plane.provenance.keywords)
 
 
+def _fits_instrument(observation: Any) -> bool:
+    try:
+        return modes.instrument_of(observation.type) == observation.instrument.name
+    except BadVisit:
+        return False
+
+
 @rule("C39", "error", "Describe the observation again from its products (P16).", source="header", fix="describe")
 def has_its_kind(case: Case) -> Iterator[Seen]:
     """Find an observation without intent, type or target, or a plane without a data product type."""
@@ -73,9 +81,15 @@ def has_its_kind(case: Case) -> Iterator[Seen]:
         yield uri(observation), "an exposure type", "none"
     if sees_the_sky(observation.type) and (observation.target is None or not observation.target.name):
         yield uri(observation), "a target", "none"
+    elif observation.type and observation.instrument is not None and not _fits_instrument(observation):
+        yield uri(observation), f"an exposure type of {observation.instrument.name}", observation.type
     for plane in planes(observation):
-        if plane.data_product_type is None:
-            yield uri(observation, plane), "a data product type", "none"
+        if word(plane.data_product_type) != "image":
+            yield uri(observation, plane), "data product type 'image'", word(plane.data_product_type)
+
+
+def _made_by(made: Any) -> str:
+    return f"{made.name}, project {made.project}, producer {made.producer}"
 
 
 @rule("C40", "error", "Make all products with one version (P11), then ingest again (P15).", source="header", fix="describe")
@@ -90,6 +104,8 @@ def has_one_provenance(case: Case) -> Iterator[Seen]:
         lacking = [words for name, words in wanted if not getattr(made, name)]
         if lacking:
             yield uri(case.observation, plane), "software, version and time of its making", f"no {' and no '.join(lacking)}"
+        elif (made.project, made.producer) != (PROJECT, PRODUCER) or made.name != maker_of(plane.product_id):
+            yield uri(case.observation, plane), f"{maker_of(plane.product_id)}, project {PROJECT}, producer {PRODUCER}", _made_by(made)
         mixed = {name: value for name, value in keywords(made).items() if name.startswith("MIXED_")}
         for name, value in sorted(mixed.items()):
             yield uri(case.observation, plane), f"one {name.removeprefix('MIXED_')} in all products of a plane", value

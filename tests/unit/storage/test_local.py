@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import resource
 import signal
@@ -9,15 +10,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from dmsops.core.config import Settings
-from dmsops.core.errors import BadSetting, Failed
+from dmsops.core.errors import BadSetting, Failed, FilesRefused
 from dmsops.storage import LocalStore, open_store
 from dmsops.testing.store import StoreContract
+from tests.failpoints import ERRNOS, fails_with, watched
 
 
 class TestLocalStore(StoreContract):
@@ -106,3 +108,39 @@ def test_the_backend_is_found_by_name(tmp_path: Path) -> None:
     assert isinstance(open_store("local", settings), LocalStore)
     with pytest.raises(BadSetting, match="'tape'"):
         open_store("tape", settings)
+
+
+def test_damaged_bytes_are_kept_when_others_take_their_place(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    (tmp_path / "a").write_bytes(b"a")
+    sha256 = store.put(tmp_path / "a")
+    for bad in (b"b", b"c"):
+        store.path(sha256).chmod(0o644)
+        store.path(sha256).write_bytes(bad)
+        assert store.restore(tmp_path / "a", sha256)
+    assert sorted(p.read_bytes() for p in (tmp_path / "store" / "damaged").iterdir()) == [b"b", b"c"]
+
+
+@pytest.mark.parametrize("number", ERRNOS, ids=lambda number: errno.errorcode[number])
+def test_a_restore_that_the_file_system_refuses_leaves_the_damaged_bytes_or_good_ones(tmp_path: Path, number: int) -> None:
+    source = tmp_path / "a"
+    source.write_bytes(b"a")
+
+    def damaged(name: str) -> tuple[LocalStore, str]:
+        store = LocalStore(tmp_path / name)
+        sha256 = store.put(source)
+        store.path(sha256).chmod(0o644)
+        store.path(sha256).write_bytes(b"b")
+        return store, sha256
+
+    store, sha256 = damaged("quiet")
+    with watched() as calls:
+        store.restore(source, sha256)
+    for at in range(1, len(calls.made) + 1):
+        store, sha256 = damaged(f"at{at}")
+        with watched(at, fails_with(number)), suppress(FilesRefused):
+            store.restore(source, sha256)
+        assert store.path(sha256).read_bytes() in {b"a", b"b"}
+        store.restore(source, sha256)
+        store.verify(sha256)
+        assert {p.read_bytes() for p in (store.root / "damaged").iterdir()} == {b"b"}

@@ -1,0 +1,5 @@
+"""The archive board."""
+
+from dashboards.app import archive_view
+
+archive_view.build().servable()
