@@ -77,10 +77,13 @@ def reconcile(ops: Ops, scope: Scope, progress: Progress | None = None) -> Recon
     """
     counts, differing, done = Counter(dict.fromkeys(CLASSES, 0)), [], 0
     total, now = _number(ops, scope), ops.clock.now()
-    for owners, artifacts, products in _pages(ops, scope):
+    for owners, artifacts, products, before in _pages(ops, scope):
         for uri in sorted(artifacts.keys() | products.keys()):
             found = _compared(ops, scope, uri, artifacts.get(uri), products.get(uri))
             counts[found.kind if found else CORRECT] += 1
+            differing += [found] if found else []
+        for found in (_lost(ops, scope, row) for row in before):
+            counts.update([found.kind] if found else [])
             differing += [found] if found else []
         counts[NOT_PUBLIC] += sum(_held(row, now) for row in artifacts.values())
         done += len(owners)
@@ -90,8 +93,8 @@ def reconcile(ops: Ops, scope: Scope, progress: Progress | None = None) -> Recon
 
 
 def _owners(scope: Scope) -> Any:
-    """Give the ids of all that is archived or has current products."""
-    both = sa.union(sa.select(_o.id).where(_o.state == ARCHIVED), sa.select(_ap.observation_id.label("id")).where(_ap.current)).subquery()
+    """Give the ids of all that is archived or has products, superseded ones too."""
+    both = sa.union(sa.select(_o.id).where(_o.state == ARCHIVED), sa.select(_ap.observation_id.label("id"))).subquery()
     chosen = both.c.id.startswith(scope.prefix, autoescape=True) if scope.prefix else sa.true()
     return sa.select(both.c.id).where(chosen)
 
@@ -101,14 +104,14 @@ def _number(ops: Ops, scope: Scope) -> int:
         return int(c.execute(sa.select(sa.func.count()).select_from(_owners(scope).subquery())).scalar_one())
 
 
-def _pages(ops: Ops, scope: Scope) -> Iterator[tuple[list[str], dict[str, Any], dict[str, Any]]]:
-    """Give some observations after others, with their artifacts and their current products by URI."""
+def _pages(ops: Ops, scope: Scope) -> Iterator[tuple[list[str], dict[str, Any], dict[str, Any], Sequence[Any]]]:
+    """Give some observations after others, with their artifacts and their current products by URI, and the products before those."""
     with reading(ops.db) as c:
         ids = list(c.execute(_owners(scope).order_by("id")).scalars())
     for at in range(0, len(ids), _PAGE):
         owners = ids[at : at + _PAGE]
         with reading(ops.db) as c:
-            yield owners, _artifacts(c, owners), _products(c, owners)
+            yield owners, _artifacts(c, owners), _products(c, owners), _superseded(c, owners)
 
 
 def _artifacts(c: sa.Connection, owners: Sequence[str]) -> dict[str, Any]:
@@ -120,6 +123,31 @@ def _artifacts(c: sa.Connection, owners: Sequence[str]) -> dict[str, Any]:
 def _products(c: sa.Connection, owners: Sequence[str]) -> dict[str, Any]:
     query = sa.select(_ap.name, _ap.sha256, _ap.size, _ap.observation_id).where(_ap.current, _ap.observation_id.in_(owners))
     return {PREFIX + row.name: row for row in c.execute(query)}
+
+
+def _superseded(c: sa.Connection, owners: Sequence[str]) -> Sequence[Any]:
+    columns = (_ap.name, _ap.version, _ap.sha256, _ap.size, _ap.observation_id)
+    query = sa.select(*columns).where(sa.not_(_ap.current), _ap.observation_id.in_(owners))
+    return c.execute(query.order_by(_ap.name, _ap.version)).all()
+
+
+def _lost(ops: Ops, scope: Scope, row: Any) -> Difference | None:
+    """Give what has become of a superseded product's bytes, which are kept for ever; the catalogue does not name it."""
+    uri, sha256 = f"{PREFIX}{row.name} (version {row.version})", row.sha256
+    words: tuple[str, str, str] | None = None
+    try:
+        size = ops.store.size(sha256)
+    except NotFound:
+        words = MISSING, f"object {sha256[:12]}... in the store", "it is not there"
+    else:
+        if size != row.size:
+            words = DIFF_LENGTH, "one length", f"{row.size} bytes when it was archived, {size} in the store"
+        elif scope.deep and (damage := damaged(ops, sha256)):
+            words = DIFF_CHECKSUM, f"sha256:{sha256}", damage
+    if words is None:
+        return None
+    kind, expected, observed = words
+    return Difference(kind=kind, observation_id=row.observation_id, uri=uri, expected=expected, observed=observed)
 
 
 def _held(row: Any, now: datetime) -> bool:

@@ -250,13 +250,14 @@ class Bare:
 
     def insert(self, tables: dict[str, list[tuple[Any, ...]]]) -> None:
         """Insert them in one transaction."""
+        columns = {"observation": _OBSERVATION, "plane": _PLANE, "artifact": _ARTIFACT}
         if isinstance(self.driver, sqlite3.Connection):
             self.driver.execute("BEGIN IMMEDIATE")
             for name, some in tables.items():
-                self.driver.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(some[0]))})", some)
+                into = f"{name} ({', '.join(columns[name])})" if name in columns else name
+                self.driver.executemany(f"INSERT INTO {into} VALUES ({', '.join('?' * len(some[0]))})", some)
             self.driver.execute("COMMIT")
             return
-        columns = {"observation": _OBSERVATION, "plane": _PLANE, "artifact": _ARTIFACT}
         with self.driver.cursor() as cursor:
             for name, names in columns.items():
                 with cursor.copy(f"COPY {name} ({', '.join(names)}) FROM STDIN") as copy:

@@ -66,7 +66,7 @@ def _keyword_sets(observation: Any) -> Iterator[tuple[str, set[str]]]:
 
 def _fits_instrument(observation: Any) -> bool:
     try:
-        return modes.instrument_of(observation.type) == observation.instrument.name
+        return bool(modes.instrument_of(observation.type) == observation.instrument.name)
     except BadVisit:
         return False
 

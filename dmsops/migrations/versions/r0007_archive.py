@@ -5,6 +5,8 @@ more. What an observation's new columns and its planes hold comes from its docum
 `dmsops site upgrade` rebuilds those rows after this revision.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -29,7 +31,7 @@ LOSSES = (
 )
 
 _WITHDRAWN = "withdrawn under schema 0007: "
-_NEW = {
+_NEW: dict[str, sa.types.TypeEngine[Any]] = {
     "state": sa.String(length=16), "intent": sa.String(length=16), "type": sa.String(length=32), "algorithm": sa.String(length=32),
     "proposal_id": sa.String(length=16), "instrument": sa.String(length=32), "target": sa.String(length=128), "target_ra": sa.Float(),
     "target_dec": sa.Float(), "meta_release": sa.String(length=27), "meta_checksum": sa.String(length=40),

@@ -14,8 +14,10 @@ import sqlalchemy as sa
 from dmsops.archive import finding_queries, fixity
 from dmsops.archive.tables import archived_product, observation
 from dmsops.archive.tables import fixity as table
+from dmsops.catalogue.registry import Scope
 from dmsops.core.errors import NotAllowed, StoreDamaged
 from dmsops.core.people import Person, Role
+from dmsops.flows import doctor
 from dmsops.ops import Ops
 from dmsops.storage import LocalStore
 from tests.archive_template import archive_copy
@@ -130,3 +132,20 @@ def test_a_stopped_audit_keeps_what_it_read(ops: Ops) -> None:
 def test_a_viewer_may_not(ops: Ops) -> None:
     with pytest.raises(NotAllowed):
         fixity.audit(replace(ops, operator=Person("vera", Role.VIEWER)))
+
+
+def test_lost_bytes_of_a_superseded_version_stay_a_finding_after_an_audit_of_the_doctor(ops: Ops, tmp_path: Path) -> None:
+    row, old = product(ops), tmp_path / "old"
+    old.write_bytes(b"old")
+    sha256 = ops.store.put(old)
+    p = archived_product
+    with ops.db.begin() as c:
+        c.execute(sa.update(p).where(p.c.id == row.id).values(version=2))
+        before = {**row._mapping, "id": row.id + 1000, "version": 1, "current": False, "sha256": sha256, "size": 3}
+        c.execute(sa.insert(p).values(**before))
+    ops.store.remove(sha256)
+    assert fixity.audit(ops, rate_mb_s=1000).counts["missingFromStorage"] == 1
+    ops.clock.sleep(60)
+    done = doctor.audit(ops, Scope(), ["C11"])
+    assert (done.found, done.opened, done.closed) == ({"C11": 1}, 0, 0)
+    assert finding_queries.findings(ops)[0]["uri"].endswith(f"{row.name} (version 1)")
