@@ -220,7 +220,7 @@ def of_objects(work: Work, due: int, person: Person) -> list[Deed]:
 
     def do(ops: Ops, _ticket: str, _reason: str) -> str:
         def run(progress: Callable[[int, int], None]) -> str:
-            done = fixity.audit(ops, objects=due, progress=progress)
+            done = fixity.audit(ops, objects=due, progress=lambda done, total, _what: progress(done, total))
             return f"{theme.plural(done.objects, 'object')} read, {theme.size(done.bytes)}, {len(done.bad):,} bad."
 
         work.begin(ops, "Reading objects again", run)

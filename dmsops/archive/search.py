@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import sqlalchemy as sa
@@ -244,20 +244,23 @@ def _matching(c: sa.Connection, wanted: _Wanted, place: _Place | None, look: int
 
 
 def _candidates(c: sa.Connection, wanted: _Wanted, place: _Place | None, look: int) -> list[Row]:
-    values, kind = {**wanted.values, "look": look}, ""
+    values, kind = dict(wanted.values), ""
     if wanted.circle is not None:
         kind = sky.cone_kind(c, wanted.circle[2])
         values |= sky.cone_values(*wanted.circle)
     if place is not None:
         values |= {"after_observation": place.observation_id, "after_product": place.product_id}
-    result = c.execute(_statement(c.dialect.name, kind, wanted.names, after=place is not None), values)
+    result = c.execute(_statement(c.dialect.name, kind, wanted.names, look=look, after=place is not None), values)
     names = tuple(result.keys())
     return [dict(zip(names, row, strict=True)) for row in result.all()]
 
 
-@cache
-def _statement(dialect: str, kind: str, names: frozenset[str], *, after: bool = False, counting: bool = False) -> Any:
-    """Make the statement for a set of filters once; every value is left open."""
+@lru_cache(maxsize=256)
+def _statement(dialect: str, kind: str, names: frozenset[str], *, look: int = 1, after: bool = False, counting: bool = False) -> Any:
+    """Make the statement for a set of filters once; every value is left open but the number of rows.
+
+    (PostgreSQL plans a prepared statement for a number of rows that it does not know as for a few: it would walk the order's index.)
+    """
     source = plane.join(observation).outerjoin(proposal, proposal.c.id == _o.proposal_id)
     clauses = [_o.state == "archived", *(_clause(dialect, name) for name in sorted(names))]
     if kind:
@@ -268,7 +271,7 @@ def _statement(dialect: str, kind: str, names: frozenset[str], *, after: bool = 
     if counting:
         return sa.select(sa.func.count()).select_from(source).where(*clauses)
     query = sa.select(*_COLUMNS).select_from(source).where(*clauses).order_by(_p.observation_id, _p.product_id)
-    return query.limit(sa.bindparam("look", type_=sa.Integer()))
+    return query.limit(sa.literal_column(str(int(look)), sa.Integer()))
 
 
 _EQUAL = {

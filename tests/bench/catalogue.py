@@ -43,6 +43,7 @@ GOALS = {"one URI": 0.1, CONE: 0.2, "products of an observation": 0.2}
 """Milliseconds, 95 of 100 statements, on SQLite."""
 SUFFIXES = (("uncal",), ("rate", "rateints", "cal", "i2d", "calints", "o_crf", "trapsfilled", "dark", "ramp", "jpg", "thumb"))
 _OBSERVATION, _PLANE, _ARTIFACT = (tuple(t.c.keys()) for t in (observation, plane, artifact))
+_COLUMNS = {"observation": _OBSERVATION, "plane": _PLANE, "artifact": _ARTIFACT}
 
 
 @dataclass(frozen=True)
@@ -259,7 +260,7 @@ class Bare:
             self.driver.execute("COMMIT")
             return
         with self.driver.cursor() as cursor:
-            for name, names in columns.items():
+            for name, names in _COLUMNS.items():
                 with cursor.copy(f"COPY {name} ({', '.join(names)}) FROM STDIN") as copy:
                     for row in tables[name]:
                         copy.write_row(row)
@@ -298,11 +299,11 @@ def questions(ops: Any, turns: int) -> Iterator[tuple[str, Callable[[Any], Any],
     ):
         yield (
             title, lambda v: search.search(ops, cone=v, limit=1000),
-            lambda v: (plain(dialect, kind, none), {**sky.cone_values(*v), "look": 1001}), cones,
+            lambda v: (plain(dialect, kind, none, look=1001), sky.cone_values(*v)), cones,
         )  # fmt: skip
     yield (
         "planes of 15 minutes", lambda v: search.search(ops, time=v, limit=1000),
-        lambda v: (plain(dialect, "", frozenset({"time"})), {"span_t0": v[0], "span_t1": v[1], "look": 1001}),
+        lambda v: (plain(dialect, "", frozenset({"time"}), look=1001), {"span_t0": v[0], "span_t1": v[1]}),
         [(r.time_min, r.time_min + 0.01) for r in seen],
     )  # fmt: skip
     yield (
@@ -319,7 +320,7 @@ def questions(ops: Any, turns: int) -> Iterator[tuple[str, Callable[[Any], Any],
     )
     yield (
         "planes of a proposal", lambda v: search.search(ops, proposal=v, limit=10_000),
-        lambda v: (plain(dialect, "", frozenset({"proposal"})), {"proposal": v, "look": 10_001}), proposals,
+        lambda v: (plain(dialect, "", frozenset({"proposal"}), look=10_001), {"proposal": v}), proposals,
     )  # fmt: skip
 
 

@@ -29,6 +29,13 @@ def test_the_box_of_a_circle_holds_every_place_in_it(where: tuple[float, float],
     assert z0 <= z <= z1
 
 
+@given(st.lists(st.tuples(PLACES, st.floats(0, 200)), min_size=1))
+def test_boxes_of_many_circles_are_those_of_each(circles: list[tuple[tuple[float, float], float]]) -> None:
+    rows = [(n, *where, radius) for n, (where, radius) in enumerate(circles)]
+    for (n, *many), (_, *circle) in zip(sky._boxes(rows), rows, strict=True):
+        assert many == pytest.approx(sky.box(*circle), abs=1e-12), n
+
+
 def test_a_small_circle_has_a_small_box() -> None:
     x0, x1, y0, y1, z0, z1 = sky.box(0.0, 0.0, 0.01)
     assert max(y1 - y0, z1 - z0) == pytest.approx(2 * math.radians(0.01), rel=1e-3)
