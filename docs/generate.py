@@ -13,7 +13,9 @@ from typing import Any
 import click
 
 import dmsops
+from dmsops.catalogue import registry
 from dmsops.core import config, errors, names
+from dmsops.flows import doctor
 from dmsops.procedures import index
 from dmsops.workflow import steps
 
@@ -68,6 +70,16 @@ def steps_page() -> str:
         for _, k in sorted(steps.load_kinds().items())
     ]
     return _table(("step", "what it does", "usual time", "memory", "tells a neighbour"), rows)
+
+
+def caom_rules_page() -> str:
+    """List the doctor's checks: number, what each finds, how bad, where the expected value comes from, what to do."""
+    doctor.load()
+    rows = [
+        (r.id, f"{r.title[0].upper()}{r.title[1:]}", r.severity, r.source, "deep audits" if r.deep else "", r.fix or "a person", r.remedy)
+        for _, r in sorted(registry.RULES.items())
+    ]
+    return _table(("check", "what it finds", "severity", "held against", "only in", "repaired by", "what to do"), rows)
 
 
 def command_group() -> click.Group:
@@ -135,6 +147,7 @@ def _verb(name: str, item: Any) -> tuple[str, str]:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "caom-rules": caom_rules_page,
     "commands": commands_page,
     "errors": errors_page,
     "names": names_page,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BATCH = 500
 """Observations of one transaction: a few seconds of the write lock at most."""
 _o = observation.c
+Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +89,13 @@ def unbuilt(ops: Ops) -> list[str]:
 
 
 def rebuild(
-    ops: Ops, observation_ids: Sequence[str], *, batch: int = BATCH, progress: Callable[[int], None] | None = None
+    ops: Ops, observation_ids: Sequence[str], *, batch: int = BATCH, progress: Progress | None = None
 ) -> Rebuilt:  # fmt: skip
     """Make the rows of archived observations again from their documents; version and time of change stay as they are.
 
     Each batch is one transaction, so that it can be killed and begun again (`unbuilt` says what is left). A document that is missing,
     damaged or another observation's is reported and its rows are left alone, as are those of an observation that changed meanwhile.
-    ``progress`` is told how many are behind us.
+    ``progress`` is told how many of how many are behind us, and the last one.
 
     Raises
     ------
@@ -107,7 +108,7 @@ def rebuild(
     for some in batched(observation_ids, batch):
         done += _rebuild(ops, some, failed)
         if progress is not None:
-            progress(len(done) + len(failed))
+            progress(len(done) + len(failed), len(observation_ids), some[-1])
     return Rebuilt(done=tuple(done), failed=failed)
 
 
@@ -121,9 +122,18 @@ def _rebuild(ops: Ops, some: Sequence[str], failed: dict[str, str]) -> list[str]
             failed[identity] = found
         else:
             described[identity] = found
-    if not described:
+    return _written(ops, described, known, failed)
+
+
+def _written(ops: Ops, described: dict[str, Any], known: dict[str, Any], failed: dict[str, str]) -> list[str]:
+    """Write rows, all at once; where some contradict others (a name that two observations have), one by one."""
+    try:
+        done, late = transact(ops.db, lambda c: _replace(c, ops, described, known), tries=1)
+    except sa.exc.IntegrityError:
+        if len(described) > 1:
+            return [done for name, one in described.items() for done in _written(ops, {name: one}, known, failed)]
+        failed.update(dict.fromkeys(described, "its rows contradict those of another observation"))
         return []
-    done, late = transact(ops.db, lambda c: _replace(c, ops, described, known))
     failed.update(dict.fromkeys(late, "it changed while its document was read: its rows are those of the new one"))
     return done
 
@@ -133,8 +143,7 @@ def _read(ops: Ops, identity: str, row: Any) -> Any:
     if row is None or row.state != ARCHIVED or row.xml_sha256 is None:
         return "the archive has no document of it"
     try:
-        ops.store.verify(row.xml_sha256)
-        found = from_xml(ops.store.path(row.xml_sha256).read_bytes(), source=f"{identity}_caom.xml")
+        found = from_xml(rows.stored(ops.store, row.xml_sha256), source=f"{identity}_caom.xml")
     except (DmsError, OSError) as error:
         return str(error)
     if found.observation_id != identity:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from dmsops.archive.states import ARCHIVED
 from dmsops.archive.tables import archived_product, artifact, ingest_error, observation, observation_member, plane, plane_input
+from dmsops.catalogue.naming import observation_uri, product_uri
 from dmsops.catalogue.registry import Scope, site_check
 from dmsops.core.db import reading
 from dmsops.workflow.choose import parts
@@ -33,14 +34,9 @@ Sight = Iterator[tuple[str | None, str, str, str]]
 _o, _p, _a, _ap, _m, _i = observation.c, plane.c, artifact.c, archived_product.c, observation_member.c, plane_input.c
 
 
-def product_uri(name: str) -> str:
-    """Give the URI of a product."""
-    return f"mast:JWST/product/{name}"
-
-
 def uri_of(row: Any) -> str:
     """Give the URI of an observation from a row with its ``id`` and ``collection``."""
-    return f"caom:{row.collection}/{row.id}"
+    return observation_uri(row.collection, row.id)
 
 
 def within(scope: Scope, column: Any) -> Any:
@@ -159,7 +155,7 @@ def names_what_is_archived(ops: Ops, scope: Scope) -> Sight:
     for owner, names in sorted(found.items()):
         lost = sorted(name for name in names if name.split("/")[1] not in awaited)
         if lost:
-            yield owner, f"caom:{collections.get(owner, '?')}/{owner}", "members and inputs that are in the archive", listed(lost)
+            yield owner, observation_uri(collections.get(owner, "?"), owner), "members and inputs that are in the archive", listed(lost)
 
 
 def _naming(c: sa.Connection, scope: Scope, query: Any, column: Any, lost: Sequence[str]) -> dict[str, list[str]]:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from dmsops.archive.checks import Sight, listed, product_uri, uri_of, within
+from dmsops.archive.checks import Sight, listed, uri_of, within
 from dmsops.archive.checks_fits import first_keywords, fits_products
 from dmsops.archive.describing import collection_of
 from dmsops.archive.states import ARCHIVED
 from dmsops.archive.tables import observation
 from dmsops.catalogue.describe import COLLECTION
+from dmsops.catalogue.naming import product_uri
 from dmsops.catalogue.registry import Scope, site_check
 from dmsops.core.db import reading
 from dmsops.core.errors import DmsError, NotFound, StoreDamaged

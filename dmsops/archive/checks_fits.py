@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import sqlalchemy as sa
 
-from dmsops.archive.checks import Sight, product_uri, within
+from dmsops.archive.checks import Sight, within
 from dmsops.archive.tables import archived_product
+from dmsops.catalogue.naming import product_uri
 from dmsops.catalogue.registry import Scope, site_check
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, DmsError

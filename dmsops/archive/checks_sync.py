@@ -13,6 +13,7 @@ from dmsops.archive.describing import collection_of
 from dmsops.archive.partners import LOOK_BACK, differences, partner_files
 from dmsops.archive.states import ARCHIVED
 from dmsops.archive.tables import archive_outbox, observation
+from dmsops.catalogue.naming import observation_uri
 from dmsops.catalogue.registry import Scope, site_check
 from dmsops.core.clock import iso
 from dmsops.core.db import reading
@@ -38,7 +39,7 @@ def partner_holds_the_same(ops: Ops, scope: Scope) -> Sight:
         try:
             for found in differences(ops, path):
                 if scope.holds(found.observation_id):
-                    uri = f"caom:{collection_of(ops)}/{found.observation_id}#{found.partner}"
+                    uri = f"{observation_uri(collection_of(ops), found.observation_id)}#{found.partner}"
                     yield found.observation_id, uri, f"ours: {found.ours}", f"{found.kind}: {found.partner} has {found.theirs}"
         except BadInput as error:
             yield None, f"partner:{path.stem}", "an inventory that can be read", error.message
@@ -115,7 +116,8 @@ def _passed_by(c: sa.Connection, scope: Scope, last: int) -> Iterator[tuple[str 
     )
     for row in c.execute(query.order_by(_e.id)).all():
         words = f"{row.event} of {iso(row.created_at)} is not, and later ones are"
-        yield row.observation_id, f"caom:{row.collection or '?'}/{row.observation_id}#{row.version}", "every event sent, in order", words
+        uri = f"{observation_uri(row.collection or '?', row.observation_id)}#{row.version}"
+        yield row.observation_id, uri, "every event sent, in order", words
 
 
 def _standing(c: sa.Connection, last: int, now: datetime) -> Iterator[tuple[str | None, str, str, str]]:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from dmsops.archive.checks import Sight, coming, listed, product_uri, uri_of, within
+from dmsops.archive.checks import Sight, coming, listed, uri_of, within
+from dmsops.archive.rows import stored
 from dmsops.archive.states import ARCHIVED
 from dmsops.archive.tables import archived_product, artifact, observation, observation_member, plane
+from dmsops.catalogue.naming import product_uri
 from dmsops.catalogue.registry import Scope, site_check
 from dmsops.core.clock import iso
 from dmsops.core.db import reading
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 REFRESH = "ephemeris.refresh"
 """A new ephemeris writes exposures anew; what they were combined into stays where no image moves (procedure P06 says by how much)."""
 _PAGE = 500
-_LONGEST = 8 << 20
-"""Bytes of a document that are read; the largest of ours have some 100 kB."""
 _o, _p, _a, _ap, _m, _w = observation.c, plane.c, artifact.c, archived_product.c, observation_member.c, product.c
 Stale = tuple[str, str, str, str]
 
@@ -187,10 +187,9 @@ def _against_document(ops: Ops, row: Any, uris: set[str]) -> str:
     if row.xml_sha256 is None:
         return "no document"
     try:
-        with ops.store.path(row.xml_sha256).open("rb") as file:
-            document = file.read(_LONGEST)
+        document = stored(ops.store, row.xml_sha256)
         root = etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False))
-    except (DmsError, etree.XMLSyntaxError):  # a document that is not there is C11's, one that cannot be read C01's
+    except (DmsError, etree.XMLSyntaxError):  # a document that is not there is C11's, a damaged one C14's, one that is no XML C01's
         return ""
     there = {e.findtext("{*}uri") or "" for e in root.iter("{*}artifact")}
     differing = sorted(there ^ uris)

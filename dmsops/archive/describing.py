@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from dmsops.archive import proposals, versions
 from dmsops.archive.tables import plane
 from dmsops.catalogue.describe import COLLECTION, REHEARSAL_COLLECTION, Product, describe, observation_id
+from dmsops.catalogue.naming import program_of
 from dmsops.catalogue.registry import Case, Finding
 from dmsops.catalogue.rules import check
 from dmsops.catalogue.xml import to_xml
@@ -53,7 +54,7 @@ def describe_offered(ops: Ops, products: Sequence[Product], members: Sequence[st
     identity = observation_id(min(names)) if names else ""
     with reading(ops.db) as c:
         since = versions.first_archived(c, identity) or ops.clock.now()
-        days = proposals.exclusive_days(c, identity[2:7])
+        days = proposals.exclusive_days(c, program_of(identity))
         latest = _latest_release(c, members)
     made = describe(
         products, members=members, collection=collection_of(ops), archived_at=since, exclusive_days=days, member_release=latest

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from dmsops.archive import versions
+from dmsops.archive import errors, versions
 from dmsops.archive.tables import archived_product, ingest_error
 from dmsops.core import journal
 from dmsops.core.db import reading
@@ -131,13 +131,7 @@ def decide(ops: Ops, observation_id: str, *, keep: str, ticket: str, reason: str
         if keep == "new":
             mine = (_p.observation_id == observation_id, _p.current)
             c.execute(sa.update(archived_product).where(*mine).values(members=sa.null()))
-        closed = {
-            "state": "fixed" if keep == "new" else "waived",
-            "closed_at": ops.clock.now(),
-            "closed_by": ops.operator.name,
-            "closed_reason": reason,
-        }
-        c.execute(sa.update(ingest_error).where(_e.id == planned.error).values(**closed))
+        errors.close(c, ops, _e.id == planned.error, "fixed" if keep == "new" else "waived", reason)
         journal.write(
             c, ops.clock, "duplicate.decided", observation_id, actor=ops.operator.name, reason=reason, keep=keep,
             archived=planned.archived, offered=planned.offered, members=list(planned.members),

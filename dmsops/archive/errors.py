@@ -74,12 +74,13 @@ def _record(c: sa.Connection, ops: Ops, fault: Fault) -> None:
 
 def settle(c: sa.Connection, ops: Ops, observation_id: str) -> None:
     """Close the open error of an observation that was ingested, in the caller's transaction."""
-    _close(c, ops, (_e.observation_id == observation_id,), "fixed", "it was ingested")
+    close(c, ops, _e.observation_id == observation_id, "fixed", "it was ingested")
 
 
-def _close(c: sa.Connection, ops: Ops, which: Sequence[Any], state: str, reason: str) -> None:
+def close(c: sa.Connection, ops: Ops, which: Any, state: str, reason: str) -> None:
+    """Close open errors in the caller's transaction: ``fixed``, or ``waived`` by a person."""
     closed = {"state": state, "closed_at": ops.clock.now(), "closed_by": ops.operator.name, "closed_reason": reason}
-    c.execute(sa.update(ingest_error).where(*which, _e.state == "open").values(**closed))
+    c.execute(sa.update(ingest_error).where(which, _e.state == "open").values(**closed))
 
 
 def listed(ops: Ops, *, states: Sequence[str] = ("open",), prefix: str = "") -> list[Row]:
@@ -140,7 +141,7 @@ def let_go(ops: Ops, numbers: Sequence[int], *, ticket: str, reason: str) -> Let
     with ops.db.begin() as c:
         planned = _plan(c, numbers)
         need_ticket(ticket, planned.hash, "the ingest errors have changed since the preview: look again")
-        _close(c, ops, (_e.id.in_([row["id"] for row in planned.rows]),), "waived", reason)
+        close(c, ops, _e.id.in_([row["id"] for row in planned.rows]), "waived", reason)
         for row in planned.rows:
             journal.write(
                 c, ops.clock, "ingest_error.waived", row["observation_id"], actor=ops.operator.name, reason=reason, kind=row["kind"]

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from dmsops.archive.finding_states import SENTENCES, STANDING, FindingState
 from dmsops.archive.tables import audit, finding, finding_event
-from dmsops.core.db import reading
+from dmsops.core.db import mappings
 from dmsops.core.errors import NotFound
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def findings(
         Only these (at most some thousands).
     """
     query = sa.select(finding).where(*_tests(states, checks, severity, prefix, text, ids)).order_by(*_ORDER)
-    return _rows(ops, query.limit(limit).offset(offset))
+    return mappings(ops.db, query.limit(limit).offset(offset))
 
 
 def number(
@@ -65,7 +65,7 @@ def number(
 ) -> int:
     """Count what `findings` would give without a limit."""
     tests = _tests(states, checks, severity, prefix, text, ids)
-    return int(_rows(ops, sa.select(sa.func.count().label("n")).select_from(finding).where(*tests))[0]["n"])
+    return int(mappings(ops.db, sa.select(sa.func.count().label("n")).select_from(finding).where(*tests))[0]["n"])
 
 
 def _tests(states: Sequence[str], checks: Sequence[str], severity: str, prefix: str, text: str, ids: Sequence[int]) -> list[Any]:
@@ -87,11 +87,11 @@ def story(ops: Ops, number: int) -> Row:
     NotFound
         There is no such finding.
     """
-    rows = _rows(ops, sa.select(finding).where(_f.id == number))
+    rows = mappings(ops.db, sa.select(finding).where(_f.id == number))
     if not rows:
         raise NotFound(f"there is no finding {number}", remedy="`dmsops doctor findings` lists them (procedure P16).", finding=number)
     e = finding_event.c
-    events = _rows(ops, sa.select(e.state, e.actor, e.reason, e.at).where(e.finding_id == number).order_by(e.id))
+    events = mappings(ops.db, sa.select(e.state, e.actor, e.reason, e.at).where(e.finding_id == number).order_by(e.id))
     return {**rows[0], "sentence": SENTENCES[FindingState(rows[0]["state"])], "events": events}
 
 
@@ -100,21 +100,16 @@ def counts(ops: Ops, *, prefix: str = "") -> list[Row]:
     each = {state.value: sa.func.sum(sa.case((_f.state == state.value, 1), else_=0)).label(state.value) for state in STANDING}
     query = sa.select(_f.check, _f.severity, sa.func.max(_f.title).label("title"), sa.func.max(_f.fix).label("fix"), *each.values())
     query = query.where(*_tests(tuple(each), (), "", prefix, "", ())).group_by(_f.check, _f.severity).order_by(_f.severity, _f.check)
-    return [{**row, **{state: int(row[state]) for state in each}} for row in _rows(ops, query)]
+    return [{**row, **{state: int(row[state]) for state in each}} for row in mappings(ops.db, query)]
 
 
 def trend(ops: Ops, *, kind: str = "", limit: int = 50) -> list[Row]:
     """Give the newest audits (of a kind), oldest first: what each looked at, found by check, opened and closed."""
     query = sa.select(audit).order_by(audit.c.id.desc()).limit(limit)
-    return _rows(ops, query.where(audit.c.kind == kind) if kind else query)[::-1]
+    return mappings(ops.db, query.where(audit.c.kind == kind) if kind else query)[::-1]
 
 
 def last_audit(ops: Ops, kind: str = "doctor") -> Row | None:
     """Give the newest audit of a kind; None when there was none."""
     rows = trend(ops, kind=kind, limit=1)
     return rows[0] if rows else None
-
-
-def _rows(ops: Ops, query: Any) -> list[Row]:
-    with reading(ops.db) as c:
-        return [dict(row) for row in c.execute(query).mappings()]

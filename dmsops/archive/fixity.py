@@ -18,12 +18,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from dmsops.archive import checks_storage
 from dmsops.archive.findings import Facts, record
-from dmsops.archive.reconcile import PREFIX
+from dmsops.archive.reconcile import CORRECT, DIFF_CHECKSUM, MISSING, trouble_of
 from dmsops.archive.tables import archived_product, fixity, observation
+from dmsops.catalogue.naming import observation_uri, product_uri, version_uri
 from dmsops.catalogue.registry import RULES, Finding, Scope
 from dmsops.core import journal
 from dmsops.core.db import reading, transact
-from dmsops.core.errors import DmsError, NotFound, StoreDamaged
+from dmsops.core.errors import NotFound, StoreDamaged
 from dmsops.core.people import Role, require
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ _TRIES = 3
 _PIECE = 0.2
 _MB = 1_000_000
 _p, _f, _o = archived_product.c, fixity.c, observation.c
-_CHECKS = {"missingFromStorage": "C11", "diffChecksum": "C14"}
-_MAGIC = {b"SIMPLE  =": "fits", b"\xff\xd8\xff": "jpg", b"#ASDF": "asdf", b"<?xml": "xml"}
+_CHECKS = {MISSING: "C11", DIFF_CHECKSUM: "C14"}
 Progress = Callable[[int, int, str], None]
 
 
@@ -75,7 +75,7 @@ class Due:
 
 def due(ops: Ops) -> Due:
     """Say how much has not been read again for longer than the setting ``fixity_days``, and how long that takes."""
-    held = _held("").subquery()
+    held = _held().subquery()
     late = sa.or_(_f.checked_at.is_(None), _f.checked_at < ops.clock.now() - timedelta(days=ops.settings.fixity_days))
     joined = sa.outerjoin(held, fixity, _f.sha256 == held.c.sha256)
     sums = sa.select(
@@ -119,7 +119,7 @@ def audit(
     require(ops.operator, Role.OPERATOR, "archive fixity")
     began = ops.clock.now()
     stop = stop or (lambda: False)
-    chosen = list(itertools.islice(_limited(_oldest(ops, ""), megabytes), objects))
+    chosen = list(itertools.islice(_limited(_oldest(ops), megabytes), objects))
     done: list[Read] = []
     paced = _paced(ops, chosen, rate_mb_s or ops.settings.fixity_mb_s, stop)
     for batch in itertools.batched(paced, _BATCH):
@@ -132,35 +132,22 @@ def audit(
     return report
 
 
-def read_again(ops: Ops, prefix: str = "", *, only: Iterable[str] | None = None) -> Report:
-    """Read all objects of observations whose id begins so (or the given sums) again, and note what came of it; no findings are made."""
-    chosen = list(_oldest(ops, prefix)) if only is None else [(sha256, 0) for sha256 in only]
-    done: list[Read] = []
-    for batch in itertools.batched((_read(ops, sha256, size) for sha256, size in chosen), _BATCH):
-        _note(ops, batch)
-        done += batch
-    return _report(done, stopped=False)
-
-
 def _report(done: list[Read], *, stopped: bool) -> Report:
     counts = Counter(one.outcome for one in done)
-    bad = tuple(one for one in done if one.outcome != "correct")
+    bad = tuple(one for one in done if one.outcome != CORRECT)
     return Report(objects=len(done), bytes=sum(one.size for one in done), counts=dict(sorted(counts.items())), bad=bad, stopped=stopped)
 
 
-def _held(prefix: str) -> Any:
+def _held() -> Any:
     """Ask for every object that the archive answers for: products of all versions, and documents."""
     products = sa.select(_p.sha256, sa.func.max(_p.size).label("size")).group_by(_p.sha256)
     documents = sa.select(_o.xml_sha256.label("sha256"), sa.literal(0).label("size")).where(_o.xml_sha256.is_not(None))
-    if prefix:
-        products = products.where(sa.func.substr(_p.observation_id, 1, len(prefix)) == prefix)
-        documents = documents.where(sa.func.substr(_o.id, 1, len(prefix)) == prefix)
     return sa.union(products, documents)
 
 
-def _oldest(ops: Ops, prefix: str) -> Iterator[tuple[str, int]]:
+def _oldest(ops: Ops) -> Iterator[tuple[str, int]]:
     """Give sums and sizes, never read ones first; in pages, so that no transaction stays open while bytes are read."""
-    held = _held(prefix).subquery()
+    held = _held().subquery()
     when = sa.func.coalesce(_f.checked_at, "", type_=sa.String)
     query = sa.select(held.c.sha256, sa.func.max(held.c.size).label("size"), sa.func.max(when).label("checked"))
     query = query.select_from(sa.outerjoin(held, fixity, _f.sha256 == held.c.sha256)).group_by(held.c.sha256)
@@ -203,19 +190,15 @@ def _paced(ops: Ops, chosen: Iterable[tuple[str, int]], rate: float, stop: Calla
 
 def _read(ops: Ops, sha256: str, size: int) -> Read:
     """Read an object, again when it seems to be bad."""
-    bad = Read(sha256=sha256, size=size, outcome="correct")
-    for _ in range(_TRIES):
-        try:
-            ops.store.verify(sha256)
-        except NotFound:
-            return Read(sha256=sha256, size=size, outcome="missingFromStorage")
-        except StoreDamaged as error:
-            bad = Read(sha256=sha256, size=size, outcome="diffChecksum", observed=f"sha256:{error.facts.get('found', '?')}")
-        except (DmsError, OSError) as error:
-            bad = Read(sha256=sha256, size=size, outcome="unreadable", observed=str(error)[:200])
-        else:
-            return Read(sha256=sha256, size=size or ops.store.size(sha256), outcome="correct")
-    return bad
+    try:
+        trouble = trouble_of(ops, sha256, tries=_TRIES)
+    except NotFound:
+        return Read(sha256=sha256, size=size, outcome=MISSING)
+    if trouble is None:
+        return Read(sha256=sha256, size=size or ops.store.size(sha256), outcome=CORRECT)
+    if isinstance(trouble, StoreDamaged):
+        return Read(sha256=sha256, size=size, outcome=DIFF_CHECKSUM, observed=f"sha256:{trouble.facts.get('found', '?')}")
+    return Read(sha256=sha256, size=size, outcome="unreadable", observed=str(trouble)[:200])
 
 
 def _note(ops: Ops, batch: Iterable[Read]) -> None:
@@ -253,7 +236,7 @@ def _findings(c: sa.Connection, bad: Iterable[Read]) -> Iterator[Finding]:
         words = {"C11": (f"object {sha256[:12]}... in the store", "it is not there"),
                  "C14": (f"sha256:{sha256}", f"its bytes have {one.observed} (read again)")}[rule.id]  # fmt: skip
         for row in c.execute(sa.select(_p.observation_id, _p.name, _p.version, _p.current).where(_p.sha256 == sha256)).all():
-            uri = PREFIX + row.name + ("" if row.current else f" (version {row.version})")
+            uri = product_uri(row.name) if row.current else version_uri(row.name, row.version)
             yield rule.finding(row.observation_id, uri, *words)
         for owner in c.execute(sa.select(_o.id, _o.collection).where(_o.xml_sha256 == sha256)).all():
-            yield rule.finding(owner.id, f"caom:{owner.collection}/{owner.id}", *words)
+            yield rule.finding(owner.id, observation_uri(owner.collection, owner.id), *words)

@@ -89,13 +89,20 @@ def _take(ops: Ops, products: Sequence[Product]) -> None:
 
 def _fault(error: DmsError, products: Sequence[Product], members: Sequence[str]) -> errors.Fault:
     names = {product.name: product.sha256 for product in products}
-    kind = error.facts.get("kind") or ("store" if isinstance(error, StoreDamaged) else "invalid_file_name" if isinstance(error, BadName)
-                                       else "bad_data" if "file" in error.facts else "bad_metadata")  # fmt: skip
+    kind = error.facts.get("kind") or _kind_of(error)
     whose = error.facts.get("observation") or _owner(names)
     findings = error.facts.get("findings") or []
     return errors.Fault(
         observation_id=str(whose)[:120], kind=str(kind), message=error.message, findings=findings, products=names, members=members
     )
+
+
+def _kind_of(error: DmsError) -> str:
+    if isinstance(error, StoreDamaged):
+        return "store"
+    if isinstance(error, BadName):
+        return "invalid_file_name"
+    return "bad_data" if "file" in error.facts else "bad_metadata"
 
 
 def _owner(names: Sequence[str] | dict[str, str]) -> str:

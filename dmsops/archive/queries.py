@@ -19,7 +19,7 @@ from dmsops.archive.tables import (
     plane_input,
     tombstone,
 )
-from dmsops.core.db import reading
+from dmsops.core.db import mappings
 from dmsops.core.errors import NotFound
 
 if TYPE_CHECKING:
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 _o, _p = observation.c, archived_product.c
-
-
-def _rows(ops: Ops, query: Any) -> list[Row]:
-    with reading(ops.db) as c:
-        return [dict(row) for row in c.execute(query).mappings()]
 
 
 def observations(ops: Ops, *, prefix: str = "", withdrawn: bool = True) -> list[Row]:
@@ -46,7 +41,7 @@ def observations(ops: Ops, *, prefix: str = "", withdrawn: bool = True) -> list[
     columns = (sa.func.coalesce(counted.c.products, zero).label("products"), sa.func.coalesce(counted.c.bytes, zero).label("bytes"))
     query = sa.select(observation, *columns).outerjoin(counted, counted.c.observation_id == _o.id)
     query = query if withdrawn else query.where(_o.state == ARCHIVED)
-    return _rows(ops, query.where(_o.id.startswith(prefix, autoescape=True)).order_by(_o.id))
+    return mappings(ops.db, query.where(_o.id.startswith(prefix, autoescape=True)).order_by(_o.id))
 
 
 def products(ops: Ops, *, observation_id: str | None = None, prefix: str = "", superseded: bool = False) -> list[Row]:
@@ -54,13 +49,13 @@ def products(ops: Ops, *, observation_id: str | None = None, prefix: str = "", s
     query = sa.select(archived_product).where(_p.name.startswith(prefix, autoescape=True)).order_by(_p.name, _p.version)
     if observation_id is not None:
         query = query.where(_p.observation_id == observation_id)
-    return _rows(ops, query if superseded else query.where(_p.current))
+    return mappings(ops.db, query if superseded else query.where(_p.current))
 
 
 def counts_by_suffix(ops: Ops, *, prefix: str = "") -> dict[str, int]:
     """Count the current products by suffix: ``{"uncal": 22, "cal": 21}``."""
     query = sa.select(_p.suffix, sa.func.count().label("n")).where(_p.current, _p.name.startswith(prefix, autoescape=True))
-    return {row["suffix"]: row["n"] for row in _rows(ops, query.group_by(_p.suffix).order_by(_p.suffix))}
+    return {row["suffix"]: row["n"] for row in mappings(ops.db, query.group_by(_p.suffix).order_by(_p.suffix))}
 
 
 def caom_summary(ops: Ops) -> dict[str, int]:
@@ -71,13 +66,13 @@ def caom_summary(ops: Ops) -> dict[str, int]:
     unsound = refused.union(found).subquery()
     there = sa.select(sa.func.count()).select_from(observation).where(_o.state == ARCHIVED).scalar_subquery()
     bad = sa.select(sa.func.count()).select_from(unsound).scalar_subquery()
-    row = _rows(ops, sa.select(there.label("observations"), bad.label("invalid")))[0]
+    row = mappings(ops.db, sa.select(there.label("observations"), bad.label("invalid")))[0]
     return {"observations": int(row["observations"]), "invalid": int(row["invalid"])}
 
 
 def unsent(ops: Ops) -> list[Row]:
     """Give the events that nobody was told yet, oldest first."""
-    return _rows(ops, sa.select(archive_outbox).where(archive_outbox.c.sent_at.is_(None)).order_by(archive_outbox.c.id))
+    return mappings(ops.db, sa.select(archive_outbox).where(archive_outbox.c.sent_at.is_(None)).order_by(archive_outbox.c.id))
 
 
 def story(ops: Ops, observation_id: str) -> dict[str, Any]:
@@ -94,15 +89,16 @@ def story(ops: Ops, observation_id: str) -> dict[str, Any]:
     NotFound
         Neither an observation nor an ingest error has that id.
     """
-    mine = _rows(ops, sa.select(observation).where(_o.id == observation_id))
+    mine = mappings(ops.db, sa.select(observation).where(_o.id == observation_id))
     errors = _of(ops, ingest_error, observation_id)
     if not mine and not errors:
         raise NotFound(f"the archive knows no observation '{observation_id}'", observation=observation_id)
     m = observation_member.c
+    members = sa.select(m.member).where(m.observation_id == observation_id).order_by(m.member)
     return {
         "observation": mine[0] if mine else None,
         "planes": _planes(ops, observation_id),
-        "members": [r["member"] for r in _rows(ops, sa.select(m.member).where(m.observation_id == observation_id).order_by(m.member))],
+        "members": [row["member"] for row in mappings(ops.db, members)],
         "products": products(ops, observation_id=observation_id, superseded=True),
         "events": _of(ops, archive_outbox, observation_id),
         "errors": errors,
@@ -112,14 +108,14 @@ def story(ops: Ops, observation_id: str) -> dict[str, Any]:
 
 
 def _of(ops: Ops, table: sa.Table, observation_id: str) -> list[Row]:
-    return _rows(ops, sa.select(table).where(table.c.observation_id == observation_id).order_by(table.c.id))
+    return mappings(ops.db, sa.select(table).where(table.c.observation_id == observation_id).order_by(table.c.id))
 
 
 def _planes(ops: Ops, observation_id: str) -> list[Row]:
-    planes = _rows(ops, sa.select(plane).where(plane.c.observation_id == observation_id).order_by(plane.c.product_id))
+    planes = mappings(ops.db, sa.select(plane).where(plane.c.observation_id == observation_id).order_by(plane.c.product_id))
     numbers = [row["id"] for row in planes]
-    artifacts = _rows(ops, sa.select(artifact).where(artifact.c.plane_id.in_(numbers)).order_by(artifact.c.uri))
-    inputs = _rows(ops, sa.select(plane_input).where(plane_input.c.plane_id.in_(numbers)).order_by(plane_input.c.input))
+    artifacts = mappings(ops.db, sa.select(artifact).where(artifact.c.plane_id.in_(numbers)).order_by(artifact.c.uri))
+    inputs = mappings(ops.db, sa.select(plane_input).where(plane_input.c.plane_id.in_(numbers)).order_by(plane_input.c.input))
     for row in planes:
         row["artifacts"] = [a for a in artifacts if a["plane_id"] == row["id"]]
         row["inputs"] = [i["input"] for i in inputs if i["plane_id"] == row["id"]]

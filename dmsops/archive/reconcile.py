@@ -17,9 +17,10 @@ import sqlalchemy as sa
 from dmsops.archive.states import ARCHIVED
 from dmsops.archive.tables import archived_product, artifact, observation, plane
 from dmsops.catalogue.describe import content_type_of
+from dmsops.catalogue.naming import product_uri, version_uri
 from dmsops.catalogue.registry import Scope
 from dmsops.core.db import reading
-from dmsops.core.errors import NotFound, StoreDamaged
+from dmsops.core.errors import DmsError, NotFound, StoreDamaged
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -39,7 +40,6 @@ MISSING = "missingFromStorage"
 NOT_PUBLIC = "notPublic"
 """Counted besides the others, no fault: artifacts whose data are not public yet."""
 CLASSES = (CORRECT, DIFF_TYPE, DIFF_LENGTH, DIFF_CHECKSUM, NOT_IN_CAOM, MISSING, NOT_PUBLIC)
-PREFIX = "mast:JWST/product/"
 _MAGIC = {"fits": b"SIMPLE  =", "jpg": b"\xff\xd8\xff", "json": b"{", "xml": b"<"}
 """How files of an ending begin."""
 _PAGE = 500
@@ -122,7 +122,7 @@ def _artifacts(c: sa.Connection, owners: Sequence[str]) -> dict[str, Any]:
 
 def _products(c: sa.Connection, owners: Sequence[str]) -> dict[str, Any]:
     query = sa.select(_ap.name, _ap.sha256, _ap.size, _ap.observation_id).where(_ap.current, _ap.observation_id.in_(owners))
-    return {PREFIX + row.name: row for row in c.execute(query)}
+    return {product_uri(row.name): row for row in c.execute(query)}
 
 
 def _superseded(c: sa.Connection, owners: Sequence[str]) -> Sequence[Any]:
@@ -133,7 +133,7 @@ def _superseded(c: sa.Connection, owners: Sequence[str]) -> Sequence[Any]:
 
 def _lost(ops: Ops, scope: Scope, row: Any) -> Difference | None:
     """Give what has become of a superseded product's bytes, which are kept for ever; the catalogue does not name it."""
-    uri, sha256 = f"{PREFIX}{row.name} (version {row.version})", row.sha256
+    uri, sha256 = version_uri(row.name, row.version), row.sha256
     words: tuple[str, str, str] | None = None
     try:
         size = ops.store.size(sha256)
@@ -184,17 +184,40 @@ def _faults(ops: Ops, scope: Scope, uri: str, said: Any, kept: Any) -> Iterator[
     yield from ((DIFF_TYPE, words) for words in _types(ops, scope, uri, said, kept))
 
 
-def damaged(ops: Ops, sha256: str) -> str:
-    """Read an object again; gives in words how its bytes differ, twice in a row; empty when they do not."""
-    words = ""
-    for _ in range(2):  # a disk that answers wrongly once is no damaged file
+def trouble_of(ops: Ops, sha256: str, *, tries: int) -> DmsError | OSError | None:
+    """Read an object again, some times while it seems to be bad: a disk that answers wrongly once is no damaged file.
+
+    Returns
+    -------
+    DmsError or OSError or None
+        What the last reading said; None once one was good.
+
+    Raises
+    ------
+    NotFound
+        The object is not there.
+    """
+    trouble: DmsError | OSError | None = None
+    for _ in range(tries):
         try:
             ops.store.verify(sha256)
-        except StoreDamaged as error:
-            words = f"its bytes have sha256:{error.facts.get('found', '?')} (read again)"
+        except NotFound:
+            raise
+        except (DmsError, OSError) as error:
+            trouble = error
         else:
-            return ""
-    return words
+            return None
+    return trouble
+
+
+def damaged(ops: Ops, sha256: str) -> str:
+    """Read an object again; gives in words how its bytes differ, twice in a row; empty when they do not."""
+    trouble = trouble_of(ops, sha256, tries=2)
+    if trouble is None:
+        return ""
+    if not isinstance(trouble, StoreDamaged):
+        raise trouble
+    return f"its bytes have sha256:{trouble.facts.get('found', '?')} (read again)"
 
 
 def _types(ops: Ops, scope: Scope, uri: str, said: Any, kept: Any) -> Iterator[tuple[str, str]]:

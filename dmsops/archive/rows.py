@@ -5,6 +5,7 @@ The document in the store is the description; the rows can be made again from it
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,10 +17,14 @@ from dmsops.archive import sky
 from dmsops.archive.tables import artifact, observation, observation_member, plane, plane_input
 from dmsops.core.db import bulk_insert, reading, utc_text
 from dmsops.core.errors import NotFound
+from dmsops.storage.base import need_same
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
+    from dmsops.storage.base import Store
 
+LONGEST = 16 << 20
+"""Bytes of a document that are read; the largest of ours have some 100 kB."""
 _Values = tuple[Any, ...]
 _OBSERVATION = tuple(observation.c.keys())
 _PLANE = tuple(plane.c.keys())
@@ -229,9 +234,19 @@ def document(ops: Ops, observation_id: str) -> bytes:
     ------
     NotFound
         There is no such observation, or the store does not have its document.
+    StoreDamaged
+        The bytes are not those that were put there.
     """
     with reading(ops.db) as c:
         sha256 = c.execute(sa.select(observation.c.xml_sha256).where(observation.c.id == observation_id)).scalar()
     if sha256 is None:
         raise NotFound(f"the archive has no document of an observation '{observation_id}'", observation=observation_id)
-    return ops.store.path(sha256).read_bytes()
+    return stored(ops.store, sha256)
+
+
+def stored(store: Store, sha256: str) -> bytes:
+    """Read a document from a store, no more than so much of it; raises as `document` does."""
+    with store.path(sha256).open("rb") as file:
+        found = file.read(LONGEST)
+    need_same(sha256, hashlib.sha256(found).hexdigest())
+    return found

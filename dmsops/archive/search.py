@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from dmsops.archive import sky
 from dmsops.archive.tables import artifact as artifact_table
 from dmsops.archive.tables import observation, plane, proposal
+from dmsops.catalogue.naming import product_uri
 from dmsops.catalogue.polygon import Vertex, counter_clockwise, fault_of
 from dmsops.core.db import UtcTime, reading
 from dmsops.core.errors import BadInput
@@ -33,7 +34,6 @@ MAST: Mapping[str, str] = {
     "t_obs_release": "data_release", "provenance_name": "provenance",
 }  # fmt: skip
 """MAST's column to ours. Units differ in two: MAST gives ``em_*`` in nanometres and ``t_obs_release`` as MJD, we metres and a time."""
-URI_PREFIX = "mast:JWST/product/"
 LIMIT = 10_000
 """Most rows of a page."""
 _FIRST_LOOK, _LARGEST_LOOK = 500, 20_000
@@ -135,7 +135,7 @@ def artifact(ops: Ops, uri: str) -> Row | None:
 
 def by_name(ops: Ops, name: str) -> Row | None:
     """Give one artifact by its file name."""
-    return artifact(ops, URI_PREFIX + name)
+    return artifact(ops, product_uri(name))
 
 
 _PRODUCTS = (

@@ -8,7 +8,7 @@ of expressions, by itself: of pgsphere's circles where that extension is there, 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 import sqlalchemy as sa
 
 from dmsops.archive.tables import plane
+from dmsops.catalogue.polygon import apart, middle_of
 
 _X, _Y, _Z = (
     "cos(radians(plane.dec)) * cos(radians(plane.ra))",
@@ -220,17 +221,5 @@ def circle_of(vertices: Sequence[tuple[float, float]]) -> tuple[float, float, fl
 
     It holds the edges too (great circles), as no polygon here reaches 90 degrees from its middle.
     """
-    units = [_unit(*vertex) for vertex in vertices]
-    x, y, z = (sum(axis) for axis in zip(*units, strict=True))
-    ra, dec = math.degrees(math.atan2(y, x)) % 360.0, math.degrees(math.atan2(z, math.hypot(x, y)))
-    return ra, dec, math.degrees(max(_distances(_unit(ra, dec), units)))
-
-
-def _distances(middle: tuple[float, float, float], units: Iterable[tuple[float, float, float]]) -> Iterator[float]:
-    for unit in units:
-        yield 2 * math.asin(min(math.dist(middle, unit) / 2, 1.0))
-
-
-def _unit(ra: float, dec: float) -> tuple[float, float, float]:
-    a, d = math.radians(ra), math.radians(dec)
-    return math.cos(d) * math.cos(a), math.cos(d) * math.sin(a), math.sin(d)
+    middle = middle_of(vertices)
+    return *middle, max(apart(middle, vertex) for vertex in vertices)

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from dmsops.archive import rows, versions
 from dmsops.archive.ingest import announce, moment
 from dmsops.archive.states import ARCHIVED, WITHDRAWN
-from dmsops.archive.tables import archived_product, observation, tombstone
+from dmsops.archive.tables import archived_product, observation, observation_member, tombstone
+from dmsops.catalogue.naming import observation_uri
 from dmsops.catalogue.xml import from_xml
 from dmsops.core.db import reading
 from dmsops.core.errors import BadTransition, NotFound
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _o = observation.c
 _p = archived_product.c
 _t = tombstone.c
+_m = observation_member.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +87,8 @@ def _item(c: sa.Connection, identity: str, *, back: bool) -> Item:
 
 
 def _used_by(c: sa.Connection, collection: str, identity: str) -> tuple[str, ...]:
-    from dmsops.archive.tables import observation_member as m
-
-    uri = f"caom:{collection}/{identity}"
-    return tuple(c.execute(sa.select(m.c.observation_id).where(m.c.member == uri).order_by(m.c.observation_id)).scalars())
+    uri = observation_uri(collection, identity)
+    return tuple(c.execute(sa.select(_m.observation_id).where(_m.member == uri).order_by(_m.observation_id)).scalars())
 
 
 def _last(c: sa.Connection, identity: str) -> sa.Row[Any]:

@@ -16,6 +16,7 @@ from dmsops.catalogue.checksums import write_sums
 from dmsops.catalogue.coverage import sees_the_sky
 from dmsops.catalogue.headers import Header
 from dmsops.catalogue.library import quiet_library
+from dmsops.catalogue.naming import observation_uri
 from dmsops.catalogue.planes import Product, best_of, content_type_of, level_of, naive, observation_id, plane_of
 from dmsops.core.errors import BadInput
 from dmsops.core.names import parse_any
@@ -112,7 +113,7 @@ def _observation(collection: str, identity: str, best: str, head: Header, member
         suffix = parse_any(best).suffix
         observation = caom2.DerivedObservation(collection, identity, caom2.Algorithm(_ALGORITHMS.get(suffix, suffix)))
         for member in sorted(set(members)):
-            observation.members.add(caom2.ObservationURI(f"caom:{collection}/{observation_id(member)}"))
+            observation.members.add(caom2.ObservationURI(observation_uri(collection, observation_id(member))))
     else:
         observation = caom2.SimpleObservation(collection, identity)
     observation.intent = _intent(caom2, head)

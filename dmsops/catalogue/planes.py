@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dmsops.catalogue.coverage import energy_of, position_of, time_of
 from dmsops.catalogue.headers import Header, read_header
 from dmsops.catalogue.makers import PRODUCER, PROJECT, maker_of
+from dmsops.catalogue.naming import observation_uri, product_uri
 from dmsops.core.errors import BadInput
 from dmsops.core.names import CombinedProduct, ExposureProduct, GuideStarProduct, parse_any
 
@@ -109,7 +110,7 @@ def _provenance(level: int, head: Header, members: Sequence[str], collection: st
     if head.pointing:
         provenance.keywords.add(f"ENGQLPTG={head.pointing}")
     for member in sorted(set(members)):
-        uri = caom2.ObservationURI(f"caom:{collection}/{observation_id(member)}")
+        uri = caom2.ObservationURI(observation_uri(collection, observation_id(member)))
         provenance.inputs.add(caom2.PlaneURI.get_plane_uri(uri, f"level{level_of(member)}"))
     return provenance
 
@@ -120,7 +121,7 @@ def _artifact(product: Product) -> Artifact:
     extension = product.name.rsplit(".", 1)[-1]
     kind = {"fits": caom2.ProductType.THIS, "jpg": caom2.ProductType.PREVIEW}.get(extension, caom2.ProductType.AUXILIARY)
     return caom2.Artifact(
-        f"mast:JWST/product/{product.name}",
+        product_uri(product.name),
         kind,
         caom2.ReleaseType.DATA,
         content_type=content_type_of(product.name),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from collections.abc import Sequence
 
 Vertex = tuple[float, float]
 """Right ascension and declination, degrees."""
@@ -17,6 +18,23 @@ _LARGEST_RADIUS = 30.0
 """Degrees; nothing we describe reaches that far, and a tangent plane would not serve it."""
 _SMALLEST_AREA = 1e-12
 """Square degrees: a thousandth of the smallest pixel."""
+
+
+def unit(ra: float, dec: float) -> tuple[float, float, float]:
+    """Give the unit vector to a place on the sky (degrees)."""
+    a, d = math.radians(ra), math.radians(dec)
+    return math.cos(d) * math.cos(a), math.cos(d) * math.sin(a), math.sin(d)
+
+
+def apart(one: Vertex, other: Vertex) -> float:
+    """Give the angle between two places, degrees; right also for very near ones."""
+    return math.degrees(2 * math.asin(min(math.dist(unit(*one), unit(*other)) / 2, 1.0)))
+
+
+def middle_of(vertices: Sequence[Vertex]) -> Vertex:
+    """Give the middle of places near each other, degrees."""
+    x, y, z = (sum(axis) for axis in zip(*(unit(*vertex) for vertex in vertices), strict=True))
+    return math.degrees(math.atan2(y, x)) % 360.0, math.degrees(math.atan2(z, math.hypot(x, y)))
 
 
 def read_region(text: str) -> list[Vertex] | None:
@@ -62,7 +80,7 @@ def fault_of(vertices: list[Vertex]) -> str | None:
 
 def _tangent_plane(vertices: list[Vertex]) -> list[Vertex] | None:
     """Project (gnomonic) about the middle: x to the west (right, as seen from the origin), y to the north, degrees."""
-    units = [_unit(*vertex) for vertex in vertices]
+    units = [unit(*vertex) for vertex in vertices]
     middle = [sum(axis) for axis in zip(*units, strict=True)]
     length = math.hypot(*middle)
     if length == 0 or not math.isfinite(length):
@@ -72,17 +90,12 @@ def _tangent_plane(vertices: list[Vertex]) -> list[Vertex] | None:
     east = (-middle[1] / equatorial, middle[0] / equatorial, 0.0) if equatorial > 0 else (0.0, 1.0, 0.0)
     north = _cross(middle, east)
     plane = []
-    for unit in units:
-        depth = _dot(unit, middle)
+    for vector in units:
+        depth = _dot(vector, middle)
         if depth < math.cos(math.radians(_LARGEST_RADIUS)):
             return None
-        plane.append((-math.degrees(_dot(unit, east) / depth), math.degrees(_dot(unit, north) / depth)))
+        plane.append((-math.degrees(_dot(vector, east) / depth), math.degrees(_dot(vector, north) / depth)))
     return plane
-
-
-def _unit(ra: float, dec: float) -> tuple[float, float, float]:
-    a, d = math.radians(ra), math.radians(dec)
-    return math.cos(d) * math.cos(a), math.cos(d) * math.sin(a), math.sin(d)
 
 
 def _dot(a: tuple[float, ...] | list[float], b: tuple[float, ...] | list[float]) -> float:

@@ -100,6 +100,12 @@ def reading(engine: Engine) -> Any:
     return engine.execution_options(reading=True).begin()
 
 
+def mappings(engine: Engine, query: Any) -> list[dict[str, Any]]:
+    """Ask a query in a read-only transaction, and give its rows as plain dicts, for eyes."""
+    with reading(engine) as c:
+        return [dict(row) for row in c.execute(query).mappings()]
+
+
 def is_passing(error: BaseException) -> bool:
     """Tell whether the database did not answer or was busy: the same work can be tried again."""
     if not isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError | sa.exc.DBAPIError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sqlalchemy as sa
 
-from dmsops.core.db import reading
+from dmsops.core.db import mappings, reading
 from dmsops.engineering import duck, partitions, suspects
 from dmsops.engineering.columns import HOUR_US, NO_RAW, Columns
 from dmsops.engineering.contested import contests
@@ -52,11 +52,6 @@ _f, _h, _m, _p, _s = (t.c for t in (engineering_file, engineering_hour, engineer
 _SAMPLE = "number = ? AND time BETWEEN ? AND ?"
 
 
-def _rows(ops: Ops, query: sa.Select[Any]) -> list[Row]:
-    with reading(ops.db) as c:
-        return [dict(row) for row in c.execute(query).mappings()]
-
-
 def us(when: datetime) -> int:
     """Give a time as samples have it: microseconds since 1970."""
     since = when - datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,7 +71,7 @@ def files(ops: Ops, *, states: Collection[str] = (), delivered: Collection[str] 
     query = sa.select(engineering_file).order_by(_f.id.desc()).limit(limit)
     query = query.where(_f.state.in_(states)) if states else query
     query = query.where(_f.name.in_(delivered)) if delivered else query
-    return [{**row, "first_at": _at(row["first_us"]), "last_at": _at(row["last_us"])} for row in _rows(ops, query)]
+    return [{**row, "first_at": _at(row["first_us"]), "last_at": _at(row["last_us"])} for row in mappings(ops.db, query)]
 
 
 def _at(time_us: int | None) -> datetime | None:
@@ -117,7 +112,7 @@ def mnemonics(ops: Ops) -> list[Row]:
         Fields of `dmsops.interfaces.prds.Mnemonic`; ``samples``, ``latest_at``, ``latest_value``, ``latest_raw``, ``word`` (of a state)
         and ``level`` (``red``, ``yellow``, ``in limits``, empty without limits or samples).
     """
-    held = {row["number"]: row for row in _rows(ops, sa.select(engineering_mnemonic))}
+    held = {row["number"]: row for row in mappings(ops.db, sa.select(engineering_mnemonic))}
     return [_mnemonic(one, held.get(one.number)) for one in sorted(telemetry_database().mnemonics, key=lambda m: m.name)]
 
 
@@ -199,7 +194,7 @@ def hourly(ops: Ops, name: str, start: datetime | None = None, stop: datetime | 
     query = query if stop is None else query.where(_h.hour <= us(stop) // HOUR_US)
     return [
         {**row, "at": moment(row["hour"] * HOUR_US), "deviation": float(np.sqrt(row["squares"] / row["samples"]))}
-        for row in _rows(ops, query)
+        for row in mappings(ops.db, query)
     ]
 
 
@@ -214,7 +209,7 @@ def violations(ops: Ops, *, limit: int = 1000) -> list[Row]:
     """
     query = sa.select(engineering_hour).where((_h.yellow > 0) | (_h.red > 0)).order_by(_h.hour.desc(), _h.number).limit(limit)
     found = []
-    for row in _rows(ops, query):
+    for row in mappings(ops.db, query):
         one = telemetry_database().by_number(row["number"])
         about = (
             {"name": one.name, "subsystem": one.subsystem, "unit": one.unit, "limits": one.limits} if one else {"name": str(row["number"])}
@@ -233,9 +228,9 @@ def suspect_intervals(ops: Ops, *, every: bool = False) -> list[Row]:
         The columns of ``engineering_suspect``; ``name``, ``container``, ``first_at``, ``last_at``, ``files`` (names of the receipts).
     """
     query = sa.select(engineering_suspect).order_by(_s.first_us.desc(), _s.number)
-    rows = _rows(ops, query if every else query.where(_s.state == suspects.OPEN))
+    rows = mappings(ops.db, query if every else query.where(_s.state == suspects.OPEN))
     receipts = sorted({receipt for row in rows for receipt in row["receipts"]})
-    came = {r["id"]: r["name"] for r in _rows(ops, sa.select(_f.id, _f.name).where(_f.id.in_(receipts)))} if rows else {}
+    came = {r["id"]: r["name"] for r in mappings(ops.db, sa.select(_f.id, _f.name).where(_f.id.in_(receipts)))} if rows else {}
     return [_suspect(row, came) for row in rows]
 
 
@@ -252,7 +247,7 @@ def conflicts(ops: Ops, suspect: int, *, limit: int = 1000) -> list[Row]:
     if row is None:
         return []
     (found,) = contests(ops, [row])
-    came = {r["id"]: r for r in _rows(ops, sa.select(_f.id, _f.name, _f.stream).where(_f.id.in_(row["receipts"])))}
+    came = {r["id"]: r for r in mappings(ops.db, sa.select(_f.id, _f.name, _f.stream).where(_f.id.in_(row["receipts"])))}
     stands = dict(zip(found.standing.time.tolist(), found.standing.receipt.tolist(), strict=True))
     v = found.values.take(np.arange(min(limit, len(found.values))))
     return [
@@ -266,11 +261,11 @@ def conflicts(ops: Ops, suspect: int, *, limit: int = 1000) -> list[Row]:
 
 def revisions(ops: Ops, *, limit: int = 200) -> list[Row]:
     """Give the changes of what is held, newest first: revision, what, subject, actor, at."""
-    return _rows(ops, sa.select(engineering_revision).order_by(engineering_revision.c.revision.desc()).limit(limit))
+    return mappings(ops.db, sa.select(engineering_revision).order_by(engineering_revision.c.revision.desc()).limit(limit))
 
 
 def spans(ops: Ops, container: str | None = None) -> list[Row]:
     """Give the times without a gap, by container: container, first_at, last_at."""
     query = sa.select(engineering_span).order_by(engineering_span.c.container, engineering_span.c.first_us)
     query = query if container is None else query.where(engineering_span.c.container == container)
-    return [{**row, "first_at": _at(row["first_us"]), "last_at": _at(row["last_us"])} for row in _rows(ops, query)]
+    return [{**row, "first_at": _at(row["first_us"]), "last_at": _at(row["last_us"])} for row in mappings(ops.db, query)]

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from dmsops.archive.checks import Sight, listed, product_uri
+from dmsops.archive.checks import Sight, listed
 from dmsops.archive.describing import collection_of
 from dmsops.archive.tables import archived_product
 from dmsops.catalogue.describe import observation_id
+from dmsops.catalogue.naming import observation_uri, product_uri
 from dmsops.catalogue.registry import Scope, site_check
 from dmsops.core import modes
 from dmsops.core.db import reading
@@ -74,7 +75,7 @@ def has_what_was_foreseen(ops: Ops, scope: Scope) -> Sight:
                 lacking[observation_id(name)].append(name)
         for owner, names in lacking.items():
             if scope.holds(owner):
-                yield owner, f"caom:{collection_of(ops)}/{owner}", f"{listed(names)}, by its visit's plan", "not in the archive"
+                yield owner, observation_uri(collection_of(ops), owner), f"{listed(names)}, by its visit's plan", "not in the archive"
 
 
 @site_check("C44", "error", "Compare the visit's plan and status file with what was made (P19, P05).", source="prediction")
@@ -131,7 +132,7 @@ def is_covered_by_engineering(ops: Ops, scope: Scope) -> Sight:
     spoilt = [(row["first_us"], row["last_us"], ours[row["number"]]) for row in contested if row["number"] in ours]
     starts = [row.first_us for row in spans]
     for exposure, first, last in taken:
-        uri = f"caom:{collection_of(ops)}/{exposure}"
+        uri = observation_uri(collection_of(ops), exposure)
         names = sorted({name for a, b, name in spoilt if a <= last and b >= first})
         if not _covered(spans, starts, first, last, edge) and not any(a <= last and b >= first for a, b in waived):
             yield None, uri, f"pointing telemetry from {at(first)} to {at(last)}", "a time without samples in it"

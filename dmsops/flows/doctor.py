@@ -21,6 +21,7 @@ from dmsops.archive import proposals
 from dmsops.archive.findings import Facts, Recorded, record
 from dmsops.archive.states import ARCHIVED
 from dmsops.archive.tables import archived_product, observation
+from dmsops.catalogue.naming import program_of
 from dmsops.catalogue.registry import RULES, Finding, Rule, Scope
 from dmsops.core import journal
 from dmsops.core.db import reading, transact
@@ -203,11 +204,11 @@ def _charts(ops: Ops, ids: Sequence[str]) -> list[Chart]:
         rows = c.execute(sa.select(_o.id, _o.collection, _o.xml_sha256).where(_o.id.in_(ids)).order_by(_o.id)).all()
         since = sa.select(_ap.observation_id, first).where(_ap.observation_id.in_(ids)).group_by(_ap.observation_id)
         archived = {row.observation_id: row.first for row in c.execute(since)}
-        days = {program: proposals.exclusive_days(c, program) for program in {row.id[2:7] for row in rows}}
+        days = {program: proposals.exclusive_days(c, program) for program in {program_of(row.id) for row in rows}}
     return [
         Chart(
             observation_id=row.id, collection=row.collection, sha256=row.xml_sha256, archived_at=archived.get(row.id),
-            exclusive_days=days[row.id[2:7]],
+            exclusive_days=days[program_of(row.id)],
         )
         for row in rows
     ]  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import multiprocessing
 import time
@@ -14,9 +13,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from dmsops.archive.rows import stored
 from dmsops.catalogue.library import quiet_library
+from dmsops.catalogue.naming import observation_uri
 from dmsops.catalogue.registry import RULES, Case, Finding, Rule
-from dmsops.core.errors import DmsError, Failed, NotFound
+from dmsops.core.errors import DmsError, Failed, NotFound, StoreDamaged
 
 if TYPE_CHECKING:
     from dmsops.core.config import Settings
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 _CHUNK = 100
 _ALONE = 300
 """So few observations are looked at here: to start processes costs more."""
-LONGEST = 16 << 20
-"""Bytes of a document that are read; the largest of ours have some 100 kB."""
 SCHEMA = "C01"
 """The rule that reading a document has answered already."""
 BROKEN = "Open an anomaly with procedure P21: the check itself is at fault, and what it looks for may be there."
@@ -46,7 +45,7 @@ class Chart:
     @property
     def uri(self) -> str:
         """Its name."""
-        return f"caom:{self.collection}/{self.observation_id}"
+        return observation_uri(self.collection, self.observation_id)
 
 
 @dataclass(slots=True)
@@ -163,16 +162,13 @@ def _document(store: Store, chart: Chart) -> bytes:
     if chart.sha256 is None:
         raise _Lost("C11", "a document in the store", "the catalogue names none")
     try:
-        with store.path(chart.sha256).open("rb") as file:
-            document = file.read(LONGEST)
+        return stored(store, chart.sha256)
     except (NotFound, FileNotFoundError):
         raise _Lost("C11", f"object {chart.sha256[:12]}... in the store", "it is not there") from None
+    except StoreDamaged as error:
+        raise _Lost("C14", f"sha256:{chart.sha256}", f"its bytes have sha256:{error.facts['found']}") from None
     except (DmsError, OSError) as error:
         raise _Lost("C11", f"object {chart.sha256[:12]}... in the store", f"it cannot be read: {str(error)[:300]}") from None
-    found = hashlib.sha256(document).hexdigest()
-    if found != chart.sha256:
-        raise _Lost("C14", f"sha256:{chart.sha256}", f"its bytes have sha256:{found}")
-    return document
 
 
 def _apply(number: str, case: Case, chart: Chart, seen: Seen) -> None:

@@ -11,19 +11,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dmsops.archive import finding_queries, mending
+from dmsops.archive import bulk, finding_queries, mending
 from dmsops.archive.checks import listed
 from dmsops.archive.describing import need_sound
 from dmsops.archive.finding_states import FindingState
 from dmsops.archive.ingest import again, ingest_again
-from dmsops.archive.reconcile import PREFIX
+from dmsops.catalogue.naming import is_product, product_name
 from dmsops.catalogue.registry import RULES, Scope
 from dmsops.core import journal
 from dmsops.core.db import transact
 from dmsops.core.errors import BadInput, DmsError, Failed, NotFound, Refused
 from dmsops.core.people import Role, require
 from dmsops.core.tickets import need_reason, need_ticket, ticket_of
-from dmsops.flows import doctor, schema
+from dmsops.flows import doctor
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -137,7 +137,7 @@ def _why_not(row: Row) -> str:
         return f"a person acts: {row['remedy']}"
     if row["observation_id"] is None:
         return f"it is about no observation: {row['remedy']}"
-    if row["fix"] == "retire" and not row["uri"].startswith(PREFIX):
+    if row["fix"] == "retire" and not is_product(row["uri"]):
         return f"a person decides what stands: {row['remedy']}"
     return ""
 
@@ -188,7 +188,7 @@ def _retires(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
 
 
 def _names(rows: Sequence[Row]) -> list[str]:
-    return sorted({row["uri"].removeprefix(PREFIX) for row in rows})
+    return sorted({product_name(row["uri"]) for row in rows})
 
 
 def _announces(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
@@ -249,8 +249,9 @@ def _describe(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None
 
 
 def _index(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None:
-    for fault in schema.rows_again(ops, [identity]):
-        raise Failed(fault, remedy="Describe the observation again from its products (procedure P16).", observation=identity)
+    for fault in bulk.rebuild(ops, [identity]).failed.values():
+        remedy = "Describe the observation again from its products (procedure P16)."
+        raise Failed(f"{identity}: {fault}", remedy=remedy, observation=identity)
 
 
 def _bring_back(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None:

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import batched
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
-from dmsops.archive import rows
-from dmsops.archive.tables import observation, plane
+from dmsops.archive import bulk
 from dmsops.core import db, journal
-from dmsops.core.db import reading, transact
-from dmsops.core.errors import BadInput, DmsError, Refused
+from dmsops.core.db import reading
+from dmsops.core.errors import BadInput, Refused
 from dmsops.core.people import Role, require
 from dmsops.core.tickets import need_reason, need_ticket, ticket_of
 from dmsops.workflow.pulse import engines
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
-
-_BATCH = 200
-"""Observations whose rows are written in one transaction: what a kill makes to be done again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,61 +102,10 @@ def _need_quiet(ops: Ops) -> None:
         )
 
 
-def rebuild(ops: Ops, progress: Callable[[int, int, str], None] | None = None) -> Rebuilt:
+def rebuild(ops: Ops, progress: bulk.Progress | None = None) -> Rebuilt:
     """Write the catalogue's rows of all observations that have none, from their documents; killed, it goes on where it was.
 
     A document that is missing or damaged leaves its observation without rows: the doctor finds it, procedure P16 repairs it.
     """
-    missing = _without_rows(ops)
-    faults: list[str] = []
-    for done, batch in enumerate(batched(missing, _BATCH)):
-        faults += rows_again(ops, batch)
-        if progress is not None:
-            progress(min((done + 1) * _BATCH, len(missing)), len(missing), batch[-1])
-    return Rebuilt(done=len(missing) - len(faults), faults=tuple(faults))
-
-
-def _without_rows(ops: Ops) -> list[str]:
-    """List the archived observations that have a document and no plane."""
-    o = observation.c
-    has_rows = sa.select(plane.c.id).where(plane.c.observation_id == o.id).exists()
-    query = sa.select(o.id).where(o.state == "archived", o.xml_sha256.is_not(None), ~has_rows).order_by(o.id)
-    with reading(ops.db) as c:
-        return list(c.execute(query).scalars())
-
-
-def rows_again(ops: Ops, batch: Sequence[str]) -> list[str]:
-    """Write the rows of some observations from their documents, in one transaction; gives in words those whose document cannot be used."""
-    described, faults = {}, []
-    for name in batch:
-        try:
-            described[name] = _described(ops, name)
-        except DmsError as error:
-            faults.append(f"{name}: {error.message}")
-    return faults + _written(ops, described)
-
-
-def _described(ops: Ops, name: str) -> Any:
-    from dmsops.catalogue.xml import from_xml  # caom2 comes with it
-
-    found = from_xml(rows.document(ops, name), source=f"{name}_caom.xml")
-    if found.observation_id != name:
-        raise BadInput(f"its document describes {found.observation_id}", observation=name)
-    return found
-
-
-def _written(ops: Ops, described: Mapping[str, Any]) -> list[str]:
-    """Write rows, all at once; where some contradict others (a name that two observations have), one by one."""
-    try:
-        transact(ops.db, lambda c: _write(c, described), tries=1)
-    except sa.exc.IntegrityError:
-        if len(described) == 1:
-            return [f"{name}: its rows contradict those of another observation" for name in described]
-        return [fault for name, one in described.items() for fault in _written(ops, {name: one})]
-    return []
-
-
-def _write(c: sa.Connection, described: Mapping[str, Any]) -> None:
-    for row in c.execute(sa.select(observation).where(observation.c.id.in_(list(described)))).all():
-        state = rows.State(version=row.version, state=row.state, xml_sha256=row.xml_sha256, changed_at=row.changed_at)
-        rows.replace(c, described[row.id], state)
+    made = bulk.rebuild(ops, bulk.unbuilt(ops), progress=progress)
+    return Rebuilt(done=len(made.done), faults=tuple(f"{name}: {why}" for name, why in made.failed.items()))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from dmsops.core.db import reading
+from dmsops.core.db import mappings, reading
 from dmsops.core.errors import NotFound
 from dmsops.receipt.states import DeliveryState, FileState
 from dmsops.receipt.tables import delivered_file, delivery, rerequest, science_part
@@ -90,15 +90,10 @@ def receipt_of(ops: Ops, delivery_id: str) -> Receipt:
     )  # fmt: skip
 
 
-def _rows(ops: Ops, query: sa.Select[Any]) -> list[dict[str, Any]]:
-    with reading(ops.db) as c:
-        return [dict(row) for row in c.execute(query).mappings()]
-
-
 def deliveries(ops: Ops) -> list[dict[str, Any]]:
     """Give all deliveries, newest first, each with counts of its files by state."""
-    heads = _rows(ops, sa.select(delivery).order_by(delivery.c.received_at.desc(), delivery.c.id))
-    counted = _rows(ops, sa.select(_f.delivery_id, _f.state, sa.func.count().label("n")).group_by(_f.delivery_id, _f.state))
+    heads = mappings(ops.db, sa.select(delivery).order_by(delivery.c.received_at.desc(), delivery.c.id))
+    counted = mappings(ops.db, sa.select(_f.delivery_id, _f.state, sa.func.count().label("n")).group_by(_f.delivery_id, _f.state))
     counts: dict[str, dict[str, int]] = {}
     for row in counted:
         counts.setdefault(row["delivery_id"], {})[row["state"]] = row["n"]
@@ -108,7 +103,7 @@ def deliveries(ops: Ops) -> list[dict[str, Any]]:
 def files(ops: Ops, delivery_id: str | None = None) -> list[dict[str, Any]]:
     """Give the files of one delivery, or of all, by name and version."""
     query = sa.select(delivered_file).order_by(_f.name, _f.version, _f.id)
-    return _rows(ops, query if delivery_id is None else query.where(_f.delivery_id == delivery_id))
+    return mappings(ops.db, query if delivery_id is None else query.where(_f.delivery_id == delivery_id))
 
 
 def quarantine(ops: Ops) -> list[dict[str, Any]]:
@@ -117,13 +112,13 @@ def quarantine(ops: Ops) -> list[dict[str, Any]]:
         _f.state == FileState.QUARANTINED
     )
     folder = ops.settings.folder("quarantine")
-    return [{**row, "folder": str(folder / row["delivery_id"])} for row in _rows(ops, query.order_by(_f.changed_at, _f.name))]
+    return [{**row, "folder": str(folder / row["delivery_id"])} for row in mappings(ops.db, query.order_by(_f.changed_at, _f.name))]
 
 
 def rerequests(ops: Ops, *, closed: bool = False) -> list[dict[str, Any]]:
     """Give the open requests (with ``closed``, all), the soonest due first; ``overdue`` by the site's clock."""
     query = sa.select(rerequest).order_by(rerequest.c.due, rerequest.c.id)
-    rows = _rows(ops, query if closed else query.where(rerequest.c.closed_at.is_(None)))
+    rows = mappings(ops.db, query if closed else query.where(rerequest.c.closed_at.is_(None)))
     now = ops.clock.now()
     return [{**row, "overdue": row["closed_at"] is None and row["due"] < now} for row in rows]
 
@@ -136,7 +131,7 @@ def parts_of(ops: Ops, visit: str) -> list[dict[str, Any]]:
         .where(science_part.c.visit == visit, _f.state == FileState.RELEASED)
         .order_by(science_part.c.exposure, science_part.c.detector, _f.name)
     )
-    return _rows(ops, query)
+    return mappings(ops.db, query)
 
 
 def files_released(ops: Ops, kind: str, visit: str | None = None) -> list[dict[str, Any]]:
@@ -150,7 +145,7 @@ def files_released(ops: Ops, kind: str, visit: str | None = None) -> list[dict[s
     query = sa.select(*columns).where(_f.kind == kind, _f.state == FileState.RELEASED)
     if visit is not None:
         query = query.where(*_about(ops, kind, visit))
-    return _rows(ops, query.order_by(_f.covers_from, _f.name))
+    return mappings(ops.db, query.order_by(_f.covers_from, _f.name))
 
 
 def _about(ops: Ops, kind: str, visit: str) -> list[Any]:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.archive import rows
-from dmsops.archive.checks import product_uri
 from dmsops.archive.describing import collection_of
 from dmsops.archive.ingest import ingest, product_of
 from dmsops.archive.partners import inventory
 from dmsops.archive.tables import archive_outbox, archived_product, artifact, ingest_error, observation, observation_member, plane
 from dmsops.catalogue.describe import COLLECTION, REHEARSAL_COLLECTION, Product
+from dmsops.catalogue.naming import product_uri
 from dmsops.core.db import reading
 from dmsops.engineering.queries import us
 from dmsops.engineering.tables import engineering_suspect

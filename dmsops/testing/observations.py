@@ -5,7 +5,6 @@ They are described by the catalogue's own code from made-up headers, so a rule s
 
 from __future__ import annotations
 
-import hashlib
 import math
 import random
 from collections.abc import Iterator, Sequence
@@ -55,6 +54,7 @@ class _Exposure:
 
     def __init__(self, number: int, chance: random.Random) -> None:
         self.instrument, self.detector, self.exp_type, self.light, self.pupil = _INSTRUMENTS[number % len(_INSTRUMENTS)]
+        self.number = number
         self.program = f"{1001 + number % _PROGRAMS:05d}"
         self.category = _CATEGORIES[number % _PROGRAMS % len(_CATEGORIES)]
         visit, exposure = divmod(number // _PROGRAMS, 99999)
@@ -82,8 +82,8 @@ class _Exposure:
 
 def _combined(exposure: _Exposure, other: str, collection: str) -> Any:
     optics = "-".join(sorted(word.lower() for word in (exposure.light, exposure.pupil)))
-    activity = int(hashlib.sha256(exposure.root.encode()).hexdigest(), 16) % 99 + 1
-    name = f"jw{exposure.program}-o001_t001_nircam_{optics}-{exposure.detector}_wfscmb-{activity:02d}.fits"
+    target, activity = divmod(exposure.number // _PROGRAMS, 99)
+    name = f"jw{exposure.program}-o001_t{target + 1:03d}_nircam_{optics}-{exposure.detector}_wfscmb-{activity + 1:02d}.fits"
     return _describe([name], exposure, collection, sorted({f"{exposure.root}_cal.fits", other} - {""}))
 
 

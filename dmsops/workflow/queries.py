@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from dmsops.core.db import reading
+from dmsops.core.db import mappings, reading
 from dmsops.core.errors import NotFound
 from dmsops.core.journal import journal
 from dmsops.workflow.choose import parts
@@ -44,18 +44,13 @@ Row = dict[str, Any]
 _GOOD = [s.value for s in GOOD]
 
 
-def _rows(ops: Ops, query: Any) -> list[Row]:
-    with reading(ops.db) as c:
-        return [dict(r) for r in c.execute(query).mappings()]
-
-
 def counts(ops: Ops, workflow_dataset: str | None = None) -> dict[str, int]:
     """Count steps by state; every state is there, zeros too."""
     query = sa.select(step_counter.c.state, sa.func.sum(step_counter.c.n).label("n")).group_by(step_counter.c.state)
     if workflow_dataset is not None:
         mine = sa.select(workflow.c.id).where(workflow.c.dataset == workflow_dataset)
         query = query.where(step_counter.c.workflow_id.in_(mine))
-    found = {r["state"]: int(r["n"]) for r in _rows(ops, query)}
+    found = {r["state"]: int(r["n"]) for r in mappings(ops.db, query)}
     return {s.value: found.get(s.value, 0) for s in StepState}
 
 
@@ -63,7 +58,7 @@ def counts_by_kind(ops: Ops) -> list[Row]:
     """Count steps by kind and state: ``{"kind", "state", "n"}``; none without steps."""
     n = sa.func.sum(step_counter.c.n)
     query = sa.select(step_counter.c.kind, step_counter.c.state, n.label("n")).group_by(step_counter.c.kind, step_counter.c.state)
-    return [{**r, "n": int(r["n"])} for r in _rows(ops, query.having(n > 0).order_by(step_counter.c.kind, step_counter.c.state))]
+    return [{**r, "n": int(r["n"])} for r in mappings(ops.db, query.having(n > 0).order_by(step_counter.c.kind, step_counter.c.state))]
 
 
 _COLUMNS = {
@@ -85,12 +80,12 @@ def workflows(ops: Ops, *, text: str = "", limit: int = 500, offset: int = 0) ->
     query = sa.select(workflow).order_by(workflow.c.id.desc())
     if text:
         query = query.where(workflow.c.dataset.contains(text, autoescape=True))
-    rows = _rows(ops, query.limit(limit).offset(offset))
+    rows = mappings(ops.db, query.limit(limit).offset(offset))
     zero = {"total": 0, **dict.fromkeys(_COLUMNS, 0)}
     found = {row["id"]: {**row, **zero} for row in rows}
     counted = sa.select(step_counter.c.workflow_id, step_counter.c.state, sa.func.sum(step_counter.c.n).label("n"))
     span = step_counter.c.workflow_id.between(min(found, default=0), max(found, default=-1))
-    for cell in _rows(ops, counted.where(span).group_by(step_counter.c.workflow_id, step_counter.c.state)):
+    for cell in mappings(ops.db, counted.where(span).group_by(step_counter.c.workflow_id, step_counter.c.state)):
         row = found.get(cell["workflow_id"], {**zero})
         row["total"] += int(cell["n"])
         for column, states in _COLUMNS.items():
@@ -107,14 +102,15 @@ def step_row(ops: Ops, step_id: int) -> Row:
         No such step.
     """
     query = sa.select(step, workflow.c.name.label("workflow"), workflow.c.dataset.label("workflow_dataset"), workflow.c.cls)
-    found = _rows(ops, query.join(workflow, workflow.c.id == step.c.workflow_id).where(step.c.id == step_id))
+    found = mappings(ops.db, query.join(workflow, workflow.c.id == step.c.workflow_id).where(step.c.id == step_id))
     if not found:
         raise NotFound(f"there is no step {step_id} on this site", step=step_id)
     row = found[0]
     row["sentence"] = SENTENCES[StepState(row["state"])]
     row["title"] = kind_or_stand_in(row["kind"]).title
-    row["needs"] = _rows(ops, sa.select(need.c.product, need.c.got).where(need.c.step_id == step_id).order_by(need.c.product))
-    row["makes"] = [r["product"] for r in _rows(ops, sa.select(make.c.product).where(make.c.step_id == step_id).order_by(make.c.product))]
+    makes = sa.select(make.c.product).where(make.c.step_id == step_id).order_by(make.c.product)
+    row["needs"] = mappings(ops.db, sa.select(need.c.product, need.c.got).where(need.c.step_id == step_id).order_by(need.c.product))
+    row["makes"] = [r["product"] for r in mappings(ops.db, makes)]
     row["waiting_for"] = waiting_for(ops, step_id)
     return row
 
@@ -128,12 +124,12 @@ def waiting_for(ops: Ops, step_id: int) -> list[Row]:
         .where(need.c.step_id == step_id, sa.not_(need.c.got))
         .order_by(need.c.product)
     )
-    return _rows(ops, query)
+    return mappings(ops.db, query)
 
 
 def attempts(ops: Ops, step_id: int) -> list[Row]:
     """Give every attempt of a step, newest first."""
-    return _rows(ops, sa.select(attempt).where(attempt.c.step_id == step_id).order_by(attempt.c.n.desc()))
+    return mappings(ops.db, sa.select(attempt).where(attempt.c.step_id == step_id).order_by(attempt.c.n.desc()))
 
 
 def log_tail(ops: Ops, step_id: int, lines: int = 40, *, n: int | None = None) -> str:
@@ -153,7 +149,7 @@ def notes(ops: Ops, step_id: int, fingerprint: str | None) -> list[Row]:
     about = note.c.step_id == step_id
     if fingerprint:
         about = sa.or_(about, note.c.fingerprint == fingerprint)
-    return _rows(ops, sa.select(note).where(about).order_by(note.c.id))
+    return mappings(ops.db, sa.select(note).where(about).order_by(note.c.id))
 
 
 def versions(ops: Ops, names: Sequence[str]) -> dict[str, list[Row]]:
@@ -161,20 +157,20 @@ def versions(ops: Ops, names: Sequence[str]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {name: [] for name in names}
     query = sa.select(product).order_by(product.c.name, product.c.version.desc())
     for part in parts(list(found)):
-        for row in _rows(ops, query.where(product.c.name.in_(part))):
+        for row in mappings(ops.db, query.where(product.c.name.in_(part))):
             found[row["name"]].append(row)
     return found
 
 
 def story(ops: Ops, step_id: int) -> list[Row]:
     """Give the journal's lines about a step, oldest first."""
-    return _rows(ops, sa.select(journal).where(journal.c.target == f"step {step_id}").order_by(journal.c.seq))
+    return mappings(ops.db, sa.select(journal).where(journal.c.target == f"step {step_id}").order_by(journal.c.seq))
 
 
 def rescues(ops: Ops, limit: int = 50) -> list[Row]:
     """Give the journal's lines about rescues, newest first: who, when, why, and which plan."""
     query = sa.select(journal).where(journal.c.event == "workflow.rescued").order_by(journal.c.seq.desc())
-    return _rows(ops, query.limit(limit))
+    return mappings(ops.db, query.limit(limit))
 
 
 def products(ops: Ops, *, text: str = "", current: bool = True) -> list[Row]:
@@ -184,7 +180,7 @@ def products(ops: Ops, *, text: str = "", current: bool = True) -> list[Row]:
         query = query.where(product.c.current)
     if text:
         query = query.where(product.c.name.contains(text, autoescape=True))
-    return _rows(ops, query)
+    return mappings(ops.db, query)
 
 
 def last_change(ops: Ops) -> int:

@@ -63,24 +63,13 @@ def rows(place: Path, observations: int = OBSERVATIONS) -> Iterator[Row]:
 def _fill(ops: Ops, observations: int, place: Path) -> None:
     folder = place / "documents"
     folder.mkdir()
-    for some in itertools.batched(_different(observations), 1000):
+    for some in itertools.batched(clean(observations), 1000):
         files: list[tuple[Path, str | None]] = []
         for one in some:
             path = folder / f"{one.observation_id}.xml"
             path.write_bytes(to_xml(one))
             files.append((path, None))
         bulk.load(ops, zip(some, ops.store.put_many(files), strict=True))
-
-
-def _different(observations: int) -> Iterator[Any]:
-    """Give observations that all have names of their own: numbers of combined products come round."""
-    known: set[str] = set()
-    for one in clean(2 * observations):
-        if one.observation_id not in known:
-            known.add(one.observation_id)
-            yield one
-        if len(known) == observations:
-            return
 
 
 @quiet_library()

@@ -117,6 +117,13 @@ def test_the_steps_page_names_every_registered_step(generate):
     assert [name for name in registered if "." in name and f"`{name}`" not in page and not name.startswith("part.")] == []
 
 
+def test_the_page_of_caom_rules_is_whole(generate):
+    page = generate.caom_rules_page()
+    rows = [line for line in page.splitlines() if line.startswith("| C")]
+    assert [row[2:5] for row in rows] == [f"C{number:02d}" for number in range(1, 53)]
+    assert all("(P" in row for row in rows)
+
+
 def test_the_parts_page_names_every_part(generate):
     page = generate.parts_page()
     folders = [p.parent.name for p in (ROOT / "dmsops").glob("*/__init__.py") if p.parent.name != "migrations"]

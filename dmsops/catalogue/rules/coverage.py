@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
 from dmsops.catalogue.bands import band_of
 from dmsops.catalogue.coverage import sees_the_sky
-from dmsops.catalogue.polygon import fault_of
+from dmsops.catalogue.polygon import apart, fault_of, middle_of
 from dmsops.catalogue.registry import Case, Seen, rule
 from dmsops.catalogue.rules.parts import is_derived, keywords, planes, uri, vertices, word
 
@@ -50,7 +49,7 @@ def has_a_sound_polygon(case: Case) -> Iterator[Seen]:
 
 
 def _too_large(points: list[tuple[float, float]]) -> str | None:
-    reach = max(_apart(points[0], p) for p in points)
+    reach = max(apart(points[0], p) for p in points)
     return f"reaches over {reach:.1f} degrees" if reach**2 / 2 > LARGEST_SQUARE_DEGREES else None
 
 
@@ -97,7 +96,7 @@ def _target(observation: Any) -> tuple[float, float] | None:
 )
 def is_where_its_siblings_are(case: Case) -> Iterator[Seen]:
     """Find a footprint far from the target or from that of another plane."""
-    middles = {p.product_id: _middle(points) for p in planes(case.observation) if (points := vertices(p)) and _on_the_sky(points)}
+    middles = {p.product_id: middle_of(points) for p in planes(case.observation) if (points := vertices(p)) and _on_the_sky(points)}
     target = _target(case.observation)
     first = next(iter(middles.values()), None)
     for plane in planes(case.observation):
@@ -105,23 +104,9 @@ def is_where_its_siblings_are(case: Case) -> Iterator[Seen]:
         if mine is None or first is None:
             continue
         for other, whose in ((first, "its siblings"), (target, "the target")):
-            if other is not None and _on_the_sky([other]) and (apart := _apart(mine, other)) > FAR_DEGREES:
-                yield uri(case.observation, plane), f"within {FAR_DEGREES:.2f} degrees of {whose}", f"{apart:.2f} degrees away"
+            if other is not None and _on_the_sky([other]) and (degrees := apart(mine, other)) > FAR_DEGREES:
+                yield uri(case.observation, plane), f"within {FAR_DEGREES:.2f} degrees of {whose}", f"{degrees:.2f} degrees away"
                 break
-
-
-def _middle(points: list[tuple[float, float]]) -> tuple[float, float]:
-    x, y, z = (sum(axis) for axis in zip(*map(_unit, points), strict=True))
-    return math.degrees(math.atan2(y, x)) % 360, math.degrees(math.atan2(z, math.hypot(x, y)))
-
-
-def _unit(point: tuple[float, float]) -> tuple[float, float, float]:
-    a, d = map(math.radians, point)
-    return math.cos(d) * math.cos(a), math.cos(d) * math.sin(a), math.sin(d)
-
-
-def _apart(one: tuple[float, float], other: tuple[float, float]) -> float:
-    return math.degrees(2 * math.asin(min(1.0, math.dist(_unit(one), _unit(other)) / 2)))
 
 
 @rule("C31", "warning", "Bring the pointing telemetry (P03), then make the exposure again (P12).", source="header")

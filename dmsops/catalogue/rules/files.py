@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from dmsops.catalogue.naming import PRODUCTS
 from dmsops.catalogue.registry import Case, Seen, rule
-from dmsops.catalogue.rules.parts import WHERE_PRODUCTS_ARE, artifacts, file_name, word
+from dmsops.catalogue.rules.parts import artifacts, file_name, word
 from dmsops.core.errors import DmsError
 
 _VOCABULARY = frozenset(
@@ -59,8 +60,8 @@ def is_named_right(case: Case) -> Iterator[Seen]:
             owner = observation_id(name)
         except DmsError:
             owner = "no product name"
-        if place != WHERE_PRODUCTS_ARE or owner != mine:
-            yield artifact.uri, f"{WHERE_PRODUCTS_ARE}/ and a product of {mine}", owner if owner != mine else place
+        if place != PRODUCTS or owner != mine:
+            yield artifact.uri, f"{PRODUCTS}/ and a product of {mine}", owner if owner != mine else place
 
 
 @rule("C37", "error", "Describe the observation again from its products (P16).", source="vocabulary", fix="describe")

@@ -8,6 +8,7 @@ from typing import Any
 
 from dmsops.catalogue.coverage import sees_the_sky
 from dmsops.catalogue.makers import PRODUCER, PROJECT, maker_of
+from dmsops.catalogue.naming import program_of
 from dmsops.catalogue.registry import Case, Seen, rule
 from dmsops.catalogue.rules.parts import is_derived, keywords, planes, uri, word
 from dmsops.core import modes
@@ -19,7 +20,7 @@ _PIPE = "|"
 @rule("C35", "error", "Describe it again; correct the header where that is wrong (P16, P12).", source="observation id", fix="describe")
 def has_its_proposal(case: Case) -> Iterator[Seen]:
     """Find an observation without its proposal, or with another than its id says."""
-    observation, wanted = case.observation, case.observation.observation_id[2:7]
+    observation, wanted = case.observation, program_of(case.observation.observation_id)
     proposal = observation.proposal
     if proposal is None or proposal.id != wanted:
         yield uri(observation), f"proposal {wanted}", "none" if proposal is None else proposal.id

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-WHERE_PRODUCTS_ARE = "mast:JWST/product"
+from dmsops.catalogue.naming import observation_uri, product_name
 
 
 def uri(observation: Any, plane: Any = None) -> str:
     """Give the URI of an observation or of one of its planes."""
-    root = f"caom:{observation.collection}/{observation.observation_id}"
+    root = observation_uri(observation.collection, observation.observation_id)
     return root if plane is None else f"{root}/{plane.product_id}"
 
 
@@ -50,4 +50,4 @@ def is_derived(observation: Any) -> bool:
 
 def file_name(artifact: Any) -> str:
     """Give the file name at the end of an artifact's URI."""
-    return str(artifact.uri).rpartition("/")[2]
+    return product_name(str(artifact.uri))

@@ -80,7 +80,7 @@ def test_lost_rows_are_made_again_from_the_documents(ops: Ops, described: list[A
     left = bulk.unbuilt(ops)
     assert left == sorted(o.observation_id for o in described)
     told: list[int] = []
-    done = bulk.rebuild(ops, left, batch=5, progress=told.append)
+    done = bulk.rebuild(ops, left, batch=5, progress=lambda done, *_: told.append(done))
     assert (len(done.done), done.failed, told) == (12, {}, [5, 10, 12])
     assert bulk.unbuilt(ops) == []
     assert content(ops) == whole

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from dmsops.archive import checks_storage, reconcile
 from dmsops.archive.tables import archived_product, artifact, plane
+from dmsops.catalogue.naming import product_uri
 from dmsops.catalogue.registry import RULES, Scope
 from dmsops.ops import Ops
 from tests.archive_template import archive_copy
@@ -45,7 +46,7 @@ def rewritten(ops: Ops, sha256: str, make: Callable[[bytes], bytes]) -> None:
 
 
 def artifact_of(row: Any, **values: Any) -> Any:
-    return sa.update(artifact).where(_a.uri == reconcile.PREFIX + row.name).values(**values)
+    return sa.update(artifact).where(_a.uri == product_uri(row.name)).values(**values)
 
 
 def lost(ops: Ops, row: Any) -> None:
@@ -57,7 +58,7 @@ def not_archived(ops: Ops, row: Any) -> None:
 
 
 def not_described(ops: Ops, row: Any) -> None:
-    change(ops, sa.delete(artifact).where(_a.uri == reconcile.PREFIX + row.name))
+    change(ops, sa.delete(artifact).where(_a.uri == product_uri(row.name)))
 
 
 def longer_by_the_catalogue(ops: Ops, row: Any) -> None:
@@ -114,15 +115,13 @@ def test_each_fault_has_its_class_and_is_found_by_its_check_alone(ops: Ops, faul
     row = product(ops)
     fault(ops, row)
     found = reconcile.reconcile(ops, Scope(deep=deep))
-    assert [(one.kind, one.uri, one.observation_id) for one in found.differences] == [
-        (kind, reconcile.PREFIX + row.name, row.observation_id)
-    ]
+    assert [(one.kind, one.uri, one.observation_id) for one in found.differences] == [(kind, product_uri(row.name), row.observation_id)]
     assert found.counts[kind] == 1
     if deep:
         assert reconcile.reconcile(ops, Scope()).differences == ()
     with checks_storage.together():
         seen = {n: [uri for _, uri, _, _ in RULES[n].site(ops, Scope(deep=deep))] for n in CHECKS.values()}  # type: ignore[misc]
-    assert seen == {n: [reconcile.PREFIX + row.name] if n == CHECKS[kind] else [] for n in CHECKS.values()}
+    assert seen == {n: [product_uri(row.name)] if n == CHECKS[kind] else [] for n in CHECKS.values()}
 
 
 def test_the_scope_limits_what_is_compared_and_progress_is_told(ops: Ops) -> None:
