@@ -84,7 +84,7 @@ def due(ops: Ops) -> Due:
     )  # fmt: skip
     with reading(ops.db) as c:
         objects, size, never, oldest = c.execute(sums.select_from(joined).where(late)).one()
-        bad = c.execute(sa.select(sa.func.count()).select_from(joined).where(_f.outcome.in_(list(_CHECKS)))).scalar_one()
+        bad = c.execute(sa.select(sa.func.count()).select_from(fixity).where(_f.outcome.in_(list(_CHECKS)), _is_held())).scalar_one()
     seconds = int(size) / (ops.settings.fixity_mb_s * _MB)
     return Due(objects=objects, bytes=int(size), never=int(never or 0), oldest=oldest, seconds=seconds, damaged=bad)
 
@@ -143,6 +143,12 @@ def _held() -> Any:
     products = sa.select(_p.sha256, sa.func.max(_p.size).label("size")).group_by(_p.sha256)
     documents = sa.select(_o.xml_sha256.label("sha256"), sa.literal(0).label("size")).where(_o.xml_sha256.is_not(None))
     return sa.union(products, documents)
+
+
+def _is_held() -> Any:
+    """Say of a reading whether the archive still answers for its object: bad ones are few, what is held is much."""
+    product = sa.select(_p.id).where(_p.sha256 == _f.sha256).exists()
+    return product | sa.select(_o.id).where(_o.xml_sha256 == _f.sha256).exists()
 
 
 def _oldest(ops: Ops) -> Iterator[tuple[str, int]]:
