@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import random
-import shutil
-import signal
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +16,14 @@ from dmsops.archive.ingest import product_of
 from dmsops.archive.tables import artifact, observation, plane
 from dmsops.catalogue import Product, from_xml
 from dmsops.core import journal
-from dmsops.core.clock import SimulatedClock
 from dmsops.core.db import reading
 from dmsops.core.errors import GateFailed
-from dmsops.core.people import Person, Role
-from dmsops.ops import Ops, connect
+from dmsops.ops import Ops
 from dmsops.receipt import sweep
-from dmsops.testing.deliveries import START
 from dmsops.testing.products import write_product
-from dmsops.testing.sites import small_site
-from tests.failpoints import fails_with, is_killed, watched
+from tests.struck import Alone, Work, end_and_audit, kill_a_few, site
 
 EXPOSURES = 6
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["dmsops.archive.withdraw", "dmsops.testing.sites", "caom2", "astropy.io.fits"])
-
-
-def site(folder: Path) -> Ops:
-    """Give a site whose sweep gives no grace."""
-    return small_site(folder, START + timedelta(hours=6), sweep_grace_hours=1e-9)
 
 
 def root(n: int) -> str:
@@ -118,81 +101,30 @@ def state(ops: Ops) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Alone:
-    """What is offered, what an undisturbed site has, how long it took, and how many file-system calls it made."""
-
-    offers: Offers
-    state: dict[str, Any]
-    seconds: float
-    calls: int
-
-    @classmethod
-    def made(cls, place: Path) -> Alone:
-        """Do the work undisturbed."""
-        offers = Offers.made(place / "offers")
-        ops = site(place / "alone")
-        began = time.monotonic()
-        with watched() as calls:
-            work(ops, offers)
-        found = cls(offers, state(ops), time.monotonic() - began, len(calls.made))
-        ops.db.dispose()
-        return found
-
-
-def kill_and_audit(place: Path, alone: Alone, times: int, chance: random.Random) -> int:
-    """Do the work while it is killed again and again, sometimes two workers at once; gives how often one was."""
-    ops = site(place / "site")
-    killed, before = 0, 0
-    for _ in range(times):
-        workers = [child(ops, alone.offers) for _ in range(chance.randint(1, 2))]
-        time.sleep(chance.uniform(0, 0.5) * alone.seconds)
-        for worker in workers:
-            worker.kill()
-            worker.join()
-            killed += worker.exitcode == -signal.SIGKILL
-        now = sum(row["version"] for row in queries.observations(ops))
-        assert now >= before, "ingested, and lost"
-        before = now
-    end_and_audit(ops, alone)
-    return killed
-
-
-def end_and_audit(ops: Ops, alone: Alone) -> None:
-    """Let the work come to its end, sweep, and hold the site against the undisturbed one; then remove it."""
-    last = child(ops, alone.offers)
-    last.join()
-    assert last.exitcode == 0
-    assert state(ops) == alone.state
+def audit(ops: Ops, _: Offers) -> None:
+    """See that nothing is without its bytes, also after the sweep, and that the bytes are sound."""
     seen = sweep.plan(ops)
     assert seen.without_bytes == ()
     sweep.sweep(ops, ticket=seen.hash, reason="after the kills")
     for product in queries.products(ops, superseded=True):
         ops.store.verify(product["sha256"])
-    ops.db.dispose()
-    shutil.rmtree(ops.settings.site)
 
 
-def strike_and_audit(place: Path, alone: Alone, at: int, errno: int | None) -> bool:
-    """Do the work struck at one file-system call, then to its end, and audit; says whether the struck one came to its end.
-
-    Without an errno the process is killed there.
-    """
-    ops = site(place / f"site{at}")
-    struck = child(ops, alone.offers, at, errno)
-    struck.join()
-    end_and_audit(ops, alone)
-    return struck.exitcode == 0
+def offered(place: Path) -> Work:
+    """Write the products, once for all sites, and give the work on them."""
+    offers = Offers.made(place / "offers")
+    return Work(do=work, given=lambda _: offers, state=state, audit=audit)
 
 
-def child(ops: Ops, offers: Offers, at: int = 0, errno: int | None = None) -> ForkServerProcess:
-    """Do the work in a process of its own, struck at one call; forked from a server, as this process has threads of libraries."""
-    started = _CONTEXT.Process(target=_in_child, args=(ops.settings.site, ops.clock.now(), offers, at, errno))
-    started.start()
-    return started
-
-
-def _in_child(folder: Path, now: datetime, offers: Offers, at: int, errno: int | None) -> None:
-    ops = connect(folder, operator=Person("tester", Role.LEAD), clock=SimulatedClock(now))
-    with watched(at, is_killed if errno is None else fails_with(errno)):
-        work(ops, offers)
+def kill_and_audit(alone: Alone, times: int, chance: random.Random) -> int:
+    """Do the work while it is killed in so many rounds, also when there is no more to do; gives how often one was."""
+    ops = site(alone.place / "site")
+    offers = alone.work.given(ops)
+    killed, before = 0, 0
+    for _ in range(times):
+        killed += kill_a_few(ops, alone, offers, chance)
+        now = sum(row["version"] for row in queries.observations(ops))
+        assert now >= before, "ingested, and lost"
+        before = now
+    end_and_audit(ops, alone, offers)
+    return killed

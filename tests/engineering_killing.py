@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
-import shutil
-import signal
-import time
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from multiprocessing.context import ForkServerProcess
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from dmsops.core import journal
-from dmsops.core.clock import SimulatedClock
 from dmsops.core.db import reading
-from dmsops.core.people import Person, Role
 from dmsops.engineering import compact, duck, partitions, queries, resolve
 from dmsops.engineering.classify import bits
 from dmsops.engineering.ingest import COUNTED, ingest
 from dmsops.engineering.tables import engineering_hour, engineering_mnemonic, engineering_span
 from dmsops.engineering.writer import writing
-from dmsops.ops import Ops, connect
+from dmsops.ops import Ops
 from dmsops.receipt import sweep
-from dmsops.testing.deliveries import START
-from dmsops.testing.sites import small_site
 from tests.engineering_files import FLOATS, SECOND, T0, named, put
-from tests.failpoints import fails_with, is_killed, watched
+from tests.struck import Alone, Work, end_and_audit, kill_a_few, site
 
 FILES = 8
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["dmsops.engineering.resolve", "dmsops.testing.sites"])
 Known = list[tuple[str, str]]
-
-
-def site(folder: Path) -> Ops:
-    """Give a site whose sweep gives no grace."""
-    return small_site(folder, START + timedelta(hours=6), sweep_grace_hours=1e-9)
 
 
 def rows_of(n: int, chance: random.Random) -> list[tuple[str, int, float]]:
@@ -97,57 +78,8 @@ def state(ops: Ops) -> dict[str, Any]:
     return found
 
 
-@dataclass(frozen=True)
-class Alone:
-    """What an undisturbed site has, how long it took, and how many file-system calls it made."""
-
-    state: dict[str, Any]
-    seconds: float
-    calls: int
-
-    @classmethod
-    def made(cls, place: Path) -> Alone:
-        """Do the work undisturbed."""
-        ops = site(place / "alone")
-        files = files_of(ops)
-        began = time.monotonic()
-        with watched() as calls:
-            work(ops, files)
-        found = cls(state(ops), time.monotonic() - began, len(calls.made))
-        ops.db.dispose()
-        return found
-
-
-def kill_and_audit(place: Path, alone: Alone, times: int, chance: random.Random) -> int:
-    """Do the work while it is killed again and again, sometimes two workers at once; gives how often one was."""
-    ops = site(place / "site")
-    files = files_of(ops)
-    killed, before = 0, 0
-    while killed < times and before < FILES:
-        workers = [child(ops, files) for _ in range(chance.randint(1, 2))]
-        time.sleep(chance.uniform(0, 0.5) * alone.seconds)
-        for worker in workers:
-            worker.kill()
-            worker.join()
-            killed += worker.exitcode == -signal.SIGKILL
-        before = _no_fewer(ops, before)
-    end_and_audit(ops, files, alone)
-    return killed
-
-
-def _no_fewer(ops: Ops, before: int) -> int:
-    """See that what was ingested stays so."""
-    now = queries.summary(ops)["files"].get("ingested", 0)
-    assert now >= before, "ingested, and lost"
-    return int(now)
-
-
-def end_and_audit(ops: Ops, files: Known, alone: Alone) -> None:
-    """Let the work come to its end, sweep, and hold the site against the undisturbed one; then remove it."""
-    last = child(ops, files)
-    last.join()
-    assert last.exitcode == 0
-    assert state(ops) == alone.state
+def audit(ops: Ops, files: Known) -> None:
+    """See that the sweep finds what it must and no more, that the bytes are sound, and that no dead writer's folder is left."""
     with writing(ops):  # the next writer removes what dead ones left in their folders
         pass
     shown = sweep.plan(ops)
@@ -159,31 +91,20 @@ def end_and_audit(ops: Ops, files: Known, alone: Alone) -> None:
             ops.store.verify(one.sha256)
     left = [p for p in (ops.settings.folder("work") / "engineering").rglob("*") if p.is_file()]
     assert left == []
-    ops.db.dispose()
-    shutil.rmtree(ops.settings.site)
 
 
-def strike_and_audit(place: Path, alone: Alone, at: int, errno: int | None) -> bool:
-    """Do the work struck at one file-system call, then to its end, and audit; says whether the struck one came to its end.
+WORK = Work(do=work, given=files_of, state=state, audit=audit)
 
-    Without an errno the process is killed there.
-    """
-    ops = site(place / f"site{at}")
+
+def kill_and_audit(alone: Alone, times: int, chance: random.Random) -> int:
+    """Do the work while it is killed again and again, until all files are taken; gives how often it was."""
+    ops = site(alone.place / "site")
     files = files_of(ops)
-    struck = child(ops, files, at, errno)
-    struck.join()
-    end_and_audit(ops, files, alone)
-    return struck.exitcode == 0
-
-
-def child(ops: Ops, files: Known, at: int = 0, errno: int | None = None) -> ForkServerProcess:
-    """Do the work in a process of its own, struck at one call; forked from a server, as this process has threads of libraries."""
-    started = _CONTEXT.Process(target=_in_child, args=(ops.settings.site, ops.clock.now(), files, at, errno))
-    started.start()
-    return started
-
-
-def _in_child(folder: Path, now: datetime, files: Known, at: int, errno: int | None) -> None:
-    ops = connect(folder, operator=Person("tester", Role.LEAD), clock=SimulatedClock(now))
-    with watched(at, is_killed if errno is None else fails_with(errno)):
-        work(ops, files)
+    killed, before = 0, 0
+    while killed < times and before < FILES:
+        killed += kill_a_few(ops, alone, files, chance)
+        now = int(queries.summary(ops)["files"].get("ingested", 0))
+        assert now >= before, "ingested, and lost"
+        before = now
+    end_and_audit(ops, alone, files)
+    return killed

@@ -81,9 +81,9 @@ def quick_place() -> Iterator[Path]:
         yield Path(folder)
 
 
-def swept_at_once(folder: Path) -> Ops:
-    """Give a site whose sweep gives no grace."""
-    return small_site(folder, START + timedelta(hours=2), sweep_grace_hours=1e-9)
+def swept_at_once(folder: Path, hours: int = 2) -> Ops:
+    """Give a site, so many hours after the start, whose sweep gives no grace."""
+    return small_site(folder, START + timedelta(hours=hours), sweep_grace_hours=1e-9)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from dmsops.workflow import acts, queries
 from dmsops.workflow.choose import Selection
 from tests.bench.row import Row
 from tests.browser import toy_site
-from tests.browser.conftest import ARGUMENTS, ROOT
+from tests.browser.conftest import ARGUMENTS
+from tests.browser.desk import ROOT, address_of
 
 STEPS = 100_000
 TIMES = 5
@@ -93,8 +94,7 @@ def _ticks_on_the_server(ops: Ops) -> float:
 def _server(ops: Ops) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     command = [sys.executable, "-m", "dashboards.serve", "--site", str(ops.settings.site), "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().split(": ", 1)[1].split("/ ")[0], process
+        yield address_of(process), process
         process.terminate()
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import argparse
 import random
 
-from tests.engineering_killing import Alone, kill_and_audit, strike_and_audit
+from tests.engineering_killing import WORK, kill_and_audit
 from tests.failpoints import ERRNOS
 from tests.receipts import quick_place
+from tests.struck import Alone, strike_and_audit
 
 ROUND = 40
 
@@ -26,16 +27,16 @@ def main() -> None:
     given = words.parse_args()
     chance = random.Random(given.seed)
     with quick_place() as place:
-        alone = Alone.made(place)
+        alone = Alone.made(place, WORK)
         killed = sites = 0
         while killed < given.times:
-            killed += kill_and_audit(place, alone, min(ROUND, given.times - killed), chance)
+            killed += kill_and_audit(alone, min(ROUND, given.times - killed), chance)
             sites += 1
             print({"kills": killed, "sites": sites, "lost": 0, "twice": 0, "misjudged": 0, "left": 0}, flush=True)
         for number in (None, *ERRNOS) if given.failpoints else ():
             struck = range(1, alone.calls + 1, given.failpoints)
             for at in struck:
-                strike_and_audit(place, alone, at, number)
+                strike_and_audit(alone, at, number)
             print({"calls": alone.calls, "struck": len(struck), "errno": number or "killed", "lost": 0, "twice": 0}, flush=True)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +12,14 @@ import pytest
 from dmsops.ops import Ops
 from dmsops.testing import bigsite
 from tests.browser import toy_site
+from tests.browser.desk import Desk, address_of, serve
 
-ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync",
 ]  # fmt: skip
 PATIENCE_MS = 30_000
 """How long a loaded machine may take; nothing waits this long when all is well."""
-
-
-@dataclass(slots=True)
-class Desk:
-    """A person's browser at the boards."""
-
-    page: Any
-    address: str
-    mistakes: list[str] = field(default_factory=list)
-    strangers: list[str] = field(default_factory=list)
-
-    def sign_in(self, name: str, path: str = "/owl", password: str = toy_site.PASSWORD) -> None:
-        self.page.goto(self.address + path)
-        self.page.get_by_label("Name").fill(name)
-        self.page.get_by_label("Password").fill(password)
-        self.page.get_by_role("button", name="Sign in").click()
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +52,9 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
 
 @pytest.fixture(scope="module")
 def server(shown: Ops, require: Callable[[str], Path]) -> Iterator[subprocess.Popen[str]]:
-    """The real server, in a process of its own; the first line it writes says where it is."""
+    """The real server, in a process of its own."""
     require("chromium")
-    command = [sys.executable, "-m", "tests.browser.serve_toy", "--site", str(shown.settings.site), "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with serve(shown) as process:
         yield process
         process.terminate()
         process.wait(20)
@@ -82,10 +63,7 @@ def server(shown: Ops, require: Callable[[str], Path]) -> Iterator[subprocess.Po
 @pytest.fixture(scope="module")
 def address(server: subprocess.Popen[str]) -> str:
     """Where the server is."""
-    assert server.stdout is not None
-    line = server.stdout.readline()
-    assert "http://127.0.0.1:" in line, "the server did not start"
-    return line.split(": ", 1)[1].split("/ ")[0]
+    return address_of(server)
 
 
 @pytest.fixture

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dmsops.ops import Ops
 from dmsops.workflow import queries
+from tests.browser import toy_site
+from tests.browser.desk import Desk, address_of, serve
 
 sync_api = pytest.importorskip("playwright.sync_api")
 sync_api.expect.set_options(timeout=30_000)
@@ -23,6 +28,36 @@ def row(desk: Any, step_id: int) -> Any:
 def listed(desk: Any, key: object) -> Any:
     """Find a row of a board of lists on the page."""
     return desk.page.locator(f'tr.row[data-pick="open {key}"]')
+
+
+def said(desk: Any) -> Any:
+    """Find the line that says what came of a deed."""
+    return desk.page.locator("#said")
+
+
+def on_a_narrow_screen(desk_of: Callable[..., Desk], path: str) -> Desk:
+    """Open a list at a path on the screen of a phone: it is shown, and no wider than the screen."""
+    desk = desk_of(width=390, height=844)
+    desk.sign_in("vera", path)
+    expect(desk.page.locator("tr.row").first).to_be_visible()
+    fits = desk.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert fits, "the page is wider than the screen"
+    return desk
+
+
+@contextmanager
+def empty_site(browser: Any, folder: Path, path: str) -> Iterator[Any]:
+    """Serve a site that has people and nothing else, and give its page at a path, where its lead is signed in."""
+    ops = toy_site.empty(folder)
+    with serve(ops) as process:
+        try:
+            desk = Desk(browser.new_page(), address_of(process))
+            desk.sign_in("lena", path)
+            yield desk.page
+            desk.page.close()
+        finally:  # also when a test fails, as the process is waited for
+            process.terminate()
+    ops.db.dispose()
 
 
 def in_state(ops: Ops, *states: str, **wanted: Any) -> list[int]:

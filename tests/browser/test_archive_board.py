@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from dmsops.archive import duplicates, finding_queries, queries
 from dmsops.ops import Ops
 from tests.browser import archive_site as site_of
-from tests.browser import toy_site
-from tests.browser.steps import confirm, expect
+from tests.browser.steps import confirm, empty_site, expect, on_a_narrow_screen, said
 from tests.browser.steps import listed as row
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +21,6 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
     site_of.many(ops, 1000)
     yield ops
     ops.db.dispose()
-
-
-def said(desk: Any) -> Any:
-    return desk.page.locator("#said")
 
 
 def number(ops: Ops, check: str) -> int:
@@ -120,28 +109,13 @@ def test_an_audit_is_begun_and_ends_on_every_board(desk_of, shown):
 
 
 def test_on_a_narrow_screen_state_name_and_age_stay(desk_of):
-    desk = desk_of(width=390, height=844)
-    desk.sign_in("vera", "/archive?view=findings&check=C30")
-    expect(desk.page.locator("tr.row").first).to_be_visible()
+    desk = on_a_narrow_screen(desk_of, "/archive?view=findings&check=C30")
     assert desk.page.locator("th:visible").all_text_contents() == ["state", "thing", "last seen"]
-    assert desk.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_an_empty_site_says_what_to_do(browser, tmp_path):
-    ops = toy_site.empty(tmp_path / "site")
-    command = [sys.executable, "-m", "tests.browser.serve_toy", "--site", str(ops.settings.site), "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().split(": ", 1)[1].split("/ ")[0]
-        page = browser.new_page()
-        page.goto(address + "/archive")
-        page.get_by_label("Name").fill("lena")
-        page.get_by_label("Password").fill(toy_site.PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
+    with empty_site(browser, tmp_path / "site", "/archive") as page:
         expect(page.get_by_text("Nothing of the archive needs a person now.")).to_be_visible()
         expect(page.get_by_text("No ingest is refused")).to_be_visible()
         page.get_by_role("tab", name="Audits").click()
         expect(page.get_by_text("No audit was made yet")).to_be_visible()
-        page.close()
-        process.terminate()
-    ops.db.dispose()

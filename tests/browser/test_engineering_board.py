@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,13 +14,10 @@ from dmsops.flows import engineering as flow
 from dmsops.ops import Ops
 from dmsops.workflow import queries as workflow
 from tests.browser import engineering_site as site_of
-from tests.browser import toy_site
-from tests.browser.steps import confirm, expect
+from tests.browser.steps import confirm, empty_site, expect, on_a_narrow_screen, said
 from tests.browser.steps import listed as row
 from tests.engineering_files import named
 from tests.waiting import until
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +26,6 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
     ops = site_of.full(tmp_path_factory.mktemp("engineering") / "site")
     yield ops
     ops.db.dispose()
-
-
-def said(desk: Any) -> Any:
-    return desk.page.locator("#said")
 
 
 def test_the_board_opens_with_what_needs_a_person_and_keys_reach_it(desk_of):
@@ -146,11 +136,8 @@ def test_the_picture_follows_the_page_into_the_light(desk_of):
 
 
 def test_on_a_narrow_screen_state_name_and_age_stay_and_the_picture_fits(desk_of):
-    desk = desk_of(width=390, height=844)
-    desk.sign_in("vera", "/engineering")
-    expect(desk.page.locator("tr.row").first).to_be_visible()
+    desk = on_a_narrow_screen(desk_of, "/engineering")
     assert desk.page.locator("th:visible").all_text_contents() == ["state", "file", "taken"]
-    assert desk.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     desk.page.goto(f"{desk.address}/engineering?view=trend&names={site_of.TEMPERATURE}&span=hour")
     expect(desk.page.get_by_text("150 samples, each drawn.")).to_be_visible()
     until(lambda: fits(desk.page))  # the picture takes its width after it is there
@@ -164,20 +151,8 @@ def fits(page: Any) -> bool:
 
 
 def test_an_empty_site_says_what_to_do(browser, tmp_path):
-    ops = toy_site.empty(tmp_path / "site")
-    command = [sys.executable, "-m", "tests.browser.serve_toy", "--site", str(ops.settings.site), "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().split(": ", 1)[1].split("/ ")[0]
-        page = browser.new_page()
-        page.goto(address + "/engineering")
-        page.get_by_label("Name").fill("lena")
-        page.get_by_label("Password").fill("seven gold mirrors")
-        page.get_by_role("button", name="Sign in").click()
+    with empty_site(browser, tmp_path / "site", "/engineering") as page:
         expect(page.get_by_text("No engineering file has been taken yet")).to_be_visible()
         expect(page.get_by_text("Nothing of engineering needs a person now.")).to_be_visible()
         page.get_by_role("tab", name="Trend").click()
         expect(page.get_by_text("Choose what to plot")).to_be_visible()
-        page.close()
-        process.terminate()
-    ops.db.dispose()

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from dmsops.ops import Ops
 from dmsops.receipt import gaps, queries, reconcile
-from tests.browser import receipt_site, toy_site
-from tests.browser.steps import confirm, expect
+from tests.browser import receipt_site
+from tests.browser.steps import confirm, empty_site, expect, on_a_narrow_screen
 from tests.browser.steps import listed as row
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -73,25 +68,10 @@ def test_a_delivery_in_the_inbox_is_accepted_and_its_visit_reconciled(desk_of, s
 
 
 def test_on_a_narrow_screen_state_key_and_age_stay(desk_of):
-    desk = desk_of(width=390, height=844)
-    desk.sign_in("vera", "/receipt?view=requests")
-    expect(desk.page.locator("tr.row").first).to_be_visible()
+    desk = on_a_narrow_screen(desk_of, "/receipt?view=requests")
     assert desk.page.locator("th:visible").all_text_contents() == ["state", "file", "due"]
-    assert desk.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_an_empty_site_says_what_to_do(browser, tmp_path):
-    ops = toy_site.empty(tmp_path / "site")
-    command = [sys.executable, "-m", "tests.browser.serve_toy", "--site", str(ops.settings.site), "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().split(": ", 1)[1].split("/ ")[0]
-        page = browser.new_page()
-        page.goto(address + "/receipt?view=deliveries")
-        page.get_by_label("Name").fill("lena")
-        page.get_by_label("Password").fill("seven gold mirrors")
-        page.get_by_role("button", name="Sign in").click()
+    with empty_site(browser, tmp_path / "site", "/receipt?view=deliveries") as page:
         expect(page.get_by_text("No delivery has come yet")).to_be_visible()
-        page.close()
-        process.terminate()
-    ops.db.dispose()

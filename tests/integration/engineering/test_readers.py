@@ -14,8 +14,9 @@ from dmsops.engineering.trend import trend
 from dmsops.ops import Ops
 from dmsops.testing.deliveries import START
 from tests.engineering_files import FLOATS
-from tests.engineering_killing import Alone, child, files_of, site, state
+from tests.engineering_killing import WORK, files_of, state, work
 from tests.receipts import quick_place
+from tests.struck import Alone, child, site
 
 ALL = (START - timedelta(hours=2), START + timedelta(hours=6))
 
@@ -34,9 +35,9 @@ def read_until(ops: Ops, worker: Any, name: str) -> int:
 
 def test_readers_see_whole_states_while_files_are_taken_compacted_and_settled() -> None:
     with quick_place() as place:
-        alone = Alone.made(place)
+        alone = Alone.made(place, WORK)
         ops = site(Path(place) / "site")
-        worker = child(ops, files_of(ops))
+        worker = child(ops, work, files_of(ops))
         with ThreadPoolExecutor(3) as pool:
             reads = list(pool.map(lambda name: read_until(ops, worker, name), FLOATS[:3]))
         worker.join()

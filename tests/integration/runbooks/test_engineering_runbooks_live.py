@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import nbformat
-from click.testing import CliRunner
 from nbclient import NotebookClient
 
-from dmsops.cli import main
 from dmsops.core.people import Person, Role, put_person
 from dmsops.engineering import queries
 from dmsops.ops import Ops
@@ -17,9 +14,11 @@ from dmsops.procedures import duplicates, engineering, inbox, record, telemetry
 from dmsops.procedures.engine import kernel_options
 from dmsops.procedures.run import run
 from dmsops.workflow import queries as work
+from tests.commands import Part
 from tests.runbooks.content import content
 from tests.runbooks.make_site import take_telemetry
 
+command = Part("engineering").data
 TRENDS = Path(__file__).resolve().parents[3] / "notebooks" / "engineering_trends.ipynb"
 GAP = "2022-12-04T02:57:52Z"
 REAL_TIME = "C0000_2022338025620_001.out"
@@ -121,12 +120,6 @@ def test_p14_does_nothing_with_a_ticket_that_is_void(frozen):
     assert ended.outcome == "failed"
     assert "has changed since the dry run" in ended.error
     assert len(queries.suspect_intervals(frozen)) == 3
-
-
-def command(ops: Ops, *words: str) -> dict | list:
-    done = CliRunner().invoke(main, ["engineering", *words, "--site", str(ops.settings.site), "--json"])
-    assert done.exit_code == 0, done.output
-    return json.loads(done.stdout)
 
 
 def test_the_command_line_finds_what_is_affected_and_makes_it_again_by_the_plans_hash(frozen):

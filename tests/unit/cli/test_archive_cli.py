@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from dmsops.cli import main
 from dmsops.core.errors import BadInput, NotAllowed, NotFound, StalePlan
 from dmsops.core.people import Role, put_person, system_user
 from dmsops.ops import Ops
 from dmsops.testing.deliveries import START
 from dmsops.testing.sites import small_site
+from tests.commands import Part
 from tests.runbooks import archive
 
+_PART = Part("archive")
+call, data, text = _PART.call, _PART.data, _PART.text
 PAIR = "jw02726-o405_t001_nircam_f212n-wlm8-sub16-nrca3-04"
 EXPOSURE = "jw02726405001_03104_00001_nrca3"
 REFUSED = "jw02726405001_03104_00001_nrca4"
@@ -33,22 +32,6 @@ def ops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
     archive.fill(opened, folder / "products")
     yield opened
     opened.db.dispose()
-
-
-def call(ops: Ops, *words: str) -> Result:
-    return CliRunner().invoke(main, ["archive", *words, "--site", str(ops.settings.site)])
-
-
-def data(ops: Ops, *words: str, code: int = 0) -> Any:
-    done = call(ops, *words, "--json")
-    assert done.exit_code == code, done.output
-    return json.loads(done.stdout)
-
-
-def text(ops: Ops, *words: str) -> str:
-    done = call(ops, *words)
-    assert done.exit_code == 0, done.output
-    return done.stdout
 
 
 def test_the_summary_counts_products_and_says_what_was_refused(ops):

@@ -6,22 +6,19 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from dmsops.cli import PARTS, main
 from dmsops.ops import Ops, connect, create_site
 from dmsops.workflow import queries
 from tests.acts import CHAIN, fail, plan, take
+from tests.commands import call
 
 
 @pytest.fixture
 def ops(tmp_path: Path) -> Ops:
     create_site(tmp_path / "site", step_modules=["tests.toysteps"], preload="tests.toysteps")
     return connect(tmp_path / "site")
-
-
-def call(ops: Ops, *words: str) -> Result:
-    return CliRunner().invoke(main, [*words, "--site", str(ops.settings.site)])
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -54,7 +51,7 @@ def test_every_looking_verb_answers_on_an_empty_site_in_words_and_in_json(ops: O
 
 
 def test_no_site_is_said_in_words_with_what_to_do(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["workflow", "list", "--site", str(tmp_path / "nowhere")])
+    result = call(tmp_path / "nowhere", "workflow", "list")
     assert result.exit_code == 2
     assert "site.toml is missing" in result.stderr
     assert "dmsops site init" in result.stderr
@@ -62,7 +59,7 @@ def test_no_site_is_said_in_words_with_what_to_do(tmp_path: Path) -> None:
 
 
 def test_an_error_in_json_is_one_document(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["workflow", "list", "--json", "--site", str(tmp_path / "nowhere")])
+    result = call(tmp_path / "nowhere", "workflow", "list", "--json")
     assert result.exit_code == 2
     assert json.loads(result.stdout)["error"]["code"] == "not-found"
 
@@ -121,6 +118,6 @@ def test_a_step_runs_by_hand_from_a_spec_file(ops: Ops, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words", [["components"], ["runbook", "list"], ["fault", "list"], ["testbed", "visits"]], ids=" ".join)
 def test_what_exists_is_listed_without_a_site(tmp_path: Path, words: list[str]) -> None:
-    result = CliRunner().invoke(main, [*words, "--json", "--site", str(tmp_path / "nowhere")])
+    result = call(tmp_path / "nowhere", *words, "--json")
     assert result.exit_code == 0, result.output
     assert len(json.loads(result.stdout)) >= 1

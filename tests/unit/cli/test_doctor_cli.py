@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
 from dmsops.archive.findings import Facts, record
 from dmsops.catalogue.registry import Finding, Scope
-from dmsops.cli import main
 from dmsops.core.errors import BadTransition, NotFound, StalePlan
 from dmsops.core.people import Role, put_person, system_user
 from dmsops.ops import Ops
 from dmsops.testing.deliveries import START
 from dmsops.testing.sites import small_site
+from tests.commands import Part
+
+_PART = Part("doctor")
+call, data = _PART.call, _PART.data
 
 
 def finding(check: str, number: int, severity: Any = "error") -> Finding:
@@ -41,16 +42,6 @@ def ops(tmp_path) -> Iterator[Ops]:
         record(c, opened, facts, found)
     yield opened
     opened.db.dispose()
-
-
-def call(ops: Ops, *words: str) -> Result:
-    return CliRunner().invoke(main, ["doctor", *words, "--site", str(ops.settings.site)])
-
-
-def data(ops: Ops, *words: str) -> Any:
-    done = call(ops, *words, "--json")
-    assert done.exit_code == 0, done.output
-    return json.loads(done.stdout)
 
 
 def test_findings_are_listed_errors_first_and_filtered(ops):

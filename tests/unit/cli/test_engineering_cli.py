@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from dmsops.cli import main
 from dmsops.core.errors import BadInput, NotFound, StalePlan
 from dmsops.core.people import Role, put_person, system_user
 from dmsops.interfaces.fos.engineering import write_hdf5
@@ -22,8 +18,11 @@ from dmsops.ops import Ops
 from dmsops.receipt import accept
 from dmsops.testing.deliveries import START
 from dmsops.testing.sites import small_site
+from tests.commands import Part
 from tests.engineering_files import FLOATS, named, seconds, series_of, take
 
+_PART = Part("engineering")
+call, data, text = _PART.call, _PART.data, _PART.text
 ONE = FLOATS[0]
 HOUR = ("2022-12-04T04:00:00Z", "2022-12-04T05:00:00Z")
 GAP = "2022-12-04T04:00:11Z"
@@ -40,22 +39,6 @@ def ops(tmp_path: Path) -> Iterator[Ops]:
     take(opened, seconds(0, 2), named(3), "SIMULATOR")
     yield opened
     opened.db.dispose()
-
-
-def call(ops: Ops, *words: str) -> Result:
-    return CliRunner().invoke(main, ["engineering", *words, "--site", str(ops.settings.site)])
-
-
-def data(ops: Ops, *words: str, code: int = 0) -> Any:
-    done = call(ops, *words, "--json")
-    assert done.exit_code == code, done.output
-    return json.loads(done.stdout)
-
-
-def text(ops: Ops, *words: str) -> str:
-    done = call(ops, *words)
-    assert done.exit_code == 0, done.output
-    return done.stdout
 
 
 def test_status_says_what_is_held_and_what_waits_for_a_person(ops):

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from dmsops.cli import main
 from dmsops.core.people import Role, put_person, system_user
 from dmsops.receipt import accept
 from dmsops.testbed import faults
 from dmsops.testing.deliveries import START, small_visit, write_delivery
 from dmsops.testing.sites import small_site
+from tests.commands import Part
 
+run = Part("ephemeris").data
 NAME = "JWST_D_20221204_20221204.OEM"
 
 
@@ -32,12 +30,6 @@ def site(tmp_path: Path) -> Path:
         put_person(c, system_user(), Role.LEAD)
     ops.db.dispose()
     return tmp_path / "site"
-
-
-def run(site: Path, *words: str, code: int = 0) -> Any:
-    done = CliRunner().invoke(main, ["ephemeris", *words, "--site", str(site), "--json"])
-    assert done.exit_code == code, done.output
-    return json.loads(done.stdout)
 
 
 def test_what_came_is_listed_and_what_is_in_doubt_is_accepted_by_its_hash(site: Path) -> None:

@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from dmsops.cli import main
 from dmsops.core.errors import NotFound
 from dmsops.ops import Ops, connect, create_site
 from dmsops.receipt import accept, gaps
+from tests.commands import call
 from tests.unit.receipt.packets import EXPOSURE, FILE, deliver, groups
 
 WHAT = ("gaps", "decide", EXPOSURE, "nrca3", "use")
@@ -24,10 +23,6 @@ def ops(tmp_path: Path) -> Ops:
     opened = connect(tmp_path / "site")
     accept(opened, deliver(tmp_path / "D0001", groups(3, 4)))
     return opened
-
-
-def call(ops: Ops, *words: str) -> Result:
-    return CliRunner().invoke(main, [*words, "--site", str(ops.settings.site)])
 
 
 def test_only_what_is_not_complete_is_listed(ops: Ops) -> None:

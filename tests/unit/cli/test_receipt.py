@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from dmsops.cli import main
 from dmsops.ops import Ops, connect, create_site
 from dmsops.testing.deliveries import delivered_names, small_visit, write_delivery
+from tests import commands
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def missing(ops: Ops) -> str:
 
 
 def call(ops: Ops, *words: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(main, [*words, "--site", str(ops.settings.site)])
+    result = commands.call(ops, *words)
     assert result.exit_code == code, result.output
     return result
 

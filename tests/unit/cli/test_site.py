@@ -6,22 +6,18 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from dmsops.cli import main
 from dmsops.core import db
 from dmsops.ops import create_site
+from tests.commands import Part
 
+call = Part("site").call
 OLDER = db.revisions()[-2]
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     return create_site(tmp_path / "site")
-
-
-def call(site: Path, *words: str) -> Result:
-    return CliRunner().invoke(main, ["site", *words, "--site", str(site)])
 
 
 def test_a_preview_says_that_nothing_would_be_lost_and_gives_the_hash(site: Path) -> None:

@@ -8,16 +8,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from dmsops.cli import main
 from dmsops.flows import science
 from dmsops.interfaces.fos.manifest import MANIFEST, write_manifest
 from dmsops.interfaces.fos.osf import report_of, write_report
 from dmsops.ops import Ops, connect, create_site
 from dmsops.receipt import accept, reconcile
 from dmsops.testing.deliveries import small_visit, write_delivery
+from tests.commands import Part
 
+call = Part("visit").call
 VISIT = "02726402001"
 
 
@@ -26,10 +26,6 @@ def ops(tmp_path: Path) -> Ops:
     opened = connect(create_site(tmp_path / "site"))
     accept(opened, write_delivery(tmp_path / "D0001", small_visit()))
     return opened
-
-
-def call(ops: Ops, *words: str) -> Result:
-    return CliRunner().invoke(main, ["visit", *words, "--site", str(ops.settings.site)])
 
 
 def later(ops: Ops, tmp_path: Path) -> None:

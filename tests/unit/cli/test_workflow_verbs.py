@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from dmsops.cli import main
 from dmsops.core.people import Role, put_person, put_token
@@ -16,7 +16,10 @@ from dmsops.ops import Ops, connect, create_site
 from dmsops.workflow import acts, pauses, queries
 from dmsops.workflow.choose import Selection
 from tests.acts import CHAIN, fail, plan, states, take
+from tests.commands import Part
 
+_PART = Part("workflow")
+call, told = _PART.call, _PART.data
 KNOWN = "toy | E | f"
 
 
@@ -32,17 +35,6 @@ def eve(ops: Ops) -> str:
     with ops.db.begin() as c:
         put_person(c, "eve", Role.OPERATOR)
         return put_token(c, "eve")
-
-
-def call(ops: Ops, *words: str, token: str = "") -> Result:
-    env = {"DMSOPS_TOKEN": token} if token else {}
-    return CliRunner(env=env).invoke(main, ["workflow", *words, "--site", str(ops.settings.site)])
-
-
-def told(ops: Ops, *words: str, token: str = "") -> Any:
-    result = call(ops, *words, "--json", token=token)
-    assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
 
 
 def failed(ops: Ops) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
-from dashboards.app.hub import Hub
 from dashboards.app.owl_view import OwlView
-from dmsops.core.people import find
 from dmsops.ops import Ops
 from tests.browser import toy_site
+from tests.unit.dashboards.boards import opened
 
 
 @pytest.fixture
@@ -31,9 +31,4 @@ def full(people: Ops) -> Ops:
 def open_board() -> Callable[..., OwlView]:
     """Open the workflow board of a site as a person, at an address."""
 
-    def open_(ops: Ops, name: str = "otto", **address: str) -> OwlView:
-        view = OwlView(Hub(ops), find(ops.db, name))
-        view.open({key: [value.encode()] for key, value in address.items()})
-        return view
-
-    return open_
+    return partial(opened, OwlView)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from functools import partial
 from html import escape
 
 import pytest
@@ -18,6 +19,7 @@ from dmsops.core.people import find
 from dmsops.ops import Ops
 from tests.browser import archive_site as site_of
 from tests.browser import toy_site
+from tests.unit.dashboards.boards import do, opened
 
 
 @pytest.fixture
@@ -29,23 +31,7 @@ def site(tmp_path) -> Iterator[Ops]:
 
 @pytest.fixture
 def board(site: Ops) -> Callable[..., ArchiveView]:
-    def open_(name: str = "otto", **address: str) -> ArchiveView:
-        view = ArchiveView(Hub(site), find(site.db, name))
-        view.open({key: [value.encode()] for key, value in address.items()})
-        return view
-
-    return open_
-
-
-def do(view: ArchiveView, key: str, count: int = 1, reason: str = "it has to be") -> str:
-    """Go the whole way of a deed: button, preview, reason, count, confirmation; gives what the person reads."""
-    begun = view._pick(f"deed {key}")
-    assert begun is not None
-    asyncio.run(begun)
-    view.pane.reason.value_input, view.pane.count.value_input = reason, str(count)
-    assert not view.pane.confirm.disabled, view.pane.missing.html + view.pane.preview.html
-    asyncio.run(view.pane.carry_out())
-    return view.frame.wire.said["text"]
+    return partial(opened, ArchiveView, site)
 
 
 def number(site: Ops, check: str) -> int:
@@ -263,8 +249,7 @@ def test_before_the_first_reading_the_board_says_that_it_reads(site):
 
 def test_an_empty_site_says_what_to_do(tmp_path):
     ops = toy_site.empty(tmp_path / "site")
-    view = ArchiveView(Hub(ops), find(ops.db, "lena"))
-    view.open({})
+    view = opened(ArchiveView, ops, "lena")
     assert "Nothing of the archive needs a person now." in view.top.html
     for shown in VIEWS:
         view._pick(f"view {shown}")

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 
 from dashboards.app.engineering_course import bands, broken, course, height
 from dashboards.app.engineering_view import EngineeringView
-from dashboards.app.hub import Hub
-from dmsops.core.people import find
 from dmsops.interfaces.prds import Limits
 from dmsops.ops import Ops
 from tests.browser import engineering_site as site_of
 from tests.engineering_files import T0, named, take
+from tests.unit.dashboards.boards import opened
 
 FOUR = datetime(2022, 12, 4, 4, tzinfo=UTC)
 LIMITS = Limits(red_low=0.0, yellow_low=10.0, yellow_high=90.0, red_high=100.0)
@@ -33,8 +32,7 @@ def site(tmp_path_factory) -> Iterator[Ops]:
 @pytest.fixture
 def board(site: Ops) -> Callable[..., EngineeringView]:
     def open_(**address: str) -> EngineeringView:
-        view = EngineeringView(Hub(site), find(site.db, "otto"))
-        view.open({"view": [b"trend"], **{key: [value.encode()] for key, value in address.items()}})
+        view = opened(EngineeringView, site, **{"view": "trend", **address})
         arrive(view)
         return view
 
@@ -217,8 +215,7 @@ def test_samples_that_cannot_be_read_are_said_and_the_old_ones_are_called_old(bo
 
 def test_new_samples_are_asked_for_when_the_database_changes(tmp_path):
     ops = site_of.full(tmp_path / "site")
-    view = EngineeringView(Hub(ops), find(ops.db, "otto"))
-    view.open({"view": [b"trend"], "names": [site_of.ATTITUDE.encode()], "span": [b"hour"]})
+    view = opened(EngineeringView, ops, view="trend", names=site_of.ATTITUDE, span="hour")
     before = view.trend.wanted
     take(ops, site_of.attitude(2400, 2460), named(8))
     view.hub.forget()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from functools import partial
 from html import escape
 
 import pytest
@@ -21,6 +22,7 @@ from dmsops.workflow import queries as workflow
 from tests.browser import engineering_site as site_of
 from tests.browser import toy_site
 from tests.engineering_files import named, take
+from tests.unit.dashboards.boards import do, opened
 
 LISTS = tuple(engineering_lists.LISTS)
 
@@ -34,24 +36,7 @@ def site(tmp_path) -> Iterator[Ops]:
 
 @pytest.fixture
 def board(site: Ops) -> Callable[..., EngineeringView]:
-    def open_(name: str = "otto", **address: str) -> EngineeringView:
-        view = EngineeringView(Hub(site), find(site.db, name))
-        view.open({key: [value.encode()] for key, value in address.items()})
-        return view
-
-    return open_
-
-
-def do(view: EngineeringView, key: str, count: int = 1, reason: str = "it has to be") -> str:
-    """Go the whole way of a deed: button, preview, reason, count, confirmation; gives what the person reads."""
-    asyncio.run(view._pick(f"deed {key}"))
-    assert view.pane.view.visible, view.frame.wire.said
-    view.pane.reason.value_input = reason
-    assert view.pane.missing.html == f'<p class="soft">Type {count} to confirm.</p>'
-    view.pane.count.value_input = str(count)
-    assert not view.pane.confirm.disabled, view.pane.missing.html
-    asyncio.run(view.pane.carry_out())
-    return view.frame.wire.said["text"]
+    return partial(opened, EngineeringView, site)
 
 
 def settle_all(ops: Ops) -> None:
@@ -265,8 +250,7 @@ def test_a_beat_is_a_new_one_also_where_the_site_s_clock_stands(board):
 
 def test_an_empty_site_says_what_to_do(tmp_path):
     ops = toy_site.empty(tmp_path / "site")
-    view = EngineeringView(Hub(ops), find(ops.db, "lena"))
-    view.open({})
+    view = opened(EngineeringView, ops, "lena")
     assert "Nothing of engineering needs a person now." in view.top.html
     assert "No sample is held yet." in view.top.html
     for shown in LISTS[:-1]:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from dashboards.app import receipt_lists
-from dashboards.app.hub import Hub
 from dashboards.app.receipt_address import VIEWS
 from dashboards.app.receipt_reads import ReceiptReader, Receiving
 from dashboards.app.receipt_view import ReceiptView
 from dmsops.core import outbox
-from dmsops.core.people import find
 from dmsops.ops import Ops
 from dmsops.receipt import accept, gaps, queries, reconcile
 from dmsops.testbed.faults import inject
 from dmsops.workflow import queries as workflow
 from tests.browser import receipt_site, toy_site
+from tests.unit.dashboards import boards
+
+do = partial(boards.do, count=0)
 
 
 @pytest.fixture
@@ -31,23 +33,7 @@ def site(tmp_path) -> Iterator[Ops]:
 
 @pytest.fixture
 def board(site: Ops) -> Callable[..., ReceiptView]:
-    def open_(name: str = "otto", **address: str) -> ReceiptView:
-        view = ReceiptView(Hub(site), find(site.db, name))
-        view.open({key: [value.encode()] for key, value in address.items()})
-        return view
-
-    return open_
-
-
-def do(view: ReceiptView, key: str, reason: str = "it has to be") -> str:
-    """Go the whole way of a deed: button, preview, reason, confirmation; gives what the person reads."""
-    begun = view._pick(f"deed {key}")
-    assert begun is not None
-    asyncio.run(begun)
-    view.pane.reason.value_input = reason
-    assert not view.pane.confirm.disabled, view.pane.missing.html
-    asyncio.run(view.pane.carry_out())
-    return view.frame.wire.said["text"]
+    return partial(boards.opened, ReceiptView, site)
 
 
 def test_what_needs_a_person_is_counted_and_stands_first(board):
@@ -188,8 +174,7 @@ def test_new_rows_wait_behind_a_click(site, board):
 
 def test_an_empty_site_says_what_to_do(tmp_path):
     ops = toy_site.empty(tmp_path / "site")
-    view = ReceiptView(Hub(ops), find(ops.db, "lena"))
-    view.open({})
+    view = boards.opened(ReceiptView, ops, "lena")
     for shown in VIEWS:
         view._pick(f"view {shown}")
         assert receipt_lists.LISTS[shown].empty.split("`")[0][:30] in view.list.html
