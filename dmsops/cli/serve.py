@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
 from dmsops.cli.frame import Answer, notes, verb
 from dmsops.ops import Ops
 from dmsops.services import edb as service
+from dmsops.services import site as public
 from dmsops.services.server import ADDRESS, WARNING, address_of, is_this_machine, listen, make_server
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 
 @click.group()
@@ -17,23 +23,48 @@ def commands() -> None:
     """Serve the site's services over HTTP, each until Ctrl-C."""
 
 
-@click.option("--host", default=ADDRESS, show_default=True, help="Address to listen on; another than this one lets other machines in.")
-@click.option("--port", type=click.IntRange(0, 65535), default=service.PORT, show_default=True, help="Port; 0 takes a free one.")
-def edb(ops: Ops, host: str, port: int) -> Answer:
-    """Serve the engineering database to calibration software, until Ctrl-C.
+def _where(port: int) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
+    """Add the options that say where a service listens."""
 
-    Who asks needs a token of the site (dmsops people token NAME).
-    """
+    def add(function: Callable[..., Answer]) -> Callable[..., Answer]:
+        taken = click.option("--port", type=click.IntRange(0, 65535), default=port, show_default=True, help="Port; 0 takes a free one.")
+        help_text = "Address to listen on; another than this one lets other machines in."
+        return click.option("--host", default=ADDRESS, show_default=True, help=help_text)(taken(function))
+
+    return add
+
+
+def _serve(ops: Ops, host: str, port: int, make: Callable[[Ops, str], Starlette], lines: Callable[[str, str], list[str]]) -> Answer:
+    """Serve an application until it is interrupted, and say first how to reach it."""
     listener = listen(host, port, beyond=True)
     address = address_of(listener)
-    for line in _addresses(ops.settings.name, address):
+    for line in lines(ops.settings.name, address):
         notes.print(line, markup=False, soft_wrap=True)
     if not is_this_machine(host):
         notes.print(WARNING, markup=False, soft_wrap=True)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # the server takes both while it runs, and hands them on when it has ended
-    make_server(service.make_app(ops)).run(sockets=[listener])
+    make_server(make(ops, address)).run(sockets=[listener])
     return Answer({"address": address}, ["stopped"])
+
+
+@_where(service.PORT)
+def edb(ops: Ops, host: str, port: int) -> Answer:
+    """Serve the engineering database to calibration software, until Ctrl-C.
+
+    Who asks needs a token of the site (dmsops people token NAME).
+    """
+    return _serve(ops, host, port, lambda given, _: service.make_app(given), _addresses)
+
+
+@_where(public.PORT)
+@click.option("--base", default="", metavar="URL", help="Address that clients reach the site by, where a proxy stands before it.")
+def site(ops: Ops, host: str, port: int, base: str) -> Answer:
+    """Serve the archive to astronomers and partners, until Ctrl-C.
+
+    Search, download, TAP, SIA2, DataLink, and the partners' feed: descriptions are everybody's, files by their exclusive access period.
+    """
+    return _serve(ops, host, port, lambda given, address: public.make_app(given, base or address), _site_addresses)
 
 
 def _addresses(name: str, address: str) -> list[str]:
@@ -47,4 +78,13 @@ def _addresses(name: str, address: str) -> list[str]:
     ]
 
 
+def _site_addresses(name: str, address: str) -> list[str]:
+    return [
+        f"The archive of {name}; stop with Ctrl-C. A token: dmsops accounts token NAME",
+        f"  search and download (MAST's forms)   {address}api/v0/invoke, {address}search/jwst/api/v0.1/",
+        f"  Virtual Observatory                  {address}tap, {address}sia2, {address}datalink",
+    ]
+
+
 verb(commands, "edb")(edb)
+verb(commands, "site")(site)

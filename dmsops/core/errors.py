@@ -12,6 +12,7 @@
     │   ├── NotAllowed            the actor's role does not cover the verb
     │   ├── NotSignedIn           nobody known is asking
     │   ├── NotActing             another engine acts on the site
+    │   ├── TooMany               somebody asks more than a service answers
     │   ├── StalePlan             the site changed since the preview
     │   └── BadTransition         the state does not allow the verb
     ├── NotFound                  exit 2: there is no such thing on this site
@@ -135,6 +136,13 @@ class NotActing(Refused):
 
     code = "engine.not-acting"
     remedy = "`dmsops engine status` shows which engine acts (procedure P07); `dmsops engine run --forever` stands by for it."
+
+
+class TooMany(Refused):
+    """Somebody asks more, or more often, than a service answers."""
+
+    code = "too-many"
+    remedy = "Ask again after the seconds named above, or ask for less at a time; procedure P17 says what the limits are."
 
 
 class StalePlan(Refused):

@@ -16,6 +16,7 @@ MODULES = (
     "dmsops.receipt.tables",
     "dmsops.engineering.tables",
     "dmsops.archive.tables",
+    "dmsops.distribution.tables",
     "dmsops.wfsc.tables",
     "dmsops.procedures.tables",
 )
