@@ -11,6 +11,7 @@ STAMP := .venv/.installed
 SITE ?= rehearsal/site
 PORT ?= 5006
 TESTS ?= tests
+WORKERS ?= 2
 BOOKS := $(wildcard runbooks/*.ipynb notebooks/*.ipynb)
 
 .PHONY: help
@@ -44,7 +45,7 @@ export DMSOPS_SITE="$$frozen/site"
 endef
 
 define compare_books
-$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanitize.cfg --nbval-cell-timeout=120 $(BOOKS)
+$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanitize.cfg --nbval-cell-timeout=120 $(BOOKS)
 endef
 
 .PHONY: setup
@@ -70,9 +71,13 @@ rehearsal: $(STAMP) ## Fly a simulated wavefront visit and follow it to the wave
 condor: ## Fetch HTCondor's programs into .condor for the tests of its engine (Debian; needs patchelf)
 	@tools/fetch_condor.sh trixie .condor
 
+.PHONY: clients
+clients: $(STAMP) ## Fetch the newest astroquery (a pre-release) into .clients for the tests with its users
+	@$(BIN)/python -m pip install -qq --no-deps --upgrade --target .clients -r tests/integration/clients/requirements.txt
+
 .PHONY: test
-test: $(STAMP) ## Run every test, and every runbook and notebook
-	@$(BIN)/python -m pytest $(TESTS)
+test: $(STAMP) ## Run every test (WORKERS=2 at a time), and every runbook and notebook
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 	$(frozen_site)
 	$(compare_books)
 

@@ -1,0 +1,125 @@
+"""``dmsops accounts``: astronomers and partners, their tokens, and whose a program's exclusive data are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from dmsops.cli.frame import Answer, table, verb
+from dmsops.core.clock import parse_iso
+from dmsops.core.errors import BadInput
+from dmsops.distribution import accounts as library
+from dmsops.distribution import grants
+from dmsops.distribution.access import Scope
+from dmsops.ops import Ops
+
+REASON = click.option("--reason", default="", metavar="TEXT", help="Why; goes into the journal.")
+ACCOUNT = {"name": "Account", "kind": "Kind", "display_name": "Person", "email": "E-mail", "files": "Files", "closed_at": "Closed"}
+GRANT = {"id": "No", "account": "Account", "program": "Program", "kind": "Kind", "granted_by": "By", "granted_at": "At", "until": "Until",
+         "revoked_at": "Ended", "reason": "Reason"}  # fmt: skip
+
+
+@click.group()
+def commands() -> None:
+    """Accounts of astronomers and partners: tokens, and whose a program's exclusive data are."""
+
+
+def listed(ops: Ops) -> Answer:
+    """List the accounts."""
+    rows = library.accounts(ops)
+    return Answer(rows, [table(rows, ACCOUNT) if rows else "There is no account. Make one: dmsops accounts put NAME astronomer"])
+
+
+@click.argument("name")
+@click.argument("kind", type=click.Choice(["astronomer", "partner"]))
+@click.option("--person", "display_name", default="", help="Whose it is.")
+@click.option("--email", default="", help="Where notices go.")
+@click.option("--files", type=click.Choice(library.FILES), default="public", show_default=True, help="A partner's policy of files.")
+@REASON
+def put(ops: Ops, name: str, kind: str, display_name: str, email: str, files: str, reason: str) -> Answer:
+    """Make an account, or change it. A lead decides."""
+    library.put(ops, name, kind, display_name=display_name, email=email, files=files, reason=reason)
+    return Answer({"account": name}, [f"account {name} is there; give it a token: dmsops accounts token {name}"])
+
+
+@click.argument("name")
+@REASON
+def close(ops: Ops, name: str, reason: str) -> Answer:
+    """Close an account: its tokens and access end at once. A lead decides."""
+    library.close(ops, name, reason=reason)
+    return Answer({"account": name}, [f"account {name} is closed"])
+
+
+@click.argument("name")
+@click.option("--scope", "scopes", type=click.Choice([s.value for s in Scope]), multiple=True, default=("read", "subscribe"))
+@click.option("--days", type=int, default=library.DAYS, show_default=True, help="How long it is good.")
+@click.option("--label", default="", help="What it is for.")
+@REASON
+def token(ops: Ops, name: str, scopes: tuple[str, ...], days: int, label: str, reason: str) -> Answer:
+    """Give an account a fresh token, shown this once. A lead decides."""
+    given = library.give_token(ops, name, scopes=scopes, days=days, label=label, reason=reason)
+    return Answer({"account": name, "token": given}, [given, f"(good for {days} days: {', '.join(scopes)}; it is kept nowhere)"])
+
+
+@click.argument("name", default="")
+def tokens(ops: Ops, name: str) -> Answer:
+    """List tokens by what they are for; never the tokens themselves."""
+    rows = library.tokens(ops, name)
+    columns = {
+        "id": "No",
+        "account": "Account",
+        "label": "For",
+        "scopes": "Scopes",
+        "made_at": "Made",
+        "expires_at": "Until",
+        "revoked_at": "Void",
+    }
+    return Answer(rows, [table(rows, columns) if rows else "There is no token."])
+
+
+@click.argument("name")
+@REASON
+def revoke(ops: Ops, name: str, reason: str) -> Answer:
+    """Make all tokens of an account void. A lead decides."""
+    number = library.revoke_tokens(ops, name, reason=reason)
+    return Answer({"account": name, "revoked": number}, [f"{number} tokens of {name} are void"])
+
+
+@click.argument("name")
+@click.argument("program")
+@click.option("--pi", "as_pi", is_flag=True, help="As the program's principal investigator, who may let others in.")
+@click.option("--until", default="", metavar="TIME", help="Ends by itself, as 2023-12-04T00:00:00Z.")
+@REASON
+def grant(ops: Ops, name: str, program: str, until: str, reason: str, *, as_pi: bool) -> Answer:
+    """Let an account have a program's data before they are public. A lead decides."""
+    number = grants.grant(ops, name, program, kind="pi" if as_pi else "guest", until=_time(until), reason=reason)
+    return Answer({"grant": number}, [f"grant {number}: {name} may have the data of program {program}"])
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return parse_iso(text) if text else None
+    except ValueError:
+        raise BadInput(f"'{text}' is no time as 2023-12-04T00:00:00Z", field="until") from None
+
+
+@click.option("--program", default="", help="Of this program.")
+@click.option("--account", "name", default="", help="Of this account.")
+def listed_grants(ops: Ops, program: str, name: str) -> Answer:
+    """List who may have which program's data before they are public."""
+    rows = grants.grants(ops, program=program, name=name)
+    return Answer(rows, [table(rows, GRANT) if rows else "There is no grant."])
+
+
+@click.argument("number", type=int)
+@REASON
+def end_grant(ops: Ops, number: int, reason: str) -> Answer:
+    """End a grant, by its number, at once. A lead decides."""
+    grants.revoke(ops, number, reason=reason)
+    return Answer({"grant": number}, [f"grant {number} has ended"])
+
+
+for _name, _function in (("list", listed), ("put", put), ("close", close), ("token", token), ("tokens", tokens), ("revoke", revoke),
+                         ("grant", grant), ("grants", listed_grants), ("end-grant", end_grant)):  # fmt: skip
+    verb(commands, _name)(_function)
