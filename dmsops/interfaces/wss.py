@@ -18,10 +18,10 @@ from typing import Literal
 from dmsops.core.clock import iso
 from dmsops.core.errors import BadDelivery
 from dmsops.core.files import make_folder, write_bytes, write_json
+from dmsops.interfaces.wss_answers import Acknowledgement, answer_file, read_answer
 
 MANIFEST = "manifest.json"
 OPERATION_FILE = "quip_operation.xml"
-ACKNOWLEDGEMENTS = "acknowledgements"
 OPERATION_TYPES = (
     "THUMBNAIL", "FOCUS_SWEEP", "SEGMENT_ID", "SEGMENT_SEARCH", "IMAGE_ARRAY", "GLOBAL_ALIGNMENT", "FVA_COARSE_MIMF",
     "FVA_FIELD_VIGNETTING_SCAN", "IMAGE_STACKING", "COARSE_PHASING", "PUPIL_IMAGING", "FINE_PHASING", "MIMF", "WAVEFRONT_MAINTENANCE",
@@ -102,18 +102,6 @@ def read_operation_file(path: Path) -> OperationFile:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acknowledgement:
-    """The wavefront team's answer: taken, or refused with reasons; ``answered_by`` says who (or what) answered."""
-
-    delivery_id: str
-    state: Literal["accepted", "refused"]
-    reasons: tuple[str, ...]
-    files: int
-    at: str
-    answered_by: str
-
-
 class SimulatedWss:
     """A simulated wavefront team: looks at every file of a hand-over for itself and answers.
 
@@ -126,18 +114,19 @@ class SimulatedWss:
     """
 
     NAME = "simulated WSS"
+    REFUSAL = "simulated-refusal.txt"
+    """A file of this name beside hand-overs makes it refuse the next one, for the reason that stands in it (fault F38)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def take(self, delivery: Path, *, at: datetime) -> Acknowledgement:
         """Look at a hand-over and answer; the same hand-over given again gets its first answer, unless that was a refusal."""
-        answer = self.folder / ACKNOWLEDGEMENTS / f"{delivery.name}.json"
-        if answer.exists():
-            given = json.loads(answer.read_text(encoding="utf-8"))
-            if given["state"] == "accepted":
-                return Acknowledgement(**{**given, "reasons": tuple(given["reasons"])})
-        reasons = tuple(_wrong(delivery))
+        answer = answer_file(self.folder, delivery.name)
+        given = read_answer(self.folder, delivery.name)
+        if given is not None and given.state == "accepted":
+            return given
+        reasons = (*self._told_to_refuse(), *_wrong(delivery))
         files = sum(p.suffix == ".fits" for p in delivery.iterdir()) if delivery.is_dir() else 0
         state: Literal["accepted", "refused"] = "refused" if reasons else "accepted"
         acknowledgement = Acknowledgement(
@@ -147,6 +136,12 @@ class SimulatedWss:
         fields = Acknowledgement.__dataclass_fields__
         write_json(answer, {name: getattr(acknowledgement, name) for name in fields})
         return acknowledgement
+
+    def _told_to_refuse(self) -> Iterator[str]:
+        told = self.folder / self.REFUSAL
+        if told.exists():
+            yield told.read_text(encoding="utf-8").strip() or "refused"
+            told.unlink()
 
 
 def _wrong(delivery: Path) -> Iterator[str]:

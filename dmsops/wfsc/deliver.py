@@ -14,7 +14,8 @@ from dmsops.core.clock import iso
 from dmsops.core.db import transact
 from dmsops.core.errors import BadInput, DeliveryRefused
 from dmsops.core.files import sha256_of
-from dmsops.interfaces.wss import Acknowledgement, SimulatedWss
+from dmsops.interfaces.wss_answers import Acknowledgement
+from dmsops.wfsc.answers import address_of, await_answer, forget_refusal
 from dmsops.wfsc.bundle import Bundle, place
 from dmsops.wfsc.clock import stop_clock
 from dmsops.wfsc.tables import wfsc_clock, wfsc_delivery
@@ -37,7 +38,7 @@ def deliver(
     """Hand products over to WSS and give the hand-over's record; the same products are handed over once.
 
     May be run again after a kill at any moment: what is placed stays placed, an answer that was given stays given.
-    The answer comes from the simulated WSS; its name stands in the record.
+    It counts as delivered when the wavefront team has said so, and not before (setting ``wss_answers`` says who answers).
 
     Parameters
     ----------
@@ -57,20 +58,41 @@ def deliver(
     BadInput
         There are no products to hand over.
     DeliveryRefused
-        WSS did not take it, or its address cannot be written.
+        WSS did not take it, has not answered in time, or its address cannot be written.
     """
     if not products:
         raise BadInput(f"visit {visit} has no products to hand over to WSS", visit=visit)
     sums = {name: sha256_of(path) for name, path in products.items()}
     bundle, refused = transact(ops.db, lambda c: _prepare(c, ops, visit, products, sums, due, (*missing, *notes)))
-    address = ops.settings.wss_address or ops.settings.folder("outbox") / "wss"
-    placed = place(bundle, address, again=refused)
+    row = hand_over(ops, bundle, again=refused, whole=not missing)
+    return {**_record(row, bundle), "missing": list(missing), "notes": list(notes)}
+
+
+def hand_over(ops: Ops, bundle: Bundle, *, again: bool, whole: bool) -> sa.Row[Any]:
+    """Place a bundle whose row is there, wait for the answer and write it down; gives the hand-over's row.
+
+    Parameters
+    ----------
+    again : bool
+        Build it anew, and ask for a new answer.
+    whole : bool
+        It is all that the visit is to give: its clock stops.
+
+    Raises
+    ------
+    DeliveryRefused
+        As `deliver`.
+    """
+    address = address_of(ops)
+    if again:
+        forget_refusal(address, bundle.id)
+    placed = place(bundle, address, again=again)
     transact(ops.db, lambda c: _sent(c, ops, bundle, placed))
-    answer = SimulatedWss(address).take(placed, at=ops.clock.now())
-    row = transact(ops.db, lambda c: _answered(c, ops, bundle, answer, whole=not missing))
+    answer = await_answer(ops, placed)
+    row = transact(ops.db, lambda c: _answered(c, ops, bundle, answer, whole=whole))
     if answer.state == "refused":
         raise DeliveryRefused(f"WSS refused hand-over {bundle.id}: {row.reason}", delivery=bundle.id, reasons=list(answer.reasons))
-    return {**_record(row, bundle), "missing": list(missing), "notes": list(notes)}
+    return row
 
 
 def _prepare(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "flown", "inject", "list_faults", "strike"]
 
-_MODULES = ("delivery", "sender", "packets", "visits", "engineering", "ephemeris", "associations", "archive")
+_MODULES = ("delivery", "sender", "packets", "visits", "engineering", "ephemeris", "associations", "archive", "wss")
 _AFTER_FLIGHT = ("products", "archive")
 
 
