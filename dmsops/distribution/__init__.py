@@ -1,5 +1,6 @@
-"""Distribution: what users and partners get from the archive.
+"""Distribution: what users and partners get from the archive, and who of them may have it.
 
-Comes in: the archive's events and products. Goes out: search answers, files, notifications.
-The archive writes one event per change of an observation into its outbox; distribution will read them there.
+Comes in: requests with a token or without, the archive's events, the clock. Goes out: files and refusals (each on record), answers to
+queries, notices to subscribers. Verbs: decide (who may have what), grant, subscribe, dispatch, stage. The HTTP forms are in
+`dmsops.services`; what is searched is the archive's.
 """
