@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 import hypothesis
@@ -22,6 +23,8 @@ hypothesis.settings.register_profile("no clock on the wall", deadline=None)
 hypothesis.settings.load_profile("no clock on the wall")
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
+CLIENTS = ROOT / ".clients"
+"""Where ``make clients`` puts the newest astroquery, a pre-release, beside the one of requirements.txt."""
 START = datetime(2022, 12, 4, 4, 0, tzinfo=UTC)
 
 
@@ -33,8 +36,19 @@ PARTS: dict[str, Callable[[], Path | None]] = {
     "chromium": _program("chromium", "chromium-browser", "google-chrome"),
     "shared-data": lambda: SHARED_DATA if SHARED_DATA.is_dir() else None,
     "postgresql": postgres.binaries,
+    "s3": lambda: ROOT if find_spec("obstore") and find_spec("moto") else None,
     "condor": find_master,
+    "stilts": _program("stilts"),
+    "astroquery-dev": lambda: CLIENTS if (CLIENTS / "astroquery").is_dir() else None,
 }
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process when several share the work, and all that use the pool of machines in one more."""
+    for item in items:
+        pool = "condor_pool" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("condor" if pool else item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from dashboards.app.address import ListAddress
 
 VIEWS = ("errors", "findings", "objects", "observations", "audits")
 """The lists of the board, in the order of what usually needs a person; the first one needs no word in the address."""
-STATES = {"": "still to do", "open": "open", "acknowledged": "acknowledged", "waived": "waived", "fixed": "fixed", "all": "all"}
-SEVERITIES = {"": "all", "error": "errors", "warning": "warnings"}
+STATES = {"": "still to do", "open": "open", "acknowledged": "acknowledged", "waived": "waived", "fixed": "fixed", "all": "in any state"}
+SEVERITIES = {"": "errors and warnings", "error": "errors", "warning": "warnings"}
 
 
 class Address(ListAddress):

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from dashboards.app import theme
+from dashboards.app import archive_repairs, theme
+from dashboards.app.archive_stories import WRAPPED
 from dashboards.app.deed_pane import Deed, Preview, cannot
 from dashboards.app.story_parts import bullets, shortened, table
-from dmsops.archive import duplicates, errors, finding_acts, fixity, withdraw
+from dmsops.archive import duplicates, errors, finding_acts, finding_queries, fixity, withdraw
 from dmsops.archive.finding_states import ACTS, TRANSITIONS
 from dmsops.archive.states import WITHDRAWN
 from dmsops.catalogue.registry import Scope
 from dmsops.core.people import Role
-from dmsops.flows import doctor, repairs
+from dmsops.flows import doctor
 from dmsops.procedures import ingest_problem
 
 if TYPE_CHECKING:
@@ -23,65 +25,47 @@ if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 Row = dict[str, Any]
+Wanted = Mapping[str, Any]
 MOST = 5000
 """As many findings are acted on at once."""
 _TITLES = {"acknowledge": "I work on it", "waive": "Accept it as it is", "reopen": "Open it again"}
 _PAST = {"acknowledge": "acknowledged", "waive": "waived", "reopen": "opened again"}
 
 
-def of(view: str, row: Row, person: Person) -> list[Deed]:
+def of(view: str, row: Row, person: Person, work: Work) -> list[Deed]:
     """Give what can be done to a row of a list, with why it cannot be done by this person or now."""
-    return _OF[view](row, person) if view in _OF else []
+    return _OF[view](row, person, work) if view in _OF else []
 
 
-def of_findings(rows_of: Callable[[], Sequence[Row]], total: int, person: Person) -> list[Deed]:
-    """Give what can be done to all findings that the filter finds; ``rows_of`` reads them when they are wanted."""
-    many = f"all {total:,}" if total <= MOST else f"the first {MOST:,}"
-    said = [_say(verb, f"{_TITLES[verb]}: {many}", rows_of, person, "all-") for verb in ACTS]
-    return [_repair(f"Repair {many}", rows_of, person, "all-"), *said]
+def of_findings(wanted: Wanted, counts: Mapping[str, int], fixable: int, person: Person, work: Work) -> list[Deed]:
+    """Give what can be done to the findings of a filter, of which so many are in each state, and the doctor can repair ``fixable``."""
+    return [archive_repairs.of_findings(wanted, fixable, person, work), *(_say_of_all(verb, wanted, counts, person) for verb in ACTS)]
 
 
-def _of_finding(row: Row, person: Person) -> list[Deed]:
-    why_not = "" if row["fix"] else "A person acts: its remedy says how."
-    mend = _repair("Repair it", lambda: [row], person, "", why_not)
-    return [mend, *(_say(verb, _TITLES[verb], lambda: [row], person, "", row["state"]) for verb in ACTS)]
+def _say_of_all(verb: str, wanted: Wanted, counts: Mapping[str, int], person: Person) -> Deed:
+    fits = [state.value for state in TRANSITIONS[verb][0]]
+    count = sum(counts.get(state, 0) for state in fits)
+    many = f"all {count:,}" if count <= MOST else f"the first {MOST:,} of {count:,}"
+    deed = _say(verb, f"{_TITLES[verb]}: {many}" if count else _TITLES[verb], wanted, person, "all-")
+    return deed if count or deed.why_not else replace(deed, why_not=f"None of them is {' or '.join(fits)}.")
 
 
-def _repair(title: str, rows_of: Callable[[], Sequence[Row]], person: Person, prefix: str, why_not: str = "") -> Deed:
-    chosen: list[int] = []
-
-    def look(ops: Ops) -> Preview:
-        chosen[:] = [row["id"] for row in rows_of()]
-        seen = repairs.preview(ops, chosen)
-        mended = sum(len(one.findings) for one in seen.rows)
-        what = f"{theme.plural(len(seen.rows), 'repair')} for {theme.plural(mended, 'finding')}"
-        head = f"<p>{what}; each observation is looked at again after it.</p>"
-        changes = shortened("What changes", [f"{r.observation}: {r.change} ({r.repair}, for {', '.join(r.checks)})" for r in seen.rows])
-        left = shortened("Will not be touched", [f"{u.check} {u.what}: {u.why}" for u in seen.untouched], "warn")
-        return Preview(html=(head if seen.rows else "") + changes + left, ticket=seen.hash, empty=not seen.rows, count=mended)
-
-    def do(ops: Ops, ticket: str, reason: str) -> str:
-        done = repairs.repair(ops, chosen, ticket=ticket, reason=reason)
-        failed = f"; {len(done.failed):,} failed: {done.failed[0]}" if done.failed else ""
-        still = f"; {len(done.still_there):,} still there: {done.still_there[0]}" if done.still_there else ""
-        fixed = f"{theme.plural(len(done.done), 'repair')} done, {theme.plural(done.fixed, 'finding')} fixed"
-        return f"{fixed}{failed}{still}, by {ops.operator.name}."
-
-    return Deed(key=f"{prefix}repair", title=title, look=look, do=do, why_not=why_not or cannot(person, Role.OPERATOR, "doctor repair"))
+def _of_finding(row: Row, person: Person, work: Work) -> list[Deed]:
+    wanted = {"states": (), "ids": [row["id"]]}
+    said = [_say(verb, _TITLES[verb], wanted, person, "", row["state"]) for verb in ACTS]
+    return [archive_repairs.of_finding(row, person, work), *said]
 
 
-def _say(verb: str, title: str, rows_of: Callable[[], Sequence[Row]], person: Person, prefix: str, state: str = "") -> Deed:
+def _say(verb: str, title: str, wanted: Wanted, person: Person, prefix: str, state: str = "") -> Deed:
     """Make a deed of something that is said about findings; those to which it does not apply are left alone, and counted."""
     chosen: list[int] = []
     fits = tuple(one.value for one in TRANSITIONS[verb][0])
 
     def look(ops: Ops) -> Preview:
-        rows = rows_of()
-        mine = [row for row in rows if row["state"] in fits]
-        chosen[:] = [row["id"] for row in mine]
-        left = len(rows) - len(mine)
+        rows, left = _fitting(ops, wanted, fits)
+        chosen[:] = [row["id"] for row in rows]
         aside = f'<p class="warn">{theme.plural(left, "finding")} will not be touched: {" or ".join(fits)} only.</p>' if left else ""
-        if not mine:
+        if not rows:
             return Preview(html=aside, empty=True)
         seen = finding_acts.preview(ops, verb, chosen)
         lines = [f"{item.check} {item.uri}: {item.observed}" for item in seen.items]
@@ -98,7 +82,17 @@ def _say(verb: str, title: str, rows_of: Callable[[], Sequence[Row]], person: Pe
     return Deed(key=f"{prefix}{verb}", title=title, look=look, do=do, why_not=why_not)
 
 
-def _of_error(row: Row, person: Person) -> list[Deed]:
+def _fitting(ops: Ops, wanted: Wanted, fits: tuple[str, ...]) -> tuple[list[Row], int]:
+    """Give the first of a filter's findings that are in one of these states, and how many are in another."""
+    states = [state for state in fits if state in (wanted["states"] or fits)]
+    if not states:
+        return [], finding_queries.number(ops, **wanted)
+    mine = {**wanted, "states": states}
+    rows = finding_queries.findings(ops, **mine, limit=MOST)
+    return rows, finding_queries.number(ops, **wanted) - finding_queries.number(ops, **mine)
+
+
+def _of_error(row: Row, person: Person, work: Work) -> list[Deed]:
     number, identity = row["id"], row["observation_id"]
 
     def look_again(ops: Ops) -> Preview:
@@ -144,7 +138,7 @@ def _keep(identity: str, keep: str, person: Person) -> Deed:
             [f'<code class="sum">{escape(n)}</code>', seen.archived.get(n, "—")[:12], seen.offered.get(n, "—")[:12]]
             for n in sorted({*seen.archived, *seen.offered})
         ]
-        sides = table("Side by side (sha256 begins)", lines, ("product", "archived", "offered"))
+        sides = table("Side by side (sha256 begins)", lines, ("product", "archived", "offered"), WRAPPED)
         html = f"<p>{words}</p><p>{escape(seen.message)}</p>{sides}" + shortened("The archived one is made from", list(seen.members))
         return Preview(html=html, ticket=seen.hash, count=1)
 
@@ -157,7 +151,7 @@ def _keep(identity: str, keep: str, person: Person) -> Deed:
     return Deed(key=f"keep-{keep}", title=title, look=look, do=do, why_not=cannot(person, Role.OPERATOR, "archive keep"))
 
 
-def _of_observation(row: Row, person: Person) -> list[Deed]:
+def _of_observation(row: Row, person: Person, work: Work) -> list[Deed]:
     return [_withdrawal(row, person, back=back) for back in (False, True)]
 
 
@@ -183,7 +177,7 @@ def _withdrawal(row: Row, person: Person, *, back: bool) -> Deed:
 def of_audits(work: Work, prefix: str, person: Person) -> list[Deed]:
     """Give the audits that can be begun, of the observations whose id begins so."""
     what = f"of {prefix}…" if prefix else "of everything"
-    may_not, busy = cannot(person, Role.OPERATOR, "doctor audit"), _busy(work)
+    may_not, busy = cannot(person, Role.OPERATOR, "doctor audit"), work.busy
 
     def deed(key: str, title: str, *, deep: bool) -> Deed:
         reads = (
@@ -226,12 +220,25 @@ def of_objects(work: Work, due: int, person: Person) -> list[Deed]:
         work.begin(ops, "Reading objects again", run)
         return f"Reading {theme.plural(due, 'object')} again, begun by {ops.operator.name}. How far it is stands above."
 
-    why_not = cannot(person, Role.OPERATOR, "archive fixity") or none or _busy(work)
+    why_not = cannot(person, Role.OPERATOR, "archive fixity") or none or work.busy
     return [Deed(key="read", title=f"Read {theme.plural(due, 'object')} again", look=look, do=do, why_not=why_not, reasoned=False)]
 
 
-def _busy(work: Work) -> str:
-    return f"{work.piece.title} is under way." if work.piece is not None and work.piece.under_way else ""
+def _of_object(row: Row, person: Person, work: Work) -> list[Deed]:
+    def look(_: Ops) -> Preview:
+        return Preview(html="<p>Its bytes are read again; when they are good it leaves this list. Its findings stand until an audit.</p>")
+
+    def do(ops: Ops, _ticket: str, _reason: str) -> str:
+        def run(_: Callable[[int, int], None]) -> str:
+            done = fixity.audit(ops, sums=[row["sha256"]])
+            return f"{theme.size(done.bytes)}: {done.bad[0].outcome if done.bad else 'its bytes are good'}."
+
+        work.begin(ops, f"Reading object {row['sha256'][:12]}… again", run)
+        return f"Reading it again, begun by {ops.operator.name}. What comes of it stands above."
+
+    why_not = cannot(person, Role.OPERATOR, "archive fixity") or work.busy
+    again = Deed(key="again", title="Read it again", look=look, do=do, why_not=why_not, reasoned=False)
+    return [archive_repairs.of_object(row, person, work), again]
 
 
-_OF = {"errors": _of_error, "findings": _of_finding, "observations": _of_observation}
+_OF = {"errors": _of_error, "findings": _of_finding, "objects": _of_object, "observations": _of_observation}

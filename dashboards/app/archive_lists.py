@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from html import escape
@@ -12,6 +13,10 @@ from dashboards.app.rows import Column, Listing
 from dmsops.workflow.states import StepState
 
 Row = dict[str, Any]
+SEEN = 120
+"""As many characters of what was seen stand in a list; the row's story has the whole."""
+_ROOT = re.compile(r"^(?:mast:[^/]+/product|caom:[^/]+)/")
+_SUM = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 MARKS = {
     "open": StepState.FAILED, "acknowledged": StepState.HELD, "waived": StepState.CANCELLED, "fixed": StepState.DONE,
     "archived": StepState.DONE, "withdrawn": StepState.CANCELLED,
@@ -63,11 +68,24 @@ def _count(name: str) -> Any:
 
 
 def _check(row: Row, _: datetime) -> str:
-    return f'<span class="id">{row["check"]}</span> <span class="why">{escape(row["title"])}</span>'
+    return f'<span class="id">{row["check"]}</span><br><span class="why">{escape(row["title"])}</span>'
+
+
+def bare(uri: str) -> str:
+    """Write a URI as a name that hides the root, which all products, and all observations, have in common."""
+    return f'<code class="sum" title="{escape(uri)}">{escape(_ROOT.sub("", uri))}</code>'
+
+
+def _seen(row: Row, _: datetime) -> str:
+    text = _SUM.sub(r"\1…", row["observed"] or "—")
+    short = text if len(text) <= SEEN else f"{text[:SEEN].rstrip()}…"
+    return f'<span class="why sum">{escape(short)}</span>'
 
 
 def _can(row: Row, _: datetime) -> str:
-    return "by itself" if row["fix"] else f'<span class="why soft">{escape(row["remedy"])}</span>'
+    if row["fix"]:
+        return "the doctor repairs it"
+    return f'<span class="why soft">{escape(row["remedy"])}</span>'
 
 
 LISTS = {
@@ -87,11 +105,11 @@ LISTS = {
         empty="The doctor has found nothing that is to be done. Audits lists when it last looked.",
         columns=(
             Column(title="state", cell=lambda row, _: finding_mark(row), narrow=True),
-            Column(title="thing", cell=_thing("uri"), narrow=True),
+            Column(title="thing", cell=lambda row, _: bare(row["uri"]), narrow=True),
             Column(title="last seen", cell=_age("last_at"), narrow=True),
             Column(title="check", cell=_check),
-            Column(title="seen", cell=_text("observed")),
-            Column(title="repaired", cell=_can),
+            Column(title="seen", cell=_seen),
+            Column(title="to do", cell=_can),
         ),
     ),
     "objects": Listing(
@@ -102,7 +120,7 @@ LISTS = {
             Column(title="object", cell=lambda row, _: _names(row), narrow=True),
             Column(title="read", cell=_age("checked_at"), narrow=True),
             Column(title="size", cell=lambda row, _: theme.size(row["size"]) if row["size"] is not None else "—"),
-            Column(title="seen", cell=_text("observed")),
+            Column(title="seen", cell=_seen),
         ),
     ),
     "observations": Listing(

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dashboards.app.beside import Beside, Parts
-from dmsops.archive import errors, finding_queries, fixity, pages
+from dmsops.archive import errors, finding_queries, fixity, pages, queries
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -20,7 +20,7 @@ INGEST = "archive.ingest"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """What the archive knows, as rows by list of the board; findings and observations are read by the page.
+    """What the archive knows, as rows by list of the board; findings, objects and observations are read by the page.
 
     Attributes
     ----------
@@ -28,8 +28,8 @@ class Archive:
         Findings that stand, counted by check.
     due : mapping
         As `dmsops.archive.fixity.due` gives it; empty until it is known.
-    total : int
-        Observations of the catalogue.
+    damaged, total : int
+        Objects whose last reading was bad, and observations of the catalogue.
     broken : mapping of str to str
         Lists that could not be read, with the reason.
     loaded : bool
@@ -37,10 +37,10 @@ class Archive:
     """
 
     errors: tuple[Row, ...] = ()
-    objects: tuple[Row, ...] = ()
     audits: tuple[Row, ...] = ()
     checks: tuple[Row, ...] = ()
     due: Mapping[str, Any] = field(default_factory=dict)
+    damaged: int = 0
     total: int = 0
     broken: Mapping[str, str] = field(default_factory=dict)
     loaded: bool = False
@@ -56,11 +56,11 @@ def read(ops: Ops) -> Archive:
     part = Parts(ops)
     return Archive(
         errors=part.of("errors", lambda: tuple(errors.listed(ops)), ()),
-        objects=part.of("objects", lambda: tuple(pages.damaged(ops)), ()),
         audits=part.of("audits", lambda: tuple(finding_queries.trend(ops, limit=AUDITS)[::-1]), ()),
         checks=part.of("findings", lambda: tuple(finding_queries.counts(ops)), ()),
         due=part.of("objects", lambda: asdict(fixity.due(ops)), {}),
-        total=part.of("observations", lambda: pages.number(ops), 0),
+        damaged=part.of("objects", lambda: pages.number_of_damaged(ops), 0),
+        total=part.of("observations", lambda: queries.number_of_observations(ops), 0),
         broken=part.broken,
         loaded=True,
     )
@@ -84,7 +84,7 @@ def needing(seen: Archive) -> dict[str, int]:
     return {
         "errors": len(seen.errors),
         "findings": sum(row["open"] for row in seen.checks if row["severity"] == "error"),
-        "objects": len(seen.objects),
+        "objects": seen.damaged,
         "observations": 0,
         "audits": 0,
     }

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from dashboards.app import theme
-from dashboards.app.archive_lists import KINDS, finding_mark, mark
+from dashboards.app.archive_lists import KINDS, SEEN, bare, finding_mark, mark
 from dashboards.app.story_parts import LINES, bullets, head, ident, shortened, table
 from dmsops.archive import errors, finding_queries, queries
 from dmsops.core.errors import NotFound
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 Row = dict[str, Any]
+WRAPPED = "values"
+"""Class of tables whose names are broken where there is no room: none of their columns may be out of sight."""
 
 
 def story(ops: Ops, view: str, row: Row, verbs: str, now: datetime) -> str:
@@ -29,6 +31,10 @@ def story(ops: Ops, view: str, row: Row, verbs: str, now: datetime) -> str:
         What can be done about it, as HTML.
     """
     return _STORIES[view](ops, row, verbs, now)
+
+
+def _whole(words: str) -> str:
+    return f'<span class="time">{words}</span>'
 
 
 def _link(view: str, row: object, words: str) -> str:
@@ -49,7 +55,7 @@ def _error(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
     offered = [[ident(name), ident(str(sha256)[:12])] for name, sha256 in row["products"].items()]
     members = shortened("Made from", [str(one) for one in row["members"] or ()])
     found = shortened("What its description lacks", [str(one) for one in row["findings"]])
-    return top + found + table("Offered", offered, ("product", "sha256 begins")) + members + _archived(ops, row["observation_id"])
+    return top + found + table("Offered", offered, ("product", "sha256 begins"), WRAPPED) + members + _archived(ops, row["observation_id"])
 
 
 def _archived(ops: Ops, identity: str) -> str:
@@ -63,7 +69,7 @@ def _finding(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
     seen = finding_queries.story(ops, row["id"])
     facts = {
         "expected": escape(seen["expected"]),
-        "seen": f"<b>{escape(seen['observed'])}</b>",
+        "seen": escape(seen["observed"]) if len(seen["observed"]) > SEEN else f"<b>{escape(seen['observed'])}</b>",
         "expected by": escape(seen["source"]),
         "severity": escape(seen["severity"]),
         "to do": escape(seen["remedy"]),
@@ -81,7 +87,7 @@ def _finding(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
 
 def _life(events: list[Row], now: datetime) -> str:
     lines = [[theme.age(e["at"], now), mark(e["state"]), f"{escape(e['actor'])}<br>{escape(e['reason'])}"] for e in events[-LINES:]]
-    return table("Its life", lines)
+    return table("Its life", lines, css=WRAPPED)
 
 
 def _object(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
@@ -130,18 +136,21 @@ def _open(seen: Row, now: datetime) -> str:
         if f["state"] in ("open", "acknowledged")
     ]
     refused = [[mark("open"), _link("errors", e["id"], e["kind"]), escape(e["message"])] for e in seen["errors"] if e["state"] == "open"]
-    return table("Not ingested", refused[:LINES]) + table(f"Findings ({len(found):,})", found[:LINES])
+    return table("Not ingested", refused[:LINES], css=WRAPPED) + table(f"Findings ({len(found):,})", found[:LINES], css=WRAPPED)
 
 
 def _planes(planes: list[Row], now: datetime) -> str:
     def one(row: Row) -> str:
         facts = [f"level {row['calibration_level']}", row["bandpass"] or "", row["software"] or "", row["context"] or ""]
         public = f"data public {theme.age(row['data_release'], now)}" if row["data_release"] else "data release not known"
-        lines = [[ident(a["uri"]), escape(a["product_type"]), theme.size(a["content_length"] or 0)] for a in row["artifacts"][:LINES]]
+        lines = [
+            [bare(a["uri"]), _whole(escape(a["product_type"])), _whole(theme.size(a["content_length"] or 0))]
+            for a in row["artifacts"][:LINES]
+        ]
         made = shortened("made from", list(row["inputs"]))
         title = f"Plane {escape(row['product_id'])}"
         said = " · ".join([escape(f) for f in facts if f] + [public])
-        return f'{table(title, lines) or f"<h3>{title}</h3>"}<p class="soft">{said}</p>{made}'
+        return f'{table(title, lines, css=WRAPPED) or f"<h3>{title}</h3>"}<p class="soft">{said}</p>{made}'
 
     return "".join(map(one, planes))
 
@@ -151,12 +160,14 @@ def _versions(seen: Row, now: datetime) -> str:
         [
             ident(p["name"]),
             f"{p['version']}{'' if p['current'] else ' (not current)'}",
-            theme.size(p["size"]),
+            _whole(theme.size(p["size"])),
             theme.age(p["archived_at"], now),
         ]
         for p in seen["products"][-LINES:]
     ]
-    return table("Versions of its products", lines, ("product", "version", "size", "archived")) + shortened("Members", seen["members"])
+    return table("Versions of its products", lines, ("product", "version", "size", "archived"), WRAPPED) + shortened(
+        "Members", seen["members"]
+    )
 
 
 def _events(seen: Row, now: datetime) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import panel as pn
 
-from dashboards.app import archive_deeds, archive_lists, archive_reads, archive_stories, archive_words, theme
+from dashboards.app import archive_deeds, archive_lists, archive_reads, archive_repairs, archive_stories, archive_words, theme
 from dashboards.app.archive_address import Address
 from dashboards.app.board_view import build_board
 from dashboards.app.deed_pane import buttons
 from dashboards.app.frame import Board
 from dashboards.app.list_board import ListBoard
-from dmsops.archive import finding_queries, pages
+from dmsops.archive import finding_queries, pages, queries
 from dmsops.archive.finding_states import FindingState
 
 if TYPE_CHECKING:
@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from dashboards.app.hub import Hub, Snapshot
     from dashboards.app.rows import Listing
     from dmsops.core.people import Person
+    from dmsops.ops import Ops
 
 Row = dict[str, Any]
 PAGE = 100
-"""Rows of one page of findings or observations."""
-PAGED = ("findings", "observations")
+"""Rows of one page of findings, objects or observations."""
+WRAP = "li, p { overflow-wrap: anywhere; }"
+"""Sums and URIs are longer than the drawer is wide."""
+PAGED = ("findings", "objects", "observations")
 BOARD = Board(name="archive", title="Archive", order=4, attention=lambda snapshot: sum(archive_reads.needing(snapshot.archive).values()))
 
 
@@ -43,6 +46,8 @@ class ArchiveView(ListBoard):
         sheets: dict[str, Any] = {"stylesheets": [theme.css("widgets")], "margin": (4, 0)}
         self.scope = pn.widgets.TextInput(placeholder="audit only what begins so: jw02726", width=320, css_classes=["key-scope"], **sheets)
         super().__init__(BOARD, hub, person, Address())
+        for part in (self.story, self.pane.preview):
+            part.stylesheets = [WRAP]
         self.scope.param.watch(lambda _: self.draw(self.hub.snapshot), "value")
 
     @property
@@ -65,21 +70,12 @@ class ArchiveView(ListBoard):
 
     def _page(self, view: str) -> tuple[int, int, Sequence[Row]]:
         """Give which page of a long list is shown, how many rows it has in all, and the page's rows."""
-        ops, wanted = self.hub.ops, self._wanted()
-        words = {"text": wanted["text"]}
-
-        def count() -> int:
-            return finding_queries.number(ops, **wanted) if view == "findings" else pages.number(ops, **words)
-
+        ops, wanted = self.hub.ops, self._wanted() if view == "findings" else {"text": self.address.text}
+        count, read = READ[view]
         key = (view, tuple(wanted.values()))
-        total: int = self.hub.once((*key, "n"), count)
+        total: int = self.hub.once((*key, "n"), lambda: count(ops, **wanted))
         page = min(self.address.page, max(total - 1, 0) // PAGE)
-        where: dict[str, Any] = {"limit": PAGE, "offset": page * PAGE}
-
-        def read() -> Sequence[Row]:
-            return finding_queries.findings(ops, **wanted, **where) if view == "findings" else pages.observations(ops, **words, **where)
-
-        return page, total, self.hub.once((*key, page), read)
+        return page, total, self.hub.once((*key, page), lambda: read(ops, **wanted, limit=PAGE, offset=page * PAGE))
 
     def rows_of(self, view: str) -> Sequence[Row]:
         """Give the rows of a list that are shown, those that need a person first."""
@@ -92,7 +88,8 @@ class ArchiveView(ListBoard):
         """Count the rows of a list."""
         if view == "findings":
             return sum(row["open"] + row["acknowledged"] for row in self.seen.checks)
-        return self.seen.total if view == "observations" else len(self.rows_of(view))
+        counts = {"objects": self.seen.damaged, "observations": self.seen.total}
+        return counts[view] if view in counts else len(self.rows_of(view))
 
     def _row(self) -> Row | None:
         """Give the row whose story is open, also where it stands on another page."""
@@ -103,7 +100,9 @@ class ArchiveView(ListBoard):
         if view == "findings" and key.isdecimal() and len(key) < 16:
             return next(iter(finding_queries.findings(self.hub.ops, states=(), ids=[int(key)], limit=1)), None)
         if view == "observations":
-            return next((row for row in pages.observations(self.hub.ops, text=key) if row["id"] == key), None)
+            return next((row for row in queries.observations(self.hub.ops, prefix=key, limit=1) if row["id"] == key), None)
+        if view == "objects":
+            return next((row for row in pages.damaged(self.hub.ops, text=key, limit=1) if row["sha256"] == key), None)
         return None
 
     def needing(self) -> Mapping[str, int]:
@@ -112,7 +111,7 @@ class ArchiveView(ListBoard):
 
     def deeds_of(self, view: str, row: Row) -> list[Deed]:
         """Give what can be done to a row."""
-        return archive_deeds.of(view, row, self.person)
+        return archive_deeds.of(view, row, self.person, self.hub.work)
 
     def story_of(self, view: str, row: Row, verbs: str) -> str:
         """Write a row's story."""
@@ -125,7 +124,7 @@ class ArchiveView(ListBoard):
     def draw_around(self, snapshot: Snapshot) -> None:
         """Draw what needs a person, what runs, and the choices of the list."""
         view, seen = self.address.shown, self.seen
-        self.top.html = archive_words.needs(seen, view, snapshot, self.hub.work.piece)
+        self.top.html = archive_words.needs(seen, self.address, snapshot, self.hub.work.piece)
         self.scope.visible = view == "audits"
         self.filter.visible = view != "audits"
         self.picture.html = self._picture(view) if seen.loaded else ""
@@ -135,21 +134,24 @@ class ArchiveView(ListBoard):
         if view == "audits":
             self.all_deeds = archive_deeds.of_audits(self.hub.work, str(self.scope.value or "").strip(), self.person)
             return buttons(self.all_deeds) + archive_words.trend(self.seen.audits)
-        if view == "objects":
-            self.all_deeds = archive_deeds.of_objects(self.hub.work, int(self.seen.due.get("objects", 0)), self.person)
-            return f"<p>{archive_words.fixity(self.seen)}.</p>" + buttons(self.all_deeds)
         if view not in PAGED:
             return ""
         page, total, _ = self._page(view)
         turn = archive_words.pages(page, total, PAGE)
-        if view != "findings":
-            return turn
+        if view == "objects":
+            self.all_deeds = archive_deeds.of_objects(self.hub.work, int(self.seen.due.get("objects", 0)), self.person)
+            return f"<p>{archive_words.fixity(self.seen)}.</p>" + buttons(self.all_deeds) + turn
+        return self._of_findings(total) + turn if view == "findings" else turn
+
+    def _of_findings(self, total: int) -> str:
+        """Write the choices among findings, and what can be done to all that they find."""
+        wanted, ops = self._wanted(), self.hub.ops
         if total > 1:
-            wanted = self._wanted()
-            self.all_deeds = archive_deeds.of_findings(
-                lambda: finding_queries.findings(self.hub.ops, **wanted, limit=archive_deeds.MOST), total, self.person
-            )
-        return archive_words.chips(self.address, self.seen) + _for_all(self.all_deeds, total) + turn
+            key, mine = tuple(wanted.values()), {**wanted, "states": archive_repairs.standing(wanted)}
+            counts = self.hub.once(("states", key), lambda: finding_queries.by_state(ops, **wanted))
+            fixable = self.hub.once(("fixable", key), lambda: finding_queries.number(ops, **mine, fixable=True) if mine["states"] else 0)
+            self.all_deeds = archive_deeds.of_findings(wanted, counts, fixable, self.person, self.hub.work)
+        return archive_words.chips(self.address, self.seen) + _for_all(self.all_deeds, total)
 
     def _draw_list(self, view: str, snapshot: Snapshot) -> str:
         if not self.seen.loaded:
@@ -185,6 +187,18 @@ class ArchiveView(ListBoard):
         if line:
             self.rows.renew()
         super()._deed_ended(line)
+
+
+def _observations(ops: Ops, **wanted: Any) -> Sequence[Row]:
+    return queries.observations(ops, newest=True, **wanted)
+
+
+READ: Mapping[str, tuple[Callable[..., int], Callable[..., Sequence[Row]]]] = {
+    "findings": (finding_queries.number, finding_queries.findings),
+    "objects": (pages.number_of_damaged, pages.damaged),
+    "observations": (queries.number_of_observations, _observations),
+}
+"""How the rows of a long list are counted, and how a page of them is read."""
 
 
 def _for_all(deeds: Sequence[Deed], count: int) -> str:

@@ -21,18 +21,20 @@ if TYPE_CHECKING:
     from dashboards.app.hub import Snapshot
 
 Row = dict[str, Any]
-CHECKS = 6
-"""As many checks with open errors stand above the list; the chips have the others."""
+CHECKS, FEW = 6, 3
+"""As many checks with open errors stand above the first list, and above that of the findings."""
 BARS = 40
 """As many audits are drawn."""
 
 
-def needs(seen: Archive, here: str, snapshot: Snapshot, piece: Piece | None) -> str:
-    """Write what needs a person, then what runs; above the first list everything, above another its own."""
+def needs(seen: Archive, address: Address, snapshot: Snapshot, piece: Piece | None) -> str:
+    """Write what needs a person, then what runs; above the first list everything, above another its own; of one check that alone."""
     if not seen.loaded:
         return '<p class="soft">The archive is being read…</p>'
-    counts = needing(seen)
-    lines = [_need(seen, view, snapshot.now) for view in ("errors", "findings", "objects") if counts[view] and here in (view, VIEWS[0])]
+    counts, here = needing(seen), address.shown
+    wanted = address.check if here == "findings" else ""
+    shown = [view for view in ("errors", "findings", "objects") if counts[view] and here in (view, VIEWS[0])]
+    lines = [_checks(seen, here, wanted) if view == "findings" else _need(seen, view, snapshot.now) for view in shown]
     words = f"Nothing {'else ' if seen.broken else ''}of the archive needs a person now."
     calm = "" if any(counts.values()) else f"<p>{theme.mark('done', words)}</p>"
     return broken(seen.broken) + "".join(lines) + calm + _work(piece, snapshot.now) + _runs(seen, snapshot)
@@ -45,15 +47,20 @@ def _need(seen: Archive, view: str, now: datetime) -> str:
         oldest = theme.age(min(row["first_at"] for row in seen.errors), now)
         procedure = "P13 for two of one name, else P15" if "duplicate_product" in kinds else "P15"
         return need(view, f"{theme.plural(len(seen.errors), 'observation')} not ingested: {escape(said)} ({procedure}); oldest {oldest}")
-    if view == "objects":
-        return need(view, f"{theme.plural(len(seen.objects), 'stored object')} damaged or missing when read again (P16)")
-    worst = sorted((row for row in seen.checks if row["severity"] == "error" and row["open"]), key=lambda row: -row["open"])
+    return need(view, f"{theme.plural(seen.damaged, 'stored object')} damaged or missing when read again (P16)")
+
+
+def _checks(seen: Archive, here: str, wanted: str) -> str:
+    """Write the checks with most open errors, fewer above the list of findings, whose chips have them all; or the one that is wanted."""
+    found = [row for row in seen.checks if row["severity"] == "error" and row["open"] and wanted in ("", row["check"])]
+    worst = sorted(found, key=lambda row: -row["open"])
+    many = CHECKS if here == VIEWS[0] else FEW
     lines = [
-        need(view, f"{row['open']:,} open: <span class='id'>{row['check']}</span> {escape(row['title'])} (P16)", f"check {row['check']}")
-        for row in worst[:CHECKS]
+        need(here, f"{row['open']:,} open: <span class='id'>{row['check']}</span> {escape(row['title'])} (P16)", f"check {row['check']}")
+        for row in worst[:many]
     ]
-    rest = sum(row["open"] for row in worst[CHECKS:])
-    more = need(view, f"{rest:,} open of {theme.plural(len(worst) - CHECKS, 'other check')}") if rest else ""
+    rest = sum(row["open"] for row in worst[many:])
+    more = need("findings", f"{rest:,} open of {theme.plural(len(worst) - many, 'other check')}") if rest else ""
     return "".join(lines) + more
 
 
@@ -75,7 +82,7 @@ def _runs(seen: Archive, snapshot: Snapshot) -> str:
         if cell["kind"] == INGEST:
             steps[cell["state"]] += cell["n"]
     said = ", ".join(f"{n:,} {state}" for state, n in steps.items() if n and state != "done")
-    ingests = f'<a href="owl?kind={INGEST}">ingest steps</a>: {said or "none waits"}'
+    ingests = f'<a style="color: var(--active)" href="owl?kind={INGEST}">ingest steps</a>: {said or "none waits"}'
     last = seen.last_audit
     audit = "no audit yet" if last is None else (
         f"last audit {theme.age(last['ended_at'], snapshot.now)}, {last['looked_at']:,} looked at, "

@@ -43,6 +43,12 @@ class Work:
         self._thread: threading.Thread | None = None
         self.piece: Piece | None = None
 
+    @property
+    def busy(self) -> str:
+        """What is under way, as a sentence; empty when nothing is."""
+        piece = self.piece
+        return f"{piece.title} is under way." if piece is not None and piece.under_way else ""
+
     def begin(self, ops: Ops, title: str, call: Callable[[Progress], str]) -> None:
         """Begin a piece; ``call`` gets a function to say how far it is, and gives the result as a line.
 

@@ -31,6 +31,7 @@ def findings(
     prefix: str = "",
     text: str = "",
     ids: Sequence[int] = (),
+    fixable: bool = False,
     limit: int = 500,
     offset: int = 0,
 ) -> list[Row]:
@@ -48,8 +49,10 @@ def findings(
         Part of the thing's name, of what was seen, or of the check's title.
     ids : sequence of int
         Only these (at most some thousands).
+    fixable : bool
+        Only those that the doctor can repair.
     """
-    query = sa.select(finding).where(*_tests(states, checks, severity, prefix, text, ids)).order_by(*_ORDER)
+    query = sa.select(finding).where(*_tests(states, checks, severity, prefix, text, ids, fixable)).order_by(*_ORDER)
     return mappings(ops.db, query.limit(limit).offset(offset))
 
 
@@ -62,18 +65,35 @@ def number(
     prefix: str = "",
     text: str = "",
     ids: Sequence[int] = (),
+    fixable: bool = False,
 ) -> int:
     """Count what `findings` would give without a limit."""
-    tests = _tests(states, checks, severity, prefix, text, ids)
+    tests = _tests(states, checks, severity, prefix, text, ids, fixable)
     return int(mappings(ops.db, sa.select(sa.func.count().label("n")).select_from(finding).where(*tests))[0]["n"])
 
 
-def _tests(states: Sequence[str], checks: Sequence[str], severity: str, prefix: str, text: str, ids: Sequence[int]) -> list[Any]:
+def by_state(ops: Ops, **wanted: Any) -> dict[str, int]:
+    """Count what `findings` would give without a limit, by state; states that none is in are left out.
+
+    Parameters
+    ----------
+    **wanted
+        As `number` takes them.
+    """
+    given = {"states": UNSETTLED, "checks": (), "severity": "", "prefix": "", "text": "", "ids": (), "fixable": False, **wanted}
+    query = sa.select(_f.state, sa.func.count().label("n")).where(*_tests(**given)).group_by(_f.state)
+    return {row["state"]: int(row["n"]) for row in mappings(ops.db, query)}
+
+
+def _tests(
+    states: Sequence[str], checks: Sequence[str], severity: str, prefix: str, text: str, ids: Sequence[int], fixable: bool
+) -> list[Any]:  # fmt: skip
     tests: list[Any] = [_f.state.in_(states)] if states else []
     tests += [_f.check.in_(checks)] if checks else []
     tests += [_f.severity == severity] if severity else []
     tests += [_f.observation_id.startswith(prefix, autoescape=True)] if prefix else []
     tests += [_f.id.in_(ids)] if ids else []
+    tests += [_f.fix != ""] if fixable else []
     if text:
         tests.append(sa.or_(*(column.contains(text, autoescape=True) for column in (_f.uri, _f.observed, _f.title))))
     return tests
@@ -99,7 +119,11 @@ def counts(ops: Ops, *, prefix: str = "") -> list[Row]:
     """Count the findings that stand by check: ``check, title, severity, fix, open, acknowledged, waived``, errors first."""
     each = {state.value: sa.func.sum(sa.case((_f.state == state.value, 1), else_=0)).label(state.value) for state in STANDING}
     query = sa.select(_f.check, _f.severity, sa.func.max(_f.title).label("title"), sa.func.max(_f.fix).label("fix"), *each.values())
-    query = query.where(*_tests(tuple(each), (), "", prefix, "", ())).group_by(_f.check, _f.severity).order_by(_f.severity, _f.check)
+    query = (
+        query.where(*_tests(tuple(each), (), "", prefix, "", (), fixable=False))
+        .group_by(_f.check, _f.severity)
+        .order_by(_f.severity, _f.check)
+    )
     return [{**row, **{state: int(row[state]) for state in each}} for row in mappings(ops.db, query)]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,7 @@ def audit(
     *,
     megabytes: float | None = None,
     objects: int | None = None,
+    sums: Collection[str] | None = None,
     rate_mb_s: float | None = None,
     progress: Progress | None = None,
     stop: Callable[[], bool] | None = None,
@@ -104,6 +105,8 @@ def audit(
     ----------
     megabytes, objects : optional
         No more than so much, or so many; without either all that is held.
+    sums : collection of str, optional
+        Only these objects.
     rate_mb_s : float, optional
         Megabytes per second that it may read; default the setting ``fixity_mb_s``.
     progress : callable, optional
@@ -119,7 +122,7 @@ def audit(
     require(ops.operator, Role.OPERATOR, "archive fixity")
     began = ops.clock.now()
     stop = stop or (lambda: False)
-    chosen = list(itertools.islice(_limited(_oldest(ops), megabytes), objects))
+    chosen = list(itertools.islice(_limited(_oldest(ops, sums), megabytes), objects))
     done: list[Read] = []
     paced = _paced(ops, chosen, rate_mb_s or ops.settings.fixity_mb_s, stop)
     for batch in itertools.batched(paced, _BATCH):
@@ -151,13 +154,13 @@ def _is_held() -> Any:
     return product | sa.select(_o.id).where(_o.xml_sha256 == _f.sha256).exists()
 
 
-def _oldest(ops: Ops) -> Iterator[tuple[str, int]]:
+def _oldest(ops: Ops, sums: Collection[str] | None) -> Iterator[tuple[str, int]]:
     """Give sums and sizes, never read ones first; in pages, so that no transaction stays open while bytes are read."""
     held = _held().subquery()
     when = sa.func.coalesce(_f.checked_at, "", type_=sa.String)
     query = sa.select(held.c.sha256, sa.func.max(held.c.size).label("size"), sa.func.max(when).label("checked"))
     query = query.select_from(sa.outerjoin(held, fixity, _f.sha256 == held.c.sha256)).group_by(held.c.sha256)
-    rows = query.subquery()
+    rows = (query if sums is None else query.where(held.c.sha256.in_(sums))).subquery()
     last = ("", "")
     while True:
         after = sa.or_(rows.c.checked > last[0], sa.and_(rows.c.checked == last[0], rows.c.sha256 > last[1]))

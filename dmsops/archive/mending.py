@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from dmsops.archive import rows, versions
+from dmsops.archive import fixity, rows
 from dmsops.archive.describing import describe_offered, need_sound
 from dmsops.archive.ingest import Again, again, announce
-from dmsops.archive.reconcile import damaged
+from dmsops.archive.reconcile import CORRECT, damaged
 from dmsops.archive.states import ARCHIVED
-from dmsops.archive.tables import archive_outbox, observation
+from dmsops.archive.tables import archive_outbox, archived_product, observation
+from dmsops.catalogue.naming import version_uri
 from dmsops.core import journal
 from dmsops.core.db import reading, transact
 from dmsops.core.errors import DmsError, Failed, NotFound, Refused
@@ -29,16 +30,30 @@ if TYPE_CHECKING:
 
 PLACES = ("inbox", "work", "outbox", "quarantine", "visits")
 """Folders of a site in which another copy of a product may lie."""
-_o, _e = observation.c, archive_outbox.c
+_o, _e, _p = observation.c, archive_outbox.c, archived_product.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bad:
-    """An object of an observation whose bytes are missing or damaged: the name of its file, its sum, what is wrong with it."""
+    """An object of an observation whose bytes are missing or damaged.
+
+    Attributes
+    ----------
+    name, sha256, words : str
+        The name of its file, its sum, and what is wrong with it.
+    version : int
+        Of a product that was superseded; 0 of what is current.
+    """
 
     name: str
     sha256: str
     words: str
+    version: int = 0
+
+    @property
+    def said(self) -> str:
+        """What it is, in words."""
+        return f"{self.name}, version {self.version} ({self.words})" if self.version else f"{self.name} ({self.words})"
 
 
 def archived(ops: Ops, identity: str) -> Any:
@@ -54,15 +69,46 @@ def _archived(c: sa.Connection, identity: str) -> Any:
     return row
 
 
-def bad_objects(ops: Ops, identity: str) -> list[Bad]:
-    """Read the bytes of an observation's current products, and its document, again; gives those that are missing or damaged."""
-    row = archived(ops, identity)
+def version(ops: Ops, identity: str) -> int:
+    """Give an observation's version, withdrawn or not; 0 when there is none."""
     with reading(ops.db) as c:
-        objects = [(found.name, found.sha256) for found in versions.current(c, identity)]
-    if row.xml_sha256:
-        objects.append((f"{identity}_caom.xml", row.xml_sha256))
-    seen = ((name, sha256, _wrong(ops, sha256)) for name, sha256 in objects)
-    return [Bad(name=name, sha256=sha256, words=words) for name, sha256, words in seen if words]
+        return int(c.execute(sa.select(_o.version).where(_o.id == identity)).scalar() or 0)
+
+
+def bad_objects(ops: Ops, identity: str, superseded: Collection[str] = ()) -> list[Bad]:
+    """Read the bytes of an observation's current products, and its document, again; gives those that are missing or damaged.
+
+    Parameters
+    ----------
+    superseded : collection of str
+        What findings call versions of before (`dmsops.catalogue.naming.version_uri`): these are read too.
+    """
+    with reading(ops.db) as c:
+        all_of_it = c.execute(sa.select(archived_product).where(_p.observation_id == identity).order_by(_p.name, _p.version)).all()
+        document = c.execute(sa.select(_o.xml_sha256).where(_o.id == identity)).scalar()
+    objects = [(found.name, found.sha256, 0) for found in all_of_it if found.current]
+    objects += [(f"{identity}_caom.xml", document, 0)] if document else []
+    objects += [(r.name, r.sha256, r.version) for r in all_of_it if not r.current and version_uri(r.name, r.version) in superseded]
+    seen = ((name, sha256, number, _wrong(ops, sha256)) for name, sha256, number in objects)
+    return [Bad(name=name, sha256=sha256, version=number, words=words) for name, sha256, number, words in seen if words]
+
+
+def mendable(ops: Ops, identity: str, bad: Sequence[Bad], found: Mapping[str, Path]) -> list[Bad]:
+    """Give those that can be brought back: from a copy, or, a document of what is archived, from the products."""
+    with reading(ops.db) as c:
+        described = c.execute(sa.select(_o.id).where(_o.id == identity, _o.state == ARCHIVED)).scalar()
+    return [one for one in bad if one.sha256 in found or (described and one.name == f"{identity}_caom.xml")]
+
+
+def no_copy(identity: str, lacking: Sequence[Bad]) -> Failed:
+    """Give the error that says that of some bytes there is no other copy, and what a person can do."""
+    anew = ", or make the product again (P08; by reprocessing: P11)."
+    lost = "; should there be none, waive the finding with the reason: that puts the loss on record."
+    return Failed(
+        f"of {lacking[0].said} there is no other copy on the site",
+        remedy=f"Bring a copy from a partner into the inbox and repair again (P16){lost if lacking[0].version else anew}",
+        observation=identity, files=[one.name for one in lacking],
+    )  # fmt: skip
 
 
 def _wrong(ops: Ops, sha256: str) -> str:
@@ -72,12 +118,12 @@ def _wrong(ops: Ops, sha256: str) -> str:
         return "missing"
 
 
-def copies(ops: Ops, wanted: Iterable[Bad]) -> dict[str, Path]:
-    """Look through the site's folders for sound copies; gives sum to file."""
+def copies(ops: Ops, wanted: Collection[Bad]) -> dict[str, Path]:
+    """Look for sound copies in the store's own cache, where it has one, and through the site's folders; gives sum to file."""
     sums: dict[str, set[str]] = {}
     for one in wanted:
         sums.setdefault(one.name, set()).add(one.sha256)
-    found: dict[str, Path] = {}
+    found = {one.sha256: path for one in wanted if (path := _cached(ops, one.sha256)) is not None}
     for folder, _, names in _walk(ops) if sums else ():
         for name in sums.keys() & set(names):
             path = Path(folder) / name
@@ -85,6 +131,15 @@ def copies(ops: Ops, wanted: Iterable[Bad]) -> dict[str, Path]:
             if sha256 in sums[name]:
                 found.setdefault(sha256, path)
     return found
+
+
+def _cached(ops: Ops, sha256: str) -> Path | None:
+    """Give the local file of a store whose own bytes are elsewhere, and damaged there."""
+    try:
+        path = ops.store.path(sha256)
+    except DmsError:
+        return None
+    return path if _sum(path) == sha256 else None
 
 
 def _walk(ops: Ops) -> Iterable[tuple[str, list[str], list[str]]]:
@@ -99,29 +154,33 @@ def _sum(path: Path) -> str:
         return ""
 
 
-def restore(ops: Ops, identity: str, *, reason: str) -> tuple[str, ...]:
+def restore(ops: Ops, identity: str, *, reason: str, superseded: Collection[str] = ()) -> tuple[str, ...]:
     """Bring an observation's missing and damaged bytes back from other copies; a document is also made again from the products.
+
+    ``superseded`` names versions of before, see `bad_objects`.
 
     Raises
     ------
     Failed
         Of some there is no other copy; the others are brought back.
     """
-    bad = bad_objects(ops, identity)
+    bad = bad_objects(ops, identity, superseded)
     found = copies(ops, bad)
     done = [one for one in bad if one.sha256 in found and _put_back(ops, found[one.sha256], one.sha256)]
     done += [one for one in bad if one not in done and one.name.endswith("_caom.xml") and _written_anew(ops, identity, one.sha256)]
     if done:
-        names = [one.name for one in done]
-        transact(ops.db, lambda c: _noted(c, ops, "observation.bytes-restored", identity, reason, files=names))
+        transact(ops.db, lambda c: _restored(c, ops, identity, reason, done))
     lacking = [one for one in bad if one not in done]
     if lacking:
-        raise Failed(
-            f"of '{lacking[0].name}' ({lacking[0].words}) there is no other copy on the site",
-            remedy="Make the product again with procedure P08, or bring a copy from a partner into the inbox and repair again (P16).",
-            observation=identity, files=[one.name for one in lacking],
-        )  # fmt: skip
+        raise no_copy(identity, lacking)
     return tuple(one.name for one in done)
+
+
+def _restored(c: sa.Connection, ops: Ops, identity: str, reason: str, done: Sequence[Bad]) -> None:
+    """Write down that bytes came back; they were read as they were put, so that their last reading is a good one."""
+    _noted(c, ops, "observation.bytes-restored", identity, reason, files=[one.name for one in done])
+    read = {"checked_at": ops.clock.now(), "outcome": CORRECT, "observed": ""}
+    fixity.note(c, [{"sha256": sha256, **read} for sha256 in dict.fromkeys(one.sha256 for one in done)])
 
 
 def _put_back(ops: Ops, path: Path, sha256: str) -> bool:
@@ -167,21 +226,29 @@ def without(ops: Ops, identity: str, names: Sequence[str]) -> Again:
 def tell_again(ops: Ops, identity: str, *, reason: str) -> int:
     """Give an observation a new version that is what it was, with a time of its own, so that it is harvested; gives the version.
 
-    Events of it that were passed by are told by this one.
+    One that was withdrawn is told as withdrawn. Events of it that were passed by are told by this one.
+
+    Raises
+    ------
+    NotFound
+        The archive never had it.
     """
     return transact(ops.db, lambda c: _tell_again(c, ops, identity, reason))
 
 
 def _tell_again(c: sa.Connection, ops: Ops, identity: str, reason: str) -> int:
-    row, now = _archived(c, identity), ops.clock.now().astimezone(UTC)
+    row, now = c.execute(sa.select(observation).where(_o.id == identity)).one_or_none(), ops.clock.now().astimezone(UTC)
+    if row is None:
+        raise NotFound(f"the archive has no observation '{identity}'", observation=identity)
     last = c.execute(sa.select(sa.func.max(_e.created_at, type_=_e.created_at.type))).scalar()
-    state = rows.State(version=row.version + 1, state=ARCHIVED, xml_sha256=row.xml_sha256, changed_at=max(now, last or now))
+    state = rows.State(version=row.version + 1, state=row.state, xml_sha256=row.xml_sha256, changed_at=max(now, last or now))
     c.execute(sa.update(observation).where(_o.id == identity).values(version=state.version, changed_at=state.changed_at))
     sent = c.execute(sa.select(sa.func.max(_e.id)).where(_e.sent_at.is_not(None))).scalar() or 0
     passed = sa.update(archive_outbox).where(_e.observation_id == identity, _e.sent_at.is_(None), _e.id < sent)
     instead = sorted(found.version for found in c.execute(passed.values(sent_at=now).returning(_e.version)))
     facts = {"xml_sha256": row.xml_sha256, "checksum": row.checksum, "in_place_of": instead}
-    announce(c, ops, "observation.superseded", identity, state, facts, reason=reason)
+    event = "observation.superseded" if row.state == ARCHIVED else "observation.withdrawn"
+    announce(c, ops, event, identity, state, facts, reason=reason)
     return state.version
 
 

@@ -1,13 +1,15 @@
-"""Long lists of the archive, a page at a time, for eyes; nothing here changes anything."""
+"""The archive's objects whose last reading was bad, a page at a time, for eyes; nothing here changes anything."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from dmsops.archive.reconcile import CORRECT
 from dmsops.archive.tables import archived_product, fixity, observation
-from dmsops.core.db import reading
+from dmsops.core.db import mappings, reading
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -16,49 +18,53 @@ Row = dict[str, Any]
 _o, _p, _f = observation.c, archived_product.c, fixity.c
 
 
-def observations(ops: Ops, *, text: str = "", limit: int = 100, offset: int = 0) -> list[Row]:
-    """Give observations, the last changed first, each with the number and size of its current products.
+def damaged(ops: Ops, *, text: str = "", limit: int = 500, offset: int = 0) -> list[Row]:
+    """Give the objects whose last reading was not good, the last read first.
 
     Parameters
     ----------
     text : str
-        Words, each a part of the id, the target, the instrument or the state.
+        Words, each a part of a product's name, of the observation's id, of the sum or of what came of the reading.
+
+    Returns
+    -------
+    list of dict
+        ``sha256, checked_at, outcome, observed, names, observation_id, size``.
     """
-    query = sa.select(observation).where(*_tests(text)).order_by(_o.changed_at.desc(), _o.id).limit(limit).offset(offset)
-    sums = sa.select(_p.observation_id, sa.func.count().label("products"), sa.func.sum(_p.size).label("bytes"))
-    with reading(ops.db) as c:
-        found = [dict(row) for row in c.execute(query).mappings()]
-        mine = sums.where(_p.current, _p.observation_id.in_([row["id"] for row in found])).group_by(_p.observation_id)
-        held = {row.observation_id: {"products": row.products, "bytes": int(row.bytes)} for row in c.execute(mine)}
-    return [{**row, **held.get(row["id"], {"products": 0, "bytes": 0})} for row in found]
-
-
-def number(ops: Ops, *, text: str = "") -> int:
-    """Count what `observations` would give without a limit."""
-    with reading(ops.db) as c:
-        return int(c.execute(sa.select(sa.func.count()).select_from(observation).where(*_tests(text))).scalar_one())
-
-
-def _tests(text: str) -> list[Any]:
-    columns = (_o.id, _o.target, _o.instrument, _o.state)
-    return [sa.or_(*(column.contains(word, autoescape=True) for column in columns)) for word in text.split()]
-
-
-def damaged(ops: Ops, *, limit: int = 500) -> list[Row]:
-    """Give the objects whose last reading was not good: ``sha256, checked_at, outcome, observed, names, observation_id, size``."""
-    query = sa.select(fixity).where(_f.outcome != "correct").order_by(_f.checked_at.desc(), _f.sha256).limit(limit)
+    query = sa.select(fixity).where(*_tests(text)).order_by(_f.checked_at.desc(), _f.sha256).limit(limit).offset(offset)
     with reading(ops.db) as c:
         rows = [dict(row) for row in c.execute(query).mappings()]
         sums = [row["sha256"] for row in rows]
-        held = c.execute(sa.select(_p.sha256, _p.name, _p.version, _p.observation_id, _p.size).where(_p.sha256.in_(sums))).all()
-        documents = {row.xml_sha256: row.id for row in c.execute(sa.select(_o.xml_sha256, _o.id).where(_o.xml_sha256.in_(sums)))}
-    return [{**row, **_owner(row["sha256"], held, documents)} for row in rows]
+        held: dict[str, list[Any]] = defaultdict(list)
+        columns = (_p.sha256, _p.name, _p.version, _p.observation_id, _p.size)
+        for row in c.execute(sa.select(*columns).where(_p.sha256.in_(sums)).order_by(_p.name, _p.version)):
+            held[row.sha256].append(row)
+        left = [one for one in sums if one not in held]
+        written = sa.select(_o.xml_sha256, _o.id).where(_o.xml_sha256.in_(left))
+        documents = {row.xml_sha256: row.id for row in c.execute(written)} if left else {}
+    return [{**row, **_owner(held[row["sha256"]], documents.get(row["sha256"]))} for row in rows]
 
 
-def _owner(sha256: str, held: Any, documents: dict[str, str]) -> Row:
-    mine = [row for row in held if row.sha256 == sha256]
-    if mine:
-        names = [f"{row.name} (version {row.version})" for row in mine]
-        return {"names": names, "observation_id": mine[0].observation_id, "size": mine[0].size}
-    owner = documents.get(sha256)
-    return {"names": [f"{owner}_caom.xml"] if owner else [], "observation_id": owner, "size": None}
+def number_of_damaged(ops: Ops, *, text: str = "") -> int:
+    """Count what `damaged` would give without a limit."""
+    query = sa.select(sa.func.count().label("n")).select_from(fixity).where(*_tests(text))
+    return int(mappings(ops.db, query)[0]["n"])
+
+
+def _tests(text: str) -> list[Any]:
+    """Ask for the bad readings of what the archive still answers for: a document that was written anew is nobody's any more."""
+    product = sa.select(_p.id).where(_p.sha256 == _f.sha256)
+    document = sa.select(_o.xml_sha256).where(_o.xml_sha256.is_not(None))  # read once: it has no index
+    tests = [_f.outcome != CORRECT, sa.or_(product.exists(), _f.sha256.in_(document))]
+    for word in text.split():
+        own = [column.contains(word, autoescape=True) for column in (_f.sha256, _f.outcome, _f.observed)]
+        named = product.where(sa.or_(*(column.contains(word, autoescape=True) for column in (_p.name, _p.observation_id))))
+        tests.append(sa.or_(*own, named.exists(), _f.sha256.in_(document.where(_o.id.contains(word, autoescape=True)))))
+    return tests
+
+
+def _owner(products: list[Any], document: str | None) -> Row:
+    if products:
+        names = [f"{row.name} (version {row.version})" for row in products]
+        return {"names": names, "observation_id": products[0].observation_id, "size": products[0].size}
+    return {"names": [f"{document}_caom.xml"] if document else [], "observation_id": document, "size": None}

@@ -1,12 +1,13 @@
 """Partners: their inventories against our catalogue, and our inventory for them.
 
 What changed within icewind's look-back before an inventory was taken, or after it, may not have reached the partner yet: it is
-no difference.
+no difference. What was there before that change should have: so an observation that was missed stays a difference after it was
+told again, until the partner's next inventory comes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,8 @@ import sqlalchemy as sa
 
 from dmsops.archive.describing import collection_of
 from dmsops.archive.states import ARCHIVED
-from dmsops.archive.tables import observation, tombstone
+from dmsops.archive.tables import archive_outbox, observation, tombstone
+from dmsops.core.clock import iso
 from dmsops.core.db import reading
 from dmsops.core.names import safe_file_name
 from dmsops.interfaces.partners import Held, Inventory, read_inventory, write_inventory
@@ -28,7 +30,10 @@ LOOK_BACK = timedelta(seconds=300)
 """How far a harvester looks back before what it has seen last (icewind's)."""
 MISSED, NOT_DELETED, DIFFERS = "missed observation", "missed delete", "accMetaChecksum discrepancy"
 """icewind's words."""
-_o, _t = observation.c, tombstone.c
+TOLD_AGAIN = "told again at"
+"""Said of a difference that was announced after the partner's inventory was taken: its next one will tell."""
+_GONE = "observation.withdrawn"
+_o, _t, _e = observation.c, tombstone.c, archive_outbox.c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +75,12 @@ def differences(ops: Ops, path: Path) -> Iterator[Difference]:
     until = _taken(ops, path, theirs) - LOOK_BACK
     with reading(ops.db) as c:
         ours = {row.id: row for row in c.execute(_rows(ops))}
-        withdrawn = {row.observation_id: row.at for row in c.execute(_withdrawals())}
+        withdrawn = {row.observation_id: row for row in c.execute(_withdrawals())}
+        told = _told(c, until)
     for name in sorted(ours.keys() | theirs.held.keys()):
-        found = _difference(name, ours.get(name), theirs, until, withdrawn)
+        mine = ours.get(name)
+        late = mine is not None and mine.changed_at > until
+        found = _late(name, mine, theirs, told.get(name, ())) if late else _difference(name, mine, theirs, until, withdrawn.get(name))
         if found is not None:
             yield found
 
@@ -89,16 +97,45 @@ def _rows(ops: Ops) -> Any:
 
 
 def _withdrawals() -> Any:
-    return sa.select(_t.observation_id, sa.func.max(_t.at).label("at")).where(_t.restored_at.is_(None)).group_by(_t.observation_id)
+    at, told = sa.func.max(_t.at, type_=_t.at.type).label("at"), sa.func.max(_o.changed_at, type_=_o.changed_at.type).label("told")
+    query = sa.select(_t.observation_id, at, told).join(observation, _o.id == _t.observation_id)
+    return query.where(_t.restored_at.is_(None)).group_by(_t.observation_id)
 
 
-def _difference(name: str, mine: Any, theirs: Inventory, until: datetime, withdrawn: dict[str, datetime]) -> Difference | None:
+def _told(c: sa.Connection, until: datetime) -> dict[str, list[Any]]:
+    """Give what was told of the observations that were there by then and have changed since: the last event before, and all later."""
+    by_then = sa.select(_e.observation_id).where(_e.created_at <= until)
+    changed = sa.select(_o.id).where(_o.state == ARCHIVED, _o.changed_at > until, _o.id.in_(by_then))
+    query = sa.select(_e.observation_id, _e.event, _e.facts, _e.created_at).where(_e.observation_id.in_(changed)).order_by(_e.id)
+    told: dict[str, list[Any]] = {}
+    for row in c.execute(query):
+        mine = told.setdefault(row.observation_id, [])
+        if row.created_at <= until:
+            mine.clear()
+        mine.append(row)
+    return told
+
+
+def _late(name: str, mine: Any, theirs: Inventory, told: Sequence[Any]) -> Difference | None:
+    """Hold what a partner has of an observation that has changed since against what it was, and all that it became."""
+    if not told or _GONE in {row.event for row in told}:
+        return None
+    held, sums = theirs.held.get(name), [row.facts.get("checksum") or "" for row in told]
+    words = f"{sums[0] or 'no checksum'}, {TOLD_AGAIN} {iso(mine.changed_at)}"
+    if held is None:
+        return _of(theirs, name, MISSED, words, "not held")
+    if held.checksum in {*sums, mine.checksum or ""}:
+        return None
+    return _of(theirs, name, DIFFERS, words, held.checksum or "no checksum")
+
+
+def _difference(name: str, mine: Any, theirs: Inventory, until: datetime, gone: Any) -> Difference | None:
     held = theirs.held.get(name)
     if mine is None:
-        late = name in withdrawn and withdrawn[name] > until
-        return None if late else _of(theirs, name, NOT_DELETED, "not in the archive", f"held since {held.changed_at:%Y-%m-%d %H:%M}")  # type: ignore[union-attr]
-    if mine.changed_at > until:
-        return None
+        if gone is not None and gone.at > until:
+            return None
+        again = f", {TOLD_AGAIN} {iso(gone.told)}" if gone is not None and gone.told > until else ""
+        return _of(theirs, name, NOT_DELETED, f"not in the archive{again}", f"held since {held.changed_at:%Y-%m-%d %H:%M}")  # type: ignore[union-attr]
     if held is None:
         return _of(theirs, name, MISSED, mine.checksum or "no checksum", "not held")
     if held.checksum != (mine.checksum or ""):

@@ -29,19 +29,43 @@ Row = dict[str, Any]
 _o, _p = observation.c, archived_product.c
 
 
-def observations(ops: Ops, *, prefix: str = "", withdrawn: bool = True) -> list[Row]:
-    """Give the observations (whose id begins so), each with the number and size of its current products."""
-    counted = (
-        sa.select(_p.observation_id, sa.func.count().label("products"), sa.func.sum(_p.size).label("bytes"))
-        .where(_p.current)
-        .group_by(_p.observation_id)
-        .subquery()
-    )
-    zero = sa.literal(0)
-    columns = (sa.func.coalesce(counted.c.products, zero).label("products"), sa.func.coalesce(counted.c.bytes, zero).label("bytes"))
-    query = sa.select(observation, *columns).outerjoin(counted, counted.c.observation_id == _o.id)
-    query = query if withdrawn else query.where(_o.state == ARCHIVED)
-    return mappings(ops.db, query.where(_o.id.startswith(prefix, autoescape=True)).order_by(_o.id))
+def observations(
+    ops: Ops, *, prefix: str = "", text: str = "", withdrawn: bool = True, newest: bool = False, limit: int | None = None, offset: int = 0
+) -> list[Row]:  # fmt: skip
+    """Give observations in the order of their ids, each with the number and size of its current products.
+
+    Parameters
+    ----------
+    prefix : str
+        How the id begins.
+    text : str
+        Words, each a part of the id, the target, the instrument or the state.
+    withdrawn : bool
+        Whether those that were withdrawn are among them.
+    newest : bool
+        Those that changed last come first.
+    """
+    order = (lambda o: (o.changed_at.desc(), o.id)) if newest else (lambda o: (o.id,))
+    query = sa.select(observation).where(*_wanted(prefix, text, withdrawn)).order_by(*order(_o))
+    page = (query if limit is None else query.limit(limit).offset(offset)).cte("page")
+    sums = sa.select(_p.observation_id, sa.func.count().label("products"), sa.func.sum(_p.size).label("bytes"))
+    held = sums.where(_p.current, _p.observation_id.in_(sa.select(page.c.id))).group_by(_p.observation_id).subquery()
+    products, size = (sa.func.coalesce(column, 0) for column in (held.c.products, held.c.bytes))
+    columns = (page, products.label("products"), sa.cast(size, sa.BigInteger).label("bytes"))
+    return mappings(ops.db, sa.select(*columns).outerjoin(held, held.c.observation_id == page.c.id).order_by(*order(page.c)))
+
+
+def number_of_observations(ops: Ops, *, text: str = "") -> int:
+    """Count what `observations` would give without a limit."""
+    query = sa.select(sa.func.count().label("n")).select_from(observation).where(*_wanted("", text, withdrawn=True))
+    return int(mappings(ops.db, query)[0]["n"])
+
+
+def _wanted(prefix: str, text: str, withdrawn: bool) -> list[Any]:
+    columns = (_o.id, _o.target, _o.instrument, _o.state)
+    tests = [sa.or_(*(column.contains(word, autoescape=True) for column in columns)) for word in text.split()]
+    tests += [_o.id.startswith(prefix, autoescape=True)] if prefix else []
+    return tests if withdrawn else [*tests, _o.state == ARCHIVED]
 
 
 def products(ops: Ops, *, observation_id: str | None = None, prefix: str = "", superseded: bool = False) -> list[Row]:

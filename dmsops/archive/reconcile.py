@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from dmsops.archive.states import ARCHIVED
 from dmsops.archive.tables import archived_product, artifact, observation, plane
 from dmsops.catalogue.describe import content_type_of
-from dmsops.catalogue.naming import product_uri, version_uri
+from dmsops.catalogue.naming import observation_uri, product_uri, version_uri
 from dmsops.catalogue.registry import Scope
 from dmsops.core.db import reading
 from dmsops.core.errors import DmsError, NotFound, StoreDamaged
@@ -105,13 +105,13 @@ def _number(ops: Ops, scope: Scope) -> int:
 
 
 def _pages(ops: Ops, scope: Scope) -> Iterator[tuple[list[str], dict[str, Any], dict[str, Any], Sequence[Any]]]:
-    """Give some observations after others, with their artifacts and their current products by URI, and the products before those."""
+    """Give some observations after others: artifacts and current products by URI, and what is kept that the catalogue does not name."""
     with reading(ops.db) as c:
         ids = list(c.execute(_owners(scope).order_by("id")).scalars())
     for at in range(0, len(ids), _PAGE):
         owners = ids[at : at + _PAGE]
         with reading(ops.db) as c:
-            yield owners, _artifacts(c, owners), _products(c, owners), _superseded(c, owners)
+            yield owners, _artifacts(c, owners), _products(c, owners), [*_superseded(c, owners), *_of_withdrawn(c, owners)]
 
 
 def _artifacts(c: sa.Connection, owners: Sequence[str]) -> dict[str, Any]:
@@ -131,16 +131,24 @@ def _superseded(c: sa.Connection, owners: Sequence[str]) -> Sequence[Any]:
     return c.execute(query.order_by(_ap.name, _ap.version)).all()
 
 
+def _of_withdrawn(c: sa.Connection, owners: Sequence[str]) -> Sequence[Any]:
+    """Give the documents of what was withdrawn: it is restored from them; those of what is archived are read with the rules."""
+    columns = (_o.collection, _o.xml_sha256.label("sha256"), _o.id.label("observation_id"))
+    query = sa.select(*columns, sa.literal("").label("name"), sa.null().label("size"))
+    return c.execute(query.where(_o.state != ARCHIVED, _o.xml_sha256.is_not(None), _o.id.in_(owners)).order_by(_o.id)).all()
+
+
 def _lost(ops: Ops, scope: Scope, row: Any) -> Difference | None:
-    """Give what has become of a superseded product's bytes, which are kept for ever; the catalogue does not name it."""
-    uri, sha256 = version_uri(row.name, row.version), row.sha256
+    """Give what has become of the bytes of a superseded product, or of a withdrawn document: they are kept for ever."""
+    uri = version_uri(row.name, row.version) if row.name else observation_uri(row.collection, row.observation_id)
+    sha256 = row.sha256
     words: tuple[str, str, str] | None = None
     try:
         size = ops.store.size(sha256)
     except NotFound:
         words = MISSING, f"object {sha256[:12]}... in the store", "it is not there"
     else:
-        if size != row.size:
+        if row.size is not None and size != row.size:
             words = DIFF_LENGTH, "one length", f"{row.size} bytes when it was archived, {size} in the store"
         elif scope.deep and (damage := damaged(ops, sha256)):
             words = DIFF_CHECKSUM, f"sha256:{sha256}", damage

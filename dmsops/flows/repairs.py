@@ -16,6 +16,7 @@ from dmsops.archive.checks import listed
 from dmsops.archive.describing import need_sound
 from dmsops.archive.finding_states import FindingState
 from dmsops.archive.ingest import again, ingest_again
+from dmsops.archive.partners import TOLD_AGAIN
 from dmsops.catalogue.naming import is_product, product_name
 from dmsops.catalogue.registry import RULES, Scope
 from dmsops.core import journal
@@ -79,6 +80,7 @@ class Report:
 
 Row = dict[str, Any]
 _Group = tuple[str, str]
+Progress = Callable[[int, int, str], None]
 
 
 def preview(ops: Ops, finding_ids: Sequence[int]) -> Plan:
@@ -97,11 +99,11 @@ def preview(ops: Ops, finding_ids: Sequence[int]) -> Plan:
         try:
             change = _CHANGES[fix](ops, identity, rows)
         except DmsError as error:
-            untouched += [_left(row, f"{error.message} {error.remedy}") for row in rows]
+            untouched += [_left(row, f"{error.message}. {error.remedy}") for row in rows]
             continue
         numbers, checks = tuple(sorted(row["id"] for row in rows)), tuple(sorted({row["check"] for row in rows}))
         planned.append(Repair(observation=identity, repair=fix, findings=numbers, checks=checks, change=change))
-    facts = [[r.observation, r.repair, r.findings, r.change, _version(ops, r.observation)] for r in planned]
+    facts = [[r.observation, r.repair, r.findings, r.change, mending.version(ops, r.observation)] for r in planned]
     return Plan(rows=tuple(planned), untouched=tuple(sorted(untouched, key=lambda u: u.finding)), hash=ticket_of(facts))
 
 
@@ -146,10 +148,6 @@ def _left(row: Row, why: str) -> Untouched:
     return Untouched(finding=row["id"], check=row["check"], what=row["uri"], why=why)
 
 
-def _version(ops: Ops, identity: str) -> int:
-    return int(mending.archived(ops, identity).version)
-
-
 def _describes(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
     mending.archived(ops, identity)
     anew = again(ops, identity)
@@ -163,17 +161,19 @@ def _indexes(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
 
 
 def _brings_back(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
-    bad = mending.bad_objects(ops, identity)
+    bad = mending.bad_objects(ops, identity, _uris(rows))
     if not bad:
         return f"its bytes are sound; described again: {_describes(ops, identity, rows)}"
     found = mending.copies(ops, bad)
-    ours = [one for one in bad if one.sha256 in found or one.name.endswith("_caom.xml")]
+    ours = mending.mendable(ops, identity, bad, found)
     if not ours:
-        raise Failed(
-            f"of '{bad[0].name}' ({bad[0].words}) there is no other copy on the site.",
-            remedy="Make the product again (P08), or bring a copy from a partner into the inbox (P16).",
-        )
-    return "; ".join(f"{one.name} ({one.words}) from {_place(ops, found.get(one.sha256))}" for one in ours)
+        raise mending.no_copy(identity, bad)
+    left = [f"of {one.said} there is no other copy" for one in bad if one not in ours]
+    return "; ".join([f"{one.said} from {_place(ops, found.get(one.sha256))}" for one in ours] + left)
+
+
+def _uris(rows: Sequence[Row]) -> list[str]:
+    return [row["uri"] for row in rows]
 
 
 def _place(ops: Ops, path: Any) -> str:
@@ -192,7 +192,13 @@ def _names(rows: Sequence[Row]) -> list[str]:
 
 
 def _announces(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
-    return f"version {_version(ops, identity) + 1} is told, the same as version {_version(ops, identity)}"
+    number = mending.version(ops, identity)
+    if not number:
+        raise NotFound(f"the archive has no observation '{identity}'", remedy="Ask the partner to delete it (P16).")
+    if all(TOLD_AGAIN in row["expected"] for row in rows):
+        remedy = "Ask the partner to harvest it; its next inventory closes the finding, or asks for it again (P16)."
+        raise Refused(f"observation {identity} was told again, and the partner's inventory is from before", remedy=remedy)
+    return f"version {number + 1} is told, the same as version {number}"
 
 
 _CHANGES: dict[str, Callable[[Ops, str, Sequence[Row]], str]] = {
@@ -200,8 +206,13 @@ _CHANGES: dict[str, Callable[[Ops, str, Sequence[Row]], str]] = {
 }  # fmt: skip
 
 
-def repair(ops: Ops, finding_ids: Sequence[int], *, ticket: str, reason: str) -> Report:
+def repair(ops: Ops, finding_ids: Sequence[int], *, ticket: str, reason: str, progress: Progress | None = None) -> Report:
     """Do what was looked at, observation by observation, and examine those again.
+
+    Parameters
+    ----------
+    progress : callable, optional
+        Told how many repairs of how many were tried, and the last one's observation.
 
     Raises
     ------
@@ -224,13 +235,15 @@ def repair(ops: Ops, finding_ids: Sequence[int], *, ticket: str, reason: str) ->
         require(ops.operator, Role.LEAD, "doctor repair of stale products")
     rows = {row["id"]: row for row in _found(ops, finding_ids)}
     done, failed = [], []
-    for one in plan.rows:
+    for tried, one in enumerate(plan.rows, 1):
         try:
             _ACTS[one.repair](ops, one.observation, [rows[number] for number in one.findings], reason)
         except DmsError as error:
             failed.append(f"{one.repair} {one.observation}: {error.message}")
         else:
             done.append(f"{one.repair} {one.observation}")
+        if progress is not None:
+            progress(tried, len(plan.rows), one.observation)
     transact(ops.db, lambda c: _note(c, ops, plan, reason, done, failed))
     return _looked_at_again(ops, plan, Report(done=tuple(done), failed=tuple(failed), still_there=(), fixed=0))
 
@@ -255,7 +268,7 @@ def _index(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None:
 
 
 def _bring_back(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None:
-    if not mending.restore(ops, identity, reason=reason):
+    if not mending.restore(ops, identity, reason=reason, superseded=_uris(rows)):
         _describe(ops, identity, rows, reason)
 
 

@@ -44,6 +44,7 @@ NAMES_NONE = {
     "reconciliation": ("status_sha256",),
     "ephemeris_file": ("sha256",),
     "engineering_file": ("sha256",),
+    "account_token": ("sha256",),
     "fixity": ("sha256",),
     "procedure_run": ("notebook_sha256",),
 }

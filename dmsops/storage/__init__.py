@@ -1,6 +1,6 @@
 """Write-once, content-addressed storage: one contract (`base.Store`), several backends.
 
-Comes in: files. Goes out: sha256 names and read-only paths. Verbs: open_store; put, path, has, size, verify, restore.
+Comes in: files. Goes out: sha256 names and read-only paths. Verbs: open_store; put, path, has, size, verify, restore, set_aside.
 A backend is a class that takes the site's settings through the entry-point group ``dmsops.stores``.
 """
 

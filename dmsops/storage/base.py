@@ -33,7 +33,7 @@ class Store(Protocol):
     """Bytes by their sha256; nothing is ever overwritten, and what `put` has returned survives a power cut."""
 
     def put(self, path: Path, *, sha256: str | None = None) -> str:
-        """Copy a file in and give its sha256 (hex); a file already there is left alone.
+        """Copy a file in and give its sha256 (hex); a sound one that is there already is left alone, a damaged one set aside.
 
         ``sha256`` is what the caller expects; another sum raises `StoreDamaged` and stores nothing.
         """
@@ -61,6 +61,12 @@ class Store(Protocol):
         """Put good bytes in the place of damaged or missing ones, and say whether that was needed.
 
         The damaged bytes are kept aside under ``damaged/``. A file with another sum raises `StoreDamaged` and changes nothing.
+        """
+
+    def set_aside(self, sha256: str) -> bool:
+        """Take damaged bytes out of their place, so that good ones can be put there, and say whether that was needed.
+
+        They are kept under ``damaged/``. A sound object is left where it is. Killed in the middle, it is done by the next call.
         """
 
     def objects(self) -> Iterator[str]:

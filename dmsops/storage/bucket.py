@@ -72,18 +72,17 @@ class Bucket:
     def __repr__(self) -> str:
         return f"Bucket({self.name!r}, {self._options['prefix']!r})"
 
-    def put(self, name: str, content: Any, *, tag: str | None = None) -> bool:
-        """Write a key that is not there (with ``tag``: that still has this one); False when it is (has another).
+    def put(self, name: str, content: Any) -> bool:
+        """Write a key that is not there; False when it is.
 
         ``content`` is any buffer: a mapped file is sent as it lies on disk, and takes no memory of its own.
         """
         from obstore import put
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-        mode: Any = "create" if tag is None else {"e_tag": tag}
         with self._asked(f"put {name}"):
             try:
-                put(self._for(len(content)), name, content, mode=mode, use_multipart=False)
+                put(self._for(len(content)), name, content, mode="create", use_multipart=False)
             except (AlreadyExistsError, PreconditionError):
                 return False
         return True

@@ -5,6 +5,8 @@ its final name only after its bytes are synced, by a hard link, which refuses to
 found under ``objects`` is whole, however the writer ended.
 
 Many files at once are synced by many threads: the file system writes its journal once for all that wait for it.
+
+Bytes that are there already are read again before `put` returns; damaged ones are kept aside, and the file's take their place.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dmsops.core.files import locked, make_folder, make_folders, own_folder, sha256_of, sync_folder
+from dmsops.core.files import in_words, locked, make_folder, make_folders, own_folder, sha256_of, sync_folder
 from dmsops.storage import copies as private
 from dmsops.storage.base import missing, need_same, need_sha256
 from dmsops.storage.copies import THREADS, copied, need_sum, refusing, shared_out
@@ -64,14 +66,16 @@ class LocalStore:
             copies = [f"{own}/{i}" for i in range(len(files))]
             found = shared_out(pool, copied, [(path, copy) for (path, _), copy in zip(files, copies, strict=True)])
             fitting = zip(copies, found, (expected for _, expected in files), strict=True)
-            folders = self._name([(copy, sha256) for copy, sha256, expected in fitting if expected in (None, sha256)])
+            named = [(copy, sha256) for copy, sha256, expected in fitting if expected in (None, sha256)]
+            folders = {sha256[:2] for _, sha256 in named}
+            shared_out(pool, self._put_right, self._name(named, folders))
             shared_out(pool, sync_folder, [(self._objects / folder,) for folder in folders])
         return found
 
-    def _name(self, copies: Sequence[tuple[str, str]]) -> set[str]:
-        """Give copies their final names; gives the folders to be synced, also for names that another writer was first at."""
-        folders = {sha256[:2] for _, sha256 in copies}
+    def _name(self, copies: Sequence[tuple[str, str]], folders: set[str]) -> list[tuple[str, str]]:
+        """Give copies their final names, in these folders; gives those whose names were there already."""
         make_folders(self._objects, folders)
+        there = []
         with locked(self.root, shared=True):
             for copy, sha256 in copies:
                 place = f"{self._objects}/{sha256[:2]}/{sha256[2:]}"  # text: paths as objects cost as much as the link
@@ -79,7 +83,22 @@ class LocalStore:
                     os.link(copy, place)
                 except FileExistsError:
                     os.utime(place)  # put again now: `remove` leaves it
-        return folders
+                    there.append((copy, sha256))
+        return there
+
+    def _put_right(self, copy: str, sha256: str) -> bool:
+        """Put a good copy in the place of damaged or missing bytes, which are kept aside; says whether that was needed."""
+        place = self._place(sha256)
+        if _sound(place, sha256):
+            return False
+        with locked(self.root):
+            if _sound(place, sha256):
+                return False
+            if place.exists():
+                self._keep_damaged(place, sha256)
+            Path(copy).replace(place)
+            sync_folder(place.parent)
+        return True
 
     def _place(self, sha256: str) -> Path:
         need_sha256(sha256)
@@ -140,28 +159,40 @@ class LocalStore:
         FilesRefused
             The file system refused; the object is as it was, or restored.
         """
-        place = self._place(sha256)
+        need_sha256(sha256)
         with refusing(path), own_folder(make_folder(self._incoming)) as own:
             copy = f"{own}/0"
             need_sum(path, expected=sha256, found=copied(path, copy))
             make_folders(self._objects, {sha256[:2]})
-            with locked(self.root):
-                if _sound(place, sha256):
-                    return False
-                if place.exists():
-                    self._keep_damaged(place, sha256)
-                Path(copy).replace(place)
-                sync_folder(place.parent)
+            return self._put_right(copy, sha256)
+
+    def set_aside(self, sha256: str) -> bool:
+        """Move damaged bytes to ``damaged/``, so that good ones can be put; False when the object is sound, or not here.
+
+        Raises
+        ------
+        FilesRefused
+            The file system refused; the bytes are where they were, or aside, or under both names until the next call.
+        """
+        place = self._place(sha256)
+        with in_words(f"object {sha256[:12]}... could not be set aside", sha256=sha256), locked(self.root):
+            if not place.exists() or _sound(place, sha256):
+                return False
+            self._keep_damaged(place, sha256)
+            place.unlink()
+            sync_folder(place.parent)
         return True
 
     def _keep_damaged(self, place: Path, sha256: str) -> None:
-        """Give damaged bytes a second name, so that they stay when the first one leads to good ones."""
+        """Give damaged bytes a second name, so that they stay when the first one leads to good ones; one that they have already does."""
         folder = make_folder(self.root / "damaged")
         for number in itertools.count():
+            kept = folder / f"{sha256}.{number}"
             try:
-                os.link(place, folder / f"{sha256}.{number}")
+                os.link(place, kept)
             except FileExistsError:
-                continue
+                if not kept.samefile(place):
+                    continue
             break
         sync_folder(folder)
 

@@ -25,6 +25,10 @@ class StoreContract:
         path.chmod(0o644)
         path.write_bytes(content)
 
+    def kept_aside(self, store: Store) -> list[bytes]:
+        """Give the damaged bytes that the store has kept; a backend whose folder is not ``root`` looks elsewhere."""
+        return [path.read_bytes() for path in sorted((store.root / "damaged").glob("*"))]  # type: ignore[attr-defined]
+
     @pytest.fixture
     def source(self, tmp_path: Path) -> Path:
         """Give a small file to put."""
@@ -159,3 +163,52 @@ class StoreContract:
             store.restore(other, sha256)
         with pytest.raises(StoreDamaged):
             store.verify(sha256)
+
+    def test_damaged_bytes_are_set_aside_and_good_ones_can_be_put(self, store: Store, source: Path, sha256: str) -> None:
+        for number, bad in enumerate((b"One frame", b"Another frame"), 1):
+            store.put(source)
+            self.damage(store, sha256, bad)
+            assert store.set_aside(sha256)
+            assert not store.has(sha256)
+            assert list(store.objects()) == []
+            with pytest.raises(NotFound):
+                store.path(sha256)
+            assert not store.set_aside(sha256)
+            assert len(self.kept_aside(store)) == number
+        assert sorted(self.kept_aside(store)) == [b"Another frame", b"One frame"]
+        assert store.put(source) == sha256
+        store.verify(sha256)
+        assert store.unfinished() == 0
+
+    def test_a_sound_object_and_one_that_is_not_there_are_not_set_aside(self, store: Store, source: Path, sha256: str) -> None:
+        assert not store.set_aside(sha256)
+        store.put(source)
+        assert not store.set_aside(sha256)
+        assert store.path(sha256).read_bytes() == source.read_bytes()
+        assert self.kept_aside(store) == []
+        with pytest.raises(DmsError):
+            store.set_aside("../../../etc/passwd")
+
+    def test_of_many_that_set_the_same_object_aside_one_does_and_restoring_meanwhile_loses_nothing(
+        self, store: Store, source: Path, sha256: str
+    ) -> None:
+        store.put(source)
+        self.damage(store, sha256, b"One frame")
+        with ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(lambda _: store.set_aside(sha256), range(8))) == 1
+            store.put(source)
+            self.damage(store, sha256, b"One frame")
+            acts = [store.set_aside if n % 2 else lambda wanted: store.restore(source, wanted) for n in range(8)]
+            list(pool.map(lambda act: act(sha256), acts))
+        store.verify(sha256)
+        assert set(self.kept_aside(store)) == {b"One frame"}
+        assert store.unfinished() == 0
+
+    def test_bytes_that_are_put_where_damaged_ones_lie_take_their_place(self, store: Store, source: Path, sha256: str) -> None:
+        store.put(source)
+        self.damage(store, sha256, b"One frame")
+        assert store.put_many([(source, sha256), (source, None)]) == [sha256, sha256]
+        store.verify(sha256)
+        assert self.kept_aside(store) == [b"One frame"]
+        assert list(store.objects()) == [sha256]
+        assert store.unfinished() == 0

@@ -90,7 +90,7 @@ def act(ops: Ops, name: str, selection: Selection, *, ticket: str, reason: str, 
     with ops.db.begin() as c:
         row = _record(c, ops, planned, selection, reason, state="applied")
         seq = _carry_out(c, ops, verb, planned, reason, selection)
-    return _done(ops, verb, planned, row, seq)
+    return Receipt(plan=planned, state="applied", command=row, seq=seq)
 
 
 def may(person: Person, name: str) -> None:
@@ -157,7 +157,7 @@ def agree(ops: Ops, number: int, *, reason: str) -> Receipt:
         if not c.execute(sa.update(command).where(command.c.id == number, command.c.state == "asked").values(closed)).rowcount:
             raise Refused(f"act {number} is not waiting any more")
         seq = _carry_out(c, ops, verb, planned, f"{row.reason}; agreed: {reason}", selection, asked_by=row.actor)
-    return _done(ops, verb, planned, number, seq)
+    return Receipt(plan=planned, state="applied", command=number, seq=seq)
 
 
 def withdraw(ops: Ops, number: int, *, reason: str) -> None:
@@ -215,12 +215,6 @@ def _unmoved(c: sa.Connection, planned: Sequence[Any]) -> None:
         row = now[item.step_id]
         if row.rev != item.rev:
             raise StalePlan(f"step {row.id} has moved since the preview: it is {row.state} now", step=row.id)
-
-
-def _done(ops: Ops, verb: Verb, planned: Plan, number: int, seq: int) -> Receipt:
-    if verb.after is not None:
-        verb.after(ops, planned)
-    return Receipt(plan=planned, state="applied", command=number, seq=seq)
 
 
 def asked(ops: Ops) -> list[dict[str, Any]]:

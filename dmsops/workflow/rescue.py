@@ -7,7 +7,6 @@ hash is the ticket for ``rescue``, which refuses when anything that the plan was
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -216,6 +215,7 @@ _CLEARED: dict[str, Any] = {
 
 
 def _do(c: sa.Connection, ops: Ops, planned: Plan, reason: str) -> None:
+    _set_aside(ops, planned)
     fits = {t.step_id: not t.why.startswith("it uses") for t in planned.again}
     for row in rows(c, fits):
         values = dict(_CLEARED, fresh=fits[row.id] or row.fresh)
@@ -230,16 +230,15 @@ def _do(c: sa.Connection, ops: Ops, planned: Plan, reason: str) -> None:
 
 
 def _set_aside(ops: Ops, planned: Plan) -> None:
-    """Move damaged objects out of the store, so that the same bytes can be stored again; they are kept as evidence."""
-    folder = ops.settings.folder("quarantine") / "damaged"
-    folder.mkdir(parents=True, exist_ok=True)
+    """Take damaged bytes away before anybody is given them; they are kept as evidence, and twice does no harm.
+
+    It comes before the steps can run: after it, what would be set aside may be what they have made.
+    """
     for sha256 in planned.damaged:
-        if ops.store.has(sha256):
-            shutil.copyfile(ops.store.path(sha256), folder / sha256)
-            ops.store.remove(sha256)
+        ops.store.set_aside(sha256)
 
 
 RESCUE = register(Verb(
     name="rescue", event="workflow.rescued", title="Run steps again, and only what follows from them.",
-    params=("remake", "upstream", "changes", "more_memory", "derived_from"), applies=_ENDED | GOOD, plan=_plan, do=_do, after=_set_aside,
+    params=("remake", "upstream", "changes", "more_memory", "derived_from"), applies=_ENDED | GOOD, plan=_plan, do=_do,
 ))  # fmt: skip

@@ -31,8 +31,8 @@ class Verb:
         As typed (``hold``), and as the journal writes it (``workflow.held``).
     title : str
         What it does, in one sentence.
-    plan, do, after : callable
-        Looks; carries out, in one transaction; and follows, where there is something to do, once that is safe (files).
+    plan, do : callable
+        Looks; carries out, in one transaction.
     params : tuple of str
         Parameters it takes beyond the choice of steps.
     applies : frozenset of StepState
@@ -46,7 +46,6 @@ class Verb:
     title: str
     plan: Planner
     do: Doer
-    after: Callable[[Ops, Plan], None] | None = None
     params: tuple[str, ...] = ()
     applies: frozenset[StepState] = frozenset()
     second: bool = False

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from dmsops.archive import fixity, ingest, queries
+from dmsops.archive import fixity, ingest, proposals, queries
 from dmsops.archive.findings import Facts, record
 from dmsops.archive.ingest import product_of
 from dmsops.catalogue.registry import Finding, Scope
@@ -15,14 +16,21 @@ from dmsops.core.clock import SimulatedClock
 from dmsops.core.db import transact
 from dmsops.core.errors import DmsError
 from dmsops.core.people import Person, Role
+from dmsops.flows import doctor
 from dmsops.ops import Ops, connect, create_site
 from dmsops.testing.deliveries import START
 from dmsops.testing.products import write_product
+from dmsops.workflow import blackboard, lease
+from dmsops.workflow.steps import StepSpec
+from tests.browser import toy_site
 from tests.browser.toy_site import enrol
 
 NOW = START + timedelta(hours=30)
 SOUND, HURT, REFUSED = (f"jw02726402001_03104_0000{n}_nrca3" for n in (1, 2, 3))
 """Observations: nothing is wrong; an object of it is damaged; its headers do not describe it."""
+SPOILT, LATE, STALE = (f"jw0123{n}001001_03104_00001_nrca3" for n in (4, 5, 6))
+"""Observations that `mendable` adds: an object is damaged and there is a copy; its program's exclusive access has changed since it was
+described; processing has taken one of its products out."""
 PAIR = "jw02726-o402_t001_nircam_f212n-wlm8-nrca3_wfscmb-04.fits"
 TWICE = "jw02726-o402_t001_nircam_f212n-wlm8-nrca3-04"
 SCRIPT = "far <b> away"
@@ -95,3 +103,30 @@ def full(folder: Path, **settings: Any) -> Ops:
     fixity.audit(then)
     then.db.dispose()
     return connect(folder, operator=Person("toy", Role.LEAD))
+
+
+def mendable(site: Ops) -> None:
+    """Add an observation for each of three repairs, spoil it as it happens, and let the doctor find that."""
+    ops = connect(site.settings.site, operator=Person("toy", Role.LEAD), clock=SimulatedClock(NOW - timedelta(hours=1)))
+    given = ops.settings.site / "given"
+    for identity in (SPOILT, LATE, STALE):
+        suffixes = ("uncal", "cal", "rateints") if identity == STALE else ("uncal", "cal")
+        take(ops, given / identity, [f"{identity}_{suffix}.fits" for suffix in suffixes], PROGRAM=identity[2:7])
+    shutil.copy(given / SPOILT / f"{SPOILT}_cal.fits", ops.settings.folder("inbox"))
+    damage(ops, SPOILT)
+    fixity.audit(ops)
+    proposals.put(ops, LATE[2:7], exclusive_days=365, reason="as its panel said")
+    _taken_out(ops, given / STALE / f"{STALE}_rateints.fits")
+    doctor.audit(ops, Scope(prefix="jw0123", deep=True), ["C41", "C52"])
+    ops.db.dispose()
+
+
+def _taken_out(ops: Ops, path: Path) -> None:
+    """Let processing make a product, and take it out again."""
+    with ops.db.begin() as c:
+        blackboard.submit(c, ops, "SCIENCE", STALE, [StepSpec(kind="toy.detector1", dataset=STALE, makes=(path.name,))])
+    (item,) = toy_site.claim(ops)
+    made = (path.name, ops.store.put(path), path.stat().st_size)
+    with ops.db.begin() as c:
+        lease.finish(c, ops, "toy-engine", item, lease.Ending(products=(made,)))
+        blackboard.withdraw(c, [path.name])

@@ -22,6 +22,7 @@ from dmsops.archive.tables import archived_product
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput
 from dmsops.core.files import make_folder, write_bytes
+from dmsops.storage import LocalStore
 from dmsops.testbed.faults.registry import fault
 from dmsops.workflow import blackboard
 
@@ -109,13 +110,15 @@ def leave_stale(ops: Ops, rng: np.random.Generator) -> str:
 def lose_object(ops: Ops, rng: np.random.Generator) -> str:
     """Remove the bytes of an archived product."""
     row = _one(ops, rng)
-    ops.store.path(row.sha256).unlink()
+    ops.store.remove(row.sha256)
     return f"the store has lost {row.name} ({row.sha256[:12]})"
 
 
 @fault("F36D", "an object of the store is damaged", stage="archive", found_by="CAOM audit", repaired_by="P16")
 def damage_object(ops: Ops, rng: np.random.Generator) -> str:
     """Flip a byte in the middle of an archived product, where the store keeps it."""
+    if not isinstance(ops.store, LocalStore):
+        raise BadInput("fault F36D damages files of a local store; this site's bytes are elsewhere", fault="F36D")
     row = _one(ops, rng)
     path = ops.store.path(row.sha256)
     mode = path.stat().st_mode

@@ -52,7 +52,12 @@ def restore(store, files):
     store.restore(files[0], SUMS[0])
 
 
-BEFORE = {"put": [], "put_many": [], "put_again": [0], "path": [0], "verify": [0], "remove": [0], "restore": [0]}
+def set_aside(store, files):
+    store.set_aside(SUMS[0])
+
+
+BEFORE = {"put": [], "put_many": [], "put_again": [0], "path": [0], "verify": [0], "remove": [0], "restore": [0], "set_aside": [0]}
+DAMAGED = (restore, set_aside)
 
 
 @pytest.fixture
@@ -70,7 +75,7 @@ def prepared(server, folder, files, verb):
     for n in BEFORE[verb.__name__]:
         store.put(files[n])
         store._cache.drop(SUMS[n])
-    if verb is restore:
+    if verb in DAMAGED:
         obstore.put(store._bucket._for(0), KEY, b"bad")
     return bucket
 
@@ -79,7 +84,8 @@ def left(store):
     """Everything that counts in the bucket and on the local disk."""
     for sha256 in store.objects():
         store.verify(sha256)
-    return list(store.objects()), [e.name for e in store._bucket.names("removing")], store.unfinished()
+    kept = {bytes(obstore.get(store._bucket._for(0), entry.name).bytes()) for entry in store._bucket.names("damaged")}
+    return list(store.objects()), kept, [e.name for e in store._bucket.names("removing")], store.unfinished()
 
 
 def run(server, folder, files, verb, *, at=0, fault=""):
@@ -95,10 +101,10 @@ def run(server, folder, files, verb, *, at=0, fault=""):
     return left(S3Store(Settings(site=folder, **s3_settings(server, bucket=bucket)))), asked
 
 
-@pytest.mark.parametrize("verb", [put, put_again, put_many, path, verify, remove, restore], ids=lambda verb: verb.__name__)
+@pytest.mark.parametrize("verb", [put, put_again, put_many, path, verify, remove, restore, set_aside], ids=lambda verb: verb.__name__)
 def test_any_one_failing_request_leaves_what_an_undisturbed_verb_leaves(verb, tmp_path, files, s3_server, s3_keys):  # noqa: F811
     wanted, asked = run(s3_server, tmp_path / "quiet", files, verb)
-    assert wanted[1:] == ([], 0)
+    assert wanted[1:] == ({b"bad"} if verb in DAMAGED else set(), [], 0)
     differing = {}
     for at in range(1, len(asked) + 1):
         for fault in FAULTS if len(asked) < 7 else [FAULTS[(at + step) % len(FAULTS)] for step in (0, 2, 4)]:
@@ -142,4 +148,30 @@ def test_a_killed_writer_leaves_nothing_half_in_the_bucket(tmp_path, files, s3_s
     store.sweep()
     assert store.unfinished() == 0
     assert store.put_many([(file, None) for file in files]) == SUMS
-    assert left(store) == (sorted(SUMS), [], 0)
+    assert left(store) == (sorted(SUMS), set(), [], 0)
+
+
+def test_a_killed_one_that_sets_aside_loses_no_evidence_and_the_next_one_ends_it(tmp_path, files, s3_server, s3_keys):  # noqa: F811
+    settings = s3_settings(s3_server)
+    script = (
+        "import sys; from pathlib import Path; from dmsops.core.config import Settings; from dmsops.storage.s3 import S3Store\n"
+        f"store = S3Store(Settings(site=Path(sys.argv[1]), **{settings!r}))\n"
+        "store.has(sys.argv[2])\nprint('go', flush=True)\nstore.set_aside(sys.argv[2]); print('done', flush=True)"
+    )
+    store, chance = S3Store(Settings(site=tmp_path / "site", **settings)), random.Random(6)
+    store.put(files[0])
+    for number in range(6):
+        bad = b"bad %d" % number
+        obstore.put(store._bucket._for(0), KEY, bad)
+        child = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "site"), SUMS[0]], stdout=subprocess.PIPE, text=True)
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(chance.uniform(0, 0.06))
+        child.kill()
+        said, _ = child.communicate()
+        store.set_aside(SUMS[0])
+        objects, kept, marks, unfinished = left(store)
+        assert (objects, marks, unfinished, "done" in said and store.has(SUMS[0])) == ([], [], 0, False)
+        assert bad in kept
+        store.put(files[0])
+    store.verify(SUMS[0])

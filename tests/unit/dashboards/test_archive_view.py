@@ -9,12 +9,12 @@ from html import escape
 
 import pytest
 
-from dashboards.app import archive_lists, archive_reads
+from dashboards.app import archive_lists, archive_reads, archive_view
 from dashboards.app.archive_address import VIEWS
 from dashboards.app.archive_reads import Archive, ArchiveReader
 from dashboards.app.archive_view import PAGE, ArchiveView
 from dashboards.app.hub import Hub
-from dmsops.archive import duplicates, errors, finding_queries, pages, queries
+from dmsops.archive import duplicates, errors, finding_queries, queries
 from dmsops.core.people import find
 from dmsops.ops import Ops
 from tests.browser import archive_site as site_of
@@ -92,7 +92,8 @@ def test_a_long_list_of_findings_is_read_by_the_page(site, board, monkeypatch):
     site_of.many(site, 3 * PAGE)
     asked = []
     real = finding_queries.findings
-    monkeypatch.setattr(finding_queries, "findings", lambda ops, **w: asked.append(w.get("limit")) or real(ops, **w))
+    spy = lambda ops, **w: asked.append(w["limit"]) or real(ops, **w)  # noqa: E731
+    monkeypatch.setitem(archive_view.READ, "findings", (finding_queries.number, spy))
     view = board(view="findings")
     assert view.list.html.count("<tr class") == PAGE
     assert f"1 to {PAGE} of 304" in view.picture.html
@@ -232,10 +233,12 @@ def test_a_viewer_reads_why_nothing_can_be_done(site, board):
 
 
 def test_observations_are_found_by_words_a_page_at_a_time(site):
-    assert [r["id"] for r in pages.observations(site, text="03104 00001")] == [site_of.SOUND]
-    assert pages.number(site, text="%") == 0
-    assert len(pages.observations(site, limit=2)) == 2
-    assert pages.observations(site, text=site_of.SOUND)[0]["products"] == 2
+    assert [r["id"] for r in queries.observations(site, text="03104 00001")] == [site_of.SOUND]
+    assert queries.number_of_observations(site, text="%") == 0
+    newest = [r["id"] for r in queries.observations(site, newest=True)]
+    assert newest == [r["id"] for at in range(3) for r in queries.observations(site, newest=True, limit=1, offset=at)]
+    assert sorted(newest) == [r["id"] for r in queries.observations(site)]
+    assert queries.observations(site, text=site_of.SOUND)[0]["products"] == 2
 
 
 def test_before_the_first_reading_the_board_says_that_it_reads(site):

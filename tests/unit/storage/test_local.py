@@ -121,23 +121,48 @@ def test_damaged_bytes_are_kept_when_others_take_their_place(tmp_path: Path) -> 
     assert sorted(p.read_bytes() for p in (tmp_path / "store" / "damaged").iterdir()) == [b"b", b"c"]
 
 
+def spoilt(folder: Path, source: Path) -> tuple[LocalStore, str]:
+    """Make a store whose object is damaged."""
+    store = LocalStore(folder)
+    sha256 = store.put(source)
+    store.path(sha256).chmod(0o644)
+    store.path(sha256).write_bytes(b"b")
+    return store, sha256
+
+
+def broken_off() -> None:
+    """Strike: the verb goes no further, and nothing of it cleans up."""
+    raise KeyboardInterrupt
+
+
+def test_broken_off_at_any_call_what_is_set_aside_is_kept_once_and_the_next_one_ends_it(tmp_path: Path) -> None:
+    source = tmp_path / "a"
+    source.write_bytes(b"a")
+    store, sha256 = spoilt(tmp_path / "quiet", source)
+    with watched() as calls:
+        store.set_aside(sha256)
+    for at in range(1, len(calls.made) + 1):
+        store, sha256 = spoilt(tmp_path / f"at{at}", source)
+        with watched(at, broken_off), pytest.raises(KeyboardInterrupt):
+            store.set_aside(sha256)
+        there = [path.read_bytes() for path in (store.root / "damaged").glob("*")]
+        assert there == [b"b"] or store.path(sha256).read_bytes() == b"b"
+        store.set_aside(sha256)
+        assert [path.read_bytes() for path in (store.root / "damaged").glob("*")] == [b"b"]
+        store.put(source)
+        store.verify(sha256)
+
+
 @pytest.mark.parametrize("number", ERRNOS, ids=lambda number: errno.errorcode[number])
 def test_a_restore_that_the_file_system_refuses_leaves_the_damaged_bytes_or_good_ones(tmp_path: Path, number: int) -> None:
     source = tmp_path / "a"
     source.write_bytes(b"a")
 
-    def damaged(name: str) -> tuple[LocalStore, str]:
-        store = LocalStore(tmp_path / name)
-        sha256 = store.put(source)
-        store.path(sha256).chmod(0o644)
-        store.path(sha256).write_bytes(b"b")
-        return store, sha256
-
-    store, sha256 = damaged("quiet")
+    store, sha256 = spoilt(tmp_path / "quiet", source)
     with watched() as calls:
         store.restore(source, sha256)
     for at in range(1, len(calls.made) + 1):
-        store, sha256 = damaged(f"at{at}")
+        store, sha256 = spoilt(tmp_path / f"at{at}", source)
         with watched(at, fails_with(number)), suppress(FilesRefused):
             store.restore(source, sha256)
         assert store.path(sha256).read_bytes() in {b"a", b"b"}

@@ -10,7 +10,7 @@ import pytest
 from dmsops.core import config
 from dmsops.core.config import Settings
 from dmsops.core.errors import BadSetting, StoreDamaged, StoreUnreachable
-from dmsops.storage import open_store
+from dmsops.storage import open_store, removals
 from dmsops.storage.s3 import S3Store
 from dmsops.testing.store import StoreContract
 from tests.s3 import s3_keys, s3_server, s3_settings  # noqa: F401 - fixtures
@@ -51,6 +51,9 @@ class TestS3Store(StoreContract):
     def damage(self, store: S3Store, sha256: str, content: bytes) -> None:
         obstore.put(raw(store), key(sha256), content)
 
+    def kept_aside(self, store: S3Store) -> list[bytes]:
+        return [bytes(obstore.get(raw(store), name).bytes()) for name in names(store, "damaged")]
+
 
 def names(store, prefix):
     return [entry.name for entry in store._bucket.names(prefix)]
@@ -76,8 +79,6 @@ def test_bytes_that_changed_on_the_server_are_never_given(store, source):
     store._cache.drop(sha256)
     with pytest.raises(StoreDamaged, match=sha256[:12]):
         store.path(sha256)
-    with pytest.raises(StoreDamaged):
-        store.put(source)
     assert store.unfinished() == 0
 
 
@@ -92,12 +93,12 @@ def test_a_local_copy_that_changed_is_thrown_out_by_verify(store, source):
 
 def test_putting_again_makes_old_bytes_young(store, source, monkeypatch):
     sha256 = store.put(source)
-    old = store._idle
+    old = removals.idle
 
-    def first_put_long_ago(sha256, now):
-        return old(sha256, now) if store._bucket.entry(f"put/{sha256}") else 1e6
+    def first_put_long_ago(bucket, sha256, now):
+        return old(bucket, sha256, now) if bucket.entry(f"put/{sha256}") else 1e6
 
-    monkeypatch.setattr(store, "_idle", first_put_long_ago)
+    monkeypatch.setattr(removals, "idle", first_put_long_ago)
     assert store.age(sha256) > 1e5
     store.put(source)
     assert store.age(sha256) < 3600
@@ -128,9 +129,40 @@ def test_a_removal_that_died_is_swept_after_an_hour_only(store, source, monkeypa
     assert not store.remove(sha256)
     assert store.sweep() == 0
     with monkeypatch.context() as later:
-        later.setattr("dmsops.storage.s3._STALE_SECONDS", -1.0)
+        later.setattr("dmsops.storage.removals._STALE_SECONDS", -1.0)
         assert store.unfinished() == store.sweep() == 1
     assert store.remove(sha256)
+
+
+def test_the_mark_of_a_killed_one_is_taken_over_at_once_by_the_next_and_not_by_another_site(store, settings, source):
+    sha256 = store.put(source)
+    obstore.put(raw(store), key(sha256), b"bad")
+    (store.root / "word").write_bytes(b"mine")
+    store._bucket.put(f"removing/{sha256}", b"mine")
+    other = open_store("s3", settings.model_copy(update={"site": settings.site.with_name("other"), "store_seconds": 0.1}))
+    with pytest.raises(StoreUnreachable, match="being removed by another process"):
+        other.set_aside(sha256)
+    assert names(store, "objects")
+    assert store.set_aside(sha256)
+    assert names(store, "removing") == names(store, "objects") == []
+    store._bucket.put(f"removing/{sha256}", b"mine")
+    assert not store.set_aside(sha256)
+    store.put(source)
+
+
+def test_bytes_that_came_while_damaged_ones_were_to_be_set_aside_stay(store, source, monkeypatch):
+    sha256 = store.put(source)
+    obstore.put(raw(store), key(sha256), b"bad")
+    marked = store._removals._marked
+
+    def others_were_quicker(mark, word):
+        obstore.put(raw(store), key(sha256), source.read_bytes())
+        return marked(mark, word)
+
+    monkeypatch.setattr(store._removals, "_marked", others_were_quicker)
+    assert not store.set_aside(sha256)
+    store.verify(sha256)
+    assert names(store, "removing") == names(store, "damaged") == []
 
 
 def test_a_bucket_that_is_not_there_is_told_from_an_object_that_is_not(settings, tmp_path, source):

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import obstore
 import pytest
 
-from dmsops.core.errors import BadInput, NotAllowed, NotFound, StalePlan
+from dmsops.core.errors import BadInput, NotAllowed, NotFound, StalePlan, StoreUnreachable
 from dmsops.core.people import Person, Role
-from dmsops.ops import Ops
+from dmsops.ops import Ops, connect, create_site
+from dmsops.storage.removals import key
+from dmsops.testing.store import StoreContract
 from dmsops.workflow import queries, rescue
 from dmsops.workflow.steps import StepSpec
 from tests.acts import CHAIN, fail, finish, plan, states, take
+from tests.s3 import s3_keys, s3_server, s3_settings  # noqa: F401 - fixtures
+
+Stored = tuple[Ops, Callable[[Any, str, bytes], None]]
 
 
 @pytest.fixture
@@ -82,20 +90,66 @@ def test_all_failed_of_a_dataset_in_one_go(ops: Ops) -> None:
     assert len(rescue.plan(ops, all_failed=True).again) == 6
 
 
-def test_a_damaged_input_brings_its_maker_back_and_is_kept_as_evidence(ops: Ops, tmp_path: Path) -> None:
+@pytest.fixture(params=["local", "s3"])
+def stored(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stored]:
+    """Give a site with the toy steps on each kind of store, and what damages an object there."""
+    settings = {}
+    if request.param == "s3":
+        request.getfixturevalue("s3_keys")
+        settings = s3_settings(request.getfixturevalue("s3_server"))
+    create_site(tmp_path / "site", step_modules=["tests.toysteps"], preload="tests.toysteps")
+    opened = connect(tmp_path / "site", **settings)
+    yield opened, StoreContract().damage if request.param == "local" else damaged_on_s3
+    opened.db.dispose()
+
+
+def damaged_on_s3(store: Any, sha256: str, content: bytes) -> None:
+    obstore.put(store._bucket._for(0), key(sha256), content)
+
+
+def with_a_damaged_input(stored: Stored, tmp_path: Path) -> tuple[Ops, Path, str]:
+    """Let the second step of a chain fail because what the first has made is damaged by now."""
+    ops, damage = stored
     plan(ops, CHAIN[:2])
     source = tmp_path / "a.txt"
     source.write_text("good bytes")
     sha256 = ops.store.put(source)
     finish(ops, take(ops)[0], sha=sha256)
-    stored = ops.store.path(sha256)
-    stored.chmod(0o644)
-    stored.write_text("bad bytes!")
+    damage(ops.store, sha256, b"bad bytes!")
     fail(ops, take(ops)[0])
+    return ops, source, sha256
+
+
+def test_a_damaged_input_brings_its_maker_back_and_is_kept_as_evidence(stored: Stored, tmp_path: Path) -> None:
+    ops, source, sha256 = with_a_damaged_input(stored, tmp_path)
     planned = rescue.plan(ops, [2])
     assert [(a.dataset, a.why) for a in planned.again] == [("b", "it failed"), ("a", "what it made is damaged in the store")]
     assert planned.damaged == (sha256,)
     rescue.rescue(ops, steps=[2], reason="disk error", ticket=planned.hash)
     assert states(ops) == {"a": "ready", "b": "waiting"}
     assert not ops.store.has(sha256)
-    assert (ops.settings.folder("quarantine") / "damaged" / sha256).read_text() == "bad bytes!"
+    ops.store.put(source)
+    finish(ops, take(ops)[0], sha=sha256)
+    ops.store.verify(sha256)
+    assert ops.store.path(sha256).read_text() == "good bytes"
+    assert states(ops) == {"a": "done", "b": "ready"}
+
+
+def test_bytes_are_set_aside_before_their_maker_can_run_and_when_that_fails_nothing_is_rescued(
+    stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ops, _, sha256 = with_a_damaged_input(stored, tmp_path)
+    planned = rescue.plan(ops, [2])
+
+    def out_of_reach(wanted: str) -> bool:
+        assert states(ops)["a"] == "done"
+        raise StoreUnreachable("the server is away")
+
+    with monkeypatch.context() as away:
+        away.setattr(ops.store, "set_aside", out_of_reach)
+        with pytest.raises(StoreUnreachable):
+            rescue.rescue(ops, steps=[2], reason="disk error", ticket=planned.hash)
+    assert states(ops) == {"a": "done", "b": "failed"}
+    ops.store.set_aside(sha256)  # as if killed after it
+    rescue.rescue(ops, steps=[2], reason="disk error", ticket=planned.hash)
+    assert states(ops) == {"a": "ready", "b": "waiting"}
