@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from dmsops.archive import errors, ingest, queries, withdraw
 from dmsops.archive.ingest import product_of
-from dmsops.archive.tables import artifact, observation, plane
+from dmsops.archive.tables import archive_outbox, artifact, observation, plane
 from dmsops.catalogue import Product, from_xml
+from dmsops.catalogue.describe import observation_id
 from dmsops.core import journal
 from dmsops.core.db import reading
 from dmsops.core.errors import GateFailed
@@ -40,10 +41,10 @@ class Offers:
     unsound: tuple[Product, ...]
 
     @classmethod
-    def made(cls, folder: Path) -> Offers:
+    def made(cls, folder: Path, exposures: int) -> Offers:
         """Write the products."""
-        first = tuple(_making(folder / "a", n, ("uncal", "rate", "cal"), "3.0.0") for n in range(EXPOSURES))
-        second = tuple(_making(folder / "b", n, ("uncal", "cal"), "3.0.1") for n in range(EXPOSURES))
+        first = tuple(_making(folder / "a", n, ("uncal", "rate", "cal"), "3.0.0") for n in range(exposures))
+        second = tuple(_making(folder / "b", n, ("uncal", "cal"), "3.0.1") for n in range(exposures))
         return cls(first, second, (product_of(write_product(folder / "c" / f"{root(99)}_cal.fits", region="")),))
 
 
@@ -84,13 +85,14 @@ def state(ops: Ops) -> dict[str, Any]:
     """Give everything that an undisturbed site has and a disturbed one must; rows, documents and events agree with each other."""
     with reading(ops.db) as c:
         assert journal.verify(c) is None
+        told = c.execute(sa.select(*(archive_outbox.c[name] for name in ("observation_id", "version", "event")))).all()
         counted = {t.name: c.execute(sa.select(sa.func.count()).select_from(t)).scalar() for t in (plane, artifact, observation)}
     kept = ("id", "version", "state", "xml_sha256", "checksum", "products")
     versions = ("name", "version", "current", "sha256")
-    events = sorted((e["observation_id"], e["version"], e["event"]) for e in queries.unsent(ops))
+    events = sorted(tuple(row) for row in told)
     for row in queries.observations(ops):
-        told = [version for identity, version, _ in events if identity == row["id"]]
-        assert told == list(range(1, row["version"] + 1)), "an event is lost or told twice"
+        mine = [version for identity, version, _ in events if identity == row["id"]]
+        assert mine == list(range(1, row["version"] + 1)), "an event is lost or told twice"
         assert from_xml(ops.store.path(row["xml_sha256"]).read_bytes()).acc_meta_checksum.uri == row["checksum"]
     return {
         "counted": counted,
@@ -99,6 +101,26 @@ def state(ops: Ops) -> dict[str, Any]:
         "events": events,
         "errors": [(row["observation_id"], row["kind"], row["state"]) for row in errors.listed(ops)],
     }
+
+
+def is_whole(ops: Ops, mine: Sequence[Product]) -> bool:
+    """Tell whether an observation is wholly there (products, rows, document, one event a version) or wholly absent; half is a failure."""
+    (identity,) = {observation_id(product.name) for product in mine}
+    with reading(ops.db) as c:
+        events = c.execute(sa.select(archive_outbox.c.version).where(archive_outbox.c.observation_id == identity)).scalars().all()
+        lines = c.execute(sa.select(journal.journal.c.event).where(journal.journal.c.target == identity)).scalars().all()
+    products = {row["name"]: row["sha256"] for row in queries.products(ops, observation_id=identity)}
+    if identity not in {row["id"] for row in queries.observations(ops)}:
+        assert (products, list(events), list(lines)) == ({}, [], []), f"{identity} is half there"
+        return False
+    story = queries.story(ops, identity)
+    assert products == {product.name: product.sha256 for product in mine}, f"{identity} is half there"
+    assert {a["content_checksum"] for p in story["planes"] for a in p["artifacts"]} == {f"sha256:{sha256}" for sha256 in products.values()}
+    assert sorted(events) == list(range(1, story["observation"]["version"] + 1)), "an event is lost or told twice"
+    assert len(lines) == len(events)
+    for sha256 in (*products.values(), story["observation"]["xml_sha256"]):
+        ops.store.verify(sha256)
+    return True
 
 
 def audit(ops: Ops, _: Offers) -> None:
@@ -110,15 +132,15 @@ def audit(ops: Ops, _: Offers) -> None:
         ops.store.verify(product["sha256"])
 
 
-def offered(place: Path) -> Work:
+def offered(place: Path, *, exposures: int = EXPOSURES, make: Callable[[Path], Ops] = site) -> Work:
     """Write the products, once for all sites, and give the work on them."""
-    offers = Offers.made(place / "offers")
-    return Work(do=work, given=lambda _: offers, state=state, audit=audit)
+    offers = Offers.made(place / "offers", exposures)
+    return Work(do=work, given=lambda _: offers, state=state, audit=audit, site=make)
 
 
 def kill_and_audit(alone: Alone, times: int, chance: random.Random) -> int:
     """Do the work while it is killed in so many rounds, also when there is no more to do; gives how often one was."""
-    ops = site(alone.place / "site")
+    ops = alone.work.site(alone.place / "site")
     offers = alone.work.given(ops)
     killed, before = 0, 0
     for _ in range(times):

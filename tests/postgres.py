@@ -41,10 +41,10 @@ class Server:
     def url(self, name: str) -> str:
         return f"postgresql+psycopg://tester@/{name}?host={self.folder}"
 
-    def new_database(self) -> str:
-        """Make a database with the present schema and give its address."""
+    def new_database(self, like: str = "blank") -> str:
+        """Make a database with the present schema (or a copy of another, which nobody may have open) and give its address."""
         name = f"site{next(self._numbers)}"
-        self._sql(f"CREATE DATABASE {name} TEMPLATE blank")
+        self._sql(f"CREATE DATABASE {name} TEMPLATE {like}")
         return self.url(name)
 
     def start(self) -> None:

@@ -27,6 +27,11 @@ _CONTEXT.set_forkserver_preload(_HEAVY)
 Do = Callable[[Ops, Any], None]
 
 
+def site(folder: Path) -> Ops:
+    """Give a site whose sweep gives no grace."""
+    return swept_at_once(folder, hours=6)
+
+
 @dataclass(frozen=True)
 class Work:
     """A part's work and how it is looked at; ``do`` is a function of a module, as a process of its own finds it by its name."""
@@ -39,6 +44,8 @@ class Work:
     """Gives everything that an undisturbed site has and a disturbed one must."""
     audit: Callable[[Ops, Any], None]
     """Looks at what else must hold when the work has come to its end."""
+    site: Callable[[Path], Ops] = site
+    """Makes the site in that folder; all that a process of its own needs to open it is in its ``site.toml``."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ class Alone:
     @classmethod
     def made(cls, place: Path, work: Work) -> Alone:
         """Do the work undisturbed; other sites come beside this one."""
-        ops = site(place / "alone")
+        ops = work.site(place / "alone")
         given = work.given(ops)
         began = time.monotonic()
         with watched() as calls:
@@ -62,11 +69,6 @@ class Alone:
         found = cls(place, work, work.state(ops), time.monotonic() - began, len(calls.made))
         ops.db.dispose()
         return found
-
-
-def site(folder: Path) -> Ops:
-    """Give a site whose sweep gives no grace."""
-    return swept_at_once(folder, hours=6)
 
 
 def kill_a_few(ops: Ops, alone: Alone, given: Any, chance: random.Random) -> int:
@@ -93,7 +95,7 @@ def strike_and_audit(alone: Alone, at: int, errno: int | None) -> bool:
 
     Without an errno the process is killed there.
     """
-    ops = site(alone.place / f"site{at}")
+    ops = alone.work.site(alone.place / f"site{at}")
     given = alone.work.given(ops)
     struck = child(ops, alone.work.do, given, at, errno)
     struck.join()

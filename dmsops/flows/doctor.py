@@ -27,7 +27,7 @@ from dmsops.core import journal
 from dmsops.core.db import reading, transact
 from dmsops.core.errors import BadInput
 from dmsops.core.people import Role, require
-from dmsops.flows.doctor_rules import SCHEMA, Chart, Seen, could_not_run, examined
+from dmsops.flows.doctor_rules import SCHEMA, Chart, Seen, could_not_run, examined, is_away
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -113,6 +113,8 @@ def examine(
     ------
     BadInput
         There is no such check.
+    StoreUnreachable
+        The store answers nothing at all; one object that cannot be read is a finding.
     """
     from dmsops.archive.checks_storage import together
 
@@ -163,7 +165,9 @@ def _of_one(ops: Ops, made: Rule, scope: Scope, only: Collection[str] | None) ->
                     found.append(made.finding(owner, uri, expected, observed))
     except (sa.exc.OperationalError, sa.exc.InterfaceError):
         raise  # the database is away: nothing can be said of anything
-    except Exception as error:  # noqa: BLE001  a check that breaks must not hide what the others see
+    except Exception as error:  # a check that breaks must not hide what the others see
+        if is_away(ops.store, error):
+            raise
         return [*found, could_not_run(made, None, error)], False
     return found, True
 
@@ -226,6 +230,8 @@ def audit(
         The operator's role is below operator.
     BadInput
         There is no such check.
+    StoreUnreachable
+        The store answers nothing at all; nothing is written down.
     """
     require(ops.operator, Role.OPERATOR, "doctor audit")
     seen = examine(ops, scope, checks, progress, only=only)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmsops.archive import rows
+from dmsops.archive import mending, rows, withdraw
 from dmsops.archive.checks_sync import partner_holds_the_same
 from dmsops.archive.ingest import ingest, product_of
-from dmsops.archive.partners import DIFFERS, LOOK_BACK, MISSED, NOT_DELETED, differences, inventory
+from dmsops.archive.partners import DIFFERS, LOOK_BACK, MISSED, NOT_DELETED, TOLD_AGAIN, differences, inventory
 from dmsops.archive.tables import tombstone
 from dmsops.catalogue.registry import Scope
 from dmsops.core.errors import BadInput
@@ -138,3 +138,31 @@ def test_an_inventory_that_cannot_be_read_is_a_finding_and_others_are_still_held
     found = list(partner_holds_the_same(holding, Scope()))
     assert [seen[1] for seen in found] == ["partner:cadc", *(f"caom:JWST/{name}#esac" for name in NAMES)]
     assert "cannot be read" in found[0][3]
+
+
+def test_what_was_missed_and_told_again_stays_a_difference_until_the_next_inventory(holding: Ops) -> None:
+    head, first, second = inventory(holding).decode().splitlines()
+    taken = holding.clock.now()
+    wrong = f"{head}\n{first[:-32]}{'0' * 32}\n".encode()
+    assert kinds(holding, wrong) == {NAMES[0]: DIFFERS, NAMES[1]: MISSED}
+    for name in NAMES:
+        mending.tell_again(holding, name, reason="a partner missed it")
+    assert kinds(holding, wrong) == {NAMES[0]: DIFFERS, NAMES[1]: MISSED}
+    assert all(TOLD_AGAIN in found.ours for found in differences(holding, lay_inventory(holding, "esac", wrong)))
+    assert kinds(holding, f"{head}\n{first}\n{second}\n".encode()) == {}
+    assert kinds(holding, write_inventory([], taken - timedelta(hours=2))) == {}
+
+
+def test_a_partner_may_hold_what_it_was_or_what_it_became_since(holding: Ops, tmp_path: Path) -> None:
+    before = inventory(holding).decode().splitlines()
+    path = write_product(tmp_path / f"{NAMES[0]}_uncal.fits", value=8.0, FILENAME=f"{NAMES[0]}_uncal.fits")
+    ingest(holding, [product_of(path)])
+    after = inventory(holding).decode().splitlines()
+    (new,) = set(after) - set(before)
+    assert kinds(holding, "\n".join(before).encode()) == kinds(holding, "\n".join([*before[:1], new, before[2]]).encode()) == {}
+    assert kinds(holding, "\n".join([*before[:1], new[:-32] + "0" * 32, before[2]]).encode()) == {NAMES[0]: DIFFERS}
+    plan = withdraw.preview(holding, [NAMES[0]])
+    withdraw.withdraw(holding, [NAMES[0]], ticket=plan.hash, reason="a test")
+    plan = withdraw.preview(holding, [NAMES[0]], back=True)
+    withdraw.restore(holding, [NAMES[0]], ticket=plan.hash, reason="a test")
+    assert kinds(holding, "\n".join([before[0], before[2]]).encode()) == {}
