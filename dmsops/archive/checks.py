@@ -176,7 +176,8 @@ def _collections(c: sa.Connection, ids: Collection[str]) -> dict[str, str]:
 def has_bytes_of_its_own(ops: Ops, scope: Scope) -> Sight:
     """Find products of different names with the same bytes."""
     data = (_ap.current, _ap.name.not_like(f"%{_MAY_BE_EQUAL}"))
-    several = sa.select(_ap.sha256).where(*data).group_by(_ap.sha256).having(sa.func.count(sa.distinct(_ap.name)) > 1)
+    mine = _ap.sha256.in_(sa.select(_ap.sha256).where(*data, within(scope, _ap.observation_id))) if scope.prefix else sa.true()
+    several = sa.select(_ap.sha256).where(*data, mine).group_by(_ap.sha256).having(sa.func.count(sa.distinct(_ap.name)) > 1)
     query = sa.select(_ap.sha256, _ap.name, _ap.observation_id).where(*data, _ap.sha256.in_(several)).order_by(_ap.sha256, _ap.name)
     same: dict[str, list[Any]] = defaultdict(list)
     with reading(ops.db) as c:

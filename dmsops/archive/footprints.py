@@ -24,9 +24,13 @@ def touching(rows: Sequence[Row], cone: tuple[float, float, float] | None, regio
 def _in_cone(rows: Sequence[Row], ra: float, dec: float, radius: float) -> list[Row]:
     verdicts = [_by_circles(row, ra, dec, radius) for row in rows]
     doubtful = [row for row, verdict in zip(rows, verdicts, strict=True) if verdict is None]
-    point = shapes.units((ra, dec))
-    kept = _exactly(doubtful, lambda polygons: shapes.touches(polygons, point, math.radians(radius) + shapes.TOUCH))
+    kept = {id(row) for row in doubtful if _by_corners(row, ra, dec, radius)}
+    kept |= _exactly([row for row in doubtful if id(row) not in kept], lambda polygons: _touched(polygons, ra, dec, radius))
     return [row for row, verdict in zip(rows, verdicts, strict=True) if verdict or id(row) in kept]
+
+
+def _touched(polygons: Any, ra: float, dec: float, radius: float) -> Any:
+    return shapes.touches(polygons, shapes.units((ra, dec)), math.radians(radius) + shapes.TOUCH)
 
 
 def _by_circles(row: Row, ra: float, dec: float, radius: float) -> bool | None:
@@ -37,6 +41,12 @@ def _by_circles(row: Row, ra: float, dec: float, radius: float) -> bool | None:
     if apart > radius + around + _MARGIN:
         return False
     return True if apart + around < radius - _MARGIN else None
+
+
+def _by_corners(row: Row, ra: float, dec: float, radius: float) -> bool:
+    """Say yes when a corner lies in the cone: most that stand on its rim have one there, and need no more looking."""
+    polygon = read_region(row["region"]) or ()
+    return len(polygon) >= 3 and any(distance(ra, dec, *corner) < radius - _MARGIN for corner in polygon)
 
 
 def distance(ra: float, dec: float, other_ra: float, other_dec: float) -> float:

@@ -139,10 +139,15 @@ def _intent(caom2: Any, head: Header) -> Any:
     return caom2.ObservationIntentType.CALIBRATION if calibrating else caom2.ObservationIntentType.SCIENCE
 
 
+def entity_id(collection: str, observation_id: str) -> uuid.UUID:
+    """Give the CAOM id of an observation of ours."""
+    return uuid.uuid5(_NAMESPACE, f"{collection}/{observation_id}")
+
+
 def _name_entities(observation: Observation) -> None:
     """Give every entity the id that follows from its URI, so that describing again gives the same document."""
     root = f"{observation.collection}/{observation.observation_id}"
-    observation._id = uuid.uuid5(_NAMESPACE, root)  # noqa: SLF001 - the library offers no other way
+    observation._id = entity_id(observation.collection, observation.observation_id)  # noqa: SLF001 - the library offers no other way
     for plane in observation.planes.values():
         plane._id = uuid.uuid5(_NAMESPACE, f"{root}/{plane.product_id}")  # noqa: SLF001 - the library offers no other way
         for artifact in plane.artifacts.values():

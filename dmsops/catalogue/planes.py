@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,9 +49,13 @@ class Product:
         return self.size if self.size is not None else self.path.stat().st_size
 
 
+_parsed = lru_cache(maxsize=64)(parse_any)
+"""Kept for a moment: the rules ask one after another about the same names."""
+
+
 def observation_id(name: str) -> str:
     """Give the observation that a product belongs to; raises `BadName`."""
-    parsed = parse_any(name)
+    parsed = _parsed(name)
     if isinstance(parsed, ExposureProduct | GuideStarProduct):
         return parsed.root
     if isinstance(parsed, CombinedProduct):
@@ -60,7 +65,7 @@ def observation_id(name: str) -> str:
 
 def level_of(name: str) -> int:
     """Give the calibration level of a product (1 raw, 2 calibrated, 3 combined), which names its plane; raises `BadName`."""
-    parsed = parse_any(name)
+    parsed = _parsed(name)
     if isinstance(parsed, CombinedProduct):
         return 3
     return 1 if parsed.suffix.rpartition("-")[2] in _LEVEL_1 else 2

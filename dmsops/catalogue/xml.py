@@ -38,15 +38,34 @@ def from_xml(document: bytes, *, source: str = "observation.xml") -> Observation
     BadInput
         The document has a DOCTYPE, is no CAOM 2.4, or does not follow the schema.
     """
-    from caom2.obs_reader_writer import ObservationReader
-
     fault = schema_fault(document)
     if fault is not None:
         raise BadInput(f"{source}: {fault}", file=source)
     try:
-        return ObservationReader(validate=False).read(io.BytesIO(document))
+        observation: Observation = _reader()(validate=False).read(io.BytesIO(document))
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise BadInput(f"{source}: {error}", file=source) from None
+    return observation
+
+
+@cache
+def _reader() -> Any:
+    """Give the library's reader, made to look through an element's children once, not once for each of them that it asks for."""
+    from caom2.obs_reader_writer import ObservationReader
+
+    class Reader(ObservationReader):  # type: ignore[misc,unused-ignore]
+        def __init__(self, *, validate: bool) -> None:
+            super().__init__(validate=validate)
+            self._children: dict[Any, dict[Any, Any]] = {}
+
+        def _get_child_element(self, element_tag: str, parent: Any, ns: str, required: bool) -> Any:
+            children = self._children.get(parent)
+            if children is None:
+                children = self._children[parent] = {child.tag: child for child in reversed(parent)}  # the first of a name stays
+            found = children.get(f"{{{ns}}}{element_tag}")
+            return super()._get_child_element(element_tag, parent, ns, required) if found is None and required else found
+
+    return Reader
 
 
 def schema_fault(document: bytes) -> str | None:

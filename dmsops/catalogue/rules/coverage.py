@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from dmsops.catalogue.bands import band_of
@@ -43,9 +44,15 @@ def has_a_sound_polygon(case: Case) -> Iterator[Seen]:
         points = vertices(plane)
         if points is None or not _on_the_sky(points):  # C29 names it
             continue
-        fault = fault_of(points) or _too_large(points) or _drawn_otherwise(plane, points)
+        fault = _unsound(tuple(points)) or _drawn_otherwise(plane, points)
         if fault is not None:
             yield uri(case.observation, plane), "a simple polygon, counter-clockwise, with area", fault
+
+
+@lru_cache(maxsize=16)
+def _unsound(points: tuple[tuple[float, float], ...]) -> str | None:
+    """Say what is wrong with a polygon; kept for a moment, as the planes of an observation mostly have the same."""
+    return fault_of(list(points)) or _too_large(list(points))
 
 
 def _too_large(points: list[tuple[float, float]]) -> str | None:
