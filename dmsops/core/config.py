@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from dmsops.core.errors import BadSetting, NotFound
 from dmsops.core.outward import OutwardSettings
 from dmsops.core.private import private_keys, private_text
+from dmsops.core.thresholds import ThresholdSettings
 
 SITE_FILE = "site.toml"
 DEFAULT_SITE = "~/dmsops-site"
@@ -26,7 +27,7 @@ ARCHIVE_TOKEN_VARIABLES = ("DMSOPS_ARCHIVE_TOKEN", "MAST_API_TOKEN")
 """Hold the token that an archive's site knows us by."""
 
 
-class Settings(OutwardSettings):
+class Settings(ThresholdSettings, OutwardSettings):
     """What one site is and how it works."""
 
     model_config = SettingsConfigDict(env_prefix="DMSOPS_", frozen=True, extra="forbid")
@@ -91,24 +92,6 @@ class Settings(OutwardSettings):
     crds_context: str = Field("jwst_0001.pmap", description="CRDS context to calibrate with.")
     rerequest_minutes: float = Field(60.0, gt=0, description="When a missing file that was asked for again counts as overdue.")
     rerequest_times: int = Field(3, ge=1, description="How often a missing file is asked for by itself; after that a person decides.")
-    engineering_gap_seconds: float = Field(
-        1.0, gt=0, description="A time without engineering samples that is longer than this is a gap, named by procedure P03."
-    )
-    engineering_span_hours: float = Field(
-        4.0, gt=0, description="An engineering file that covers more hours than this is looked at by a person (procedure P03)."
-    )
-    engineering_origins: tuple[str, ...] = Field(
-        ("OBSERVATORY",), description="Origins of engineering files that are taken; a rehearsal takes the test bed's as well."
-    )
-    engineering_earliest: datetime = Field(
-        datetime(2021, 12, 25, 12, 20, tzinfo=UTC), description="A sample with an earlier UTC time is impossible; default the launch."
-    )
-    engineering_suspect_seconds: float = Field(
-        60.0, ge=0, description="Contested engineering samples that are no farther apart make one suspect interval (ours)."
-    )
-    engineering_partitions: int = Field(
-        6, ge=1, description="An hour of engineering with more partitions than this is compacted after an ingest."
-    )
     sweep_grace_hours: float = Field(24.0, gt=0, description="An object that no row names is swept when it was last stored this long ago.")
     watch_seconds: float = Field(60.0, gt=0, description="How often the inbox is looked through when nothing changes in it.")
     status_file_minutes: float = Field(
@@ -122,27 +105,6 @@ class Settings(OutwardSettings):
         ge=0,
         description="Minutes after missing packets were asked for when an exposure is used without them, by itself; 0 leaves it to a person."
         " Wavefront visits have 90 minutes in all.",
-    )
-    ephemeris_definitive_km: float = Field(
-        50.0, gt=0, description="A definitive ephemeris that is farther than this from an earlier definitive one needs a person (km; ours)."
-    )
-    ephemeris_definitive_km_s: float = Field(0.0005, gt=0, description="The same for its velocity (km/s; ours).")
-    ephemeris_predicted_km: float = Field(
-        1000.0,
-        gt=0,
-        description="A prediction that is farther than this from an earlier ephemeris, or from its definitive one, needs a person (km; ours).",
-    )
-    ephemeris_predicted_km_s: float = Field(0.01, gt=0, description="The same for its velocity (km/s; ours).")
-    ephemeris_step_seconds: float = Field(
-        900.0, gt=0, description="An ephemeris with a larger step between two of its vectors has a hole, and needs a person (ours)."
-    )
-    ephemeris_stale_days: float = Field(
-        30.0, gt=0, description="A product that still has a predicted ephemeris after so many days is on the list of procedure P06."
-    )
-    refresh_pixels: float = Field(
-        0.01,
-        gt=0,
-        description="A refresh of the ephemeris that moves an image by more than so many pixels combines its images again (ours).",
     )
     token_file: Path | None = Field(
         None, description="File with the acting person's token, readable by its owner only; DMSOPS_TOKEN wins over it."

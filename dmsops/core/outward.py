@@ -25,17 +25,11 @@ class OutwardSettings(BaseSettings):
         50.0, ge=0, description="Requests a second that one asker of the site's public services may make in the long run; 0 is no limit."
     )
     serve_burst: int = Field(300, ge=1, description="Requests that one asker of the site's public services may make at once.")
-    notify_in_site: bool = Field(
-        True, description="Whether `dmsops serve site` also tells subscribers what happened; else `dmsops notify run` does."
-    )
+    notify_in_site: bool = Field(True, description="Whether `dmsops serve site` tells subscribers too; else `dmsops notify run` does.")
     notify_seconds: float = Field(5.0, gt=0, description="How often what happened is looked for, to tell subscribers.")
-    notify_lease_seconds: float = Field(
-        120.0, ge=1, description="Notices that a dispatcher took and did not finish go to another one after this long."
-    )
+    notify_lease_seconds: float = Field(120.0, ge=1, description="A dispatcher's unfinished notices go to another one after this long.")
     notify_days: float = Field(3.0, gt=0, description="A subscription that failed for so many days is stopped, and staff are told (ours).")
-    mail_relay: str = Field(
-        "", description="Mail server that takes our messages to subscribers, host or host:port; empty: no e-mail is sent."
-    )
+    mail_relay: str = Field("", description="Mail server for messages to subscribers, host or host:port; empty: none is sent.")
     mail_from: str = Field("", description="Address that messages to subscribers come from.")
     mail_tls: bool = Field(False, description="Whether the mail server is spoken to with STARTTLS, and its certificate checked.")
     webhook_private: tuple[str, ...] = Field((), description="Hosts and networks that webhooks may reach although they are not public.")
