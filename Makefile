@@ -72,7 +72,7 @@ condor: ## Fetch HTCondor's programs into .condor for the tests of its engine (D
 	@tools/fetch_condor.sh trixie .condor
 
 .PHONY: clients
-clients: $(STAMP) ## Fetch the newest astroquery (a pre-release) into .clients for the tests with its users
+clients: $(STAMP) ## Fetch the newest astroquery (a pre-release) and CADC's client into .clients for the tests with them
 	@$(BIN)/python -m pip install -qq --no-deps --upgrade --target .clients -r tests/integration/clients/requirements.txt
 
 .PHONY: test

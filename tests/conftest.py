@@ -24,7 +24,7 @@ hypothesis.settings.load_profile("no clock on the wall")
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 CLIENTS = ROOT / ".clients"
-"""Where ``make clients`` puts the newest astroquery, a pre-release, beside the one of requirements.txt."""
+"""Where ``make clients`` puts clients that requirements.txt cannot have: the newest astroquery, a pre-release, and CADC's."""
 START = datetime(2022, 12, 4, 4, 0, tzinfo=UTC)
 
 
@@ -40,6 +40,7 @@ PARTS: dict[str, Callable[[], Path | None]] = {
     "condor": find_master,
     "stilts": _program("stilts"),
     "astroquery-dev": lambda: CLIENTS if (CLIENTS / "astroquery").is_dir() else None,
+    "caom2repo": lambda: CLIENTS if (CLIENTS / "caom2repo").is_dir() else None,
 }
 
 

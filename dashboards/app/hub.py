@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dashboards.app import clock_bar
 from dashboards.app.archive_reads import Archive, ArchiveReader
 from dashboards.app.archive_work import Work
+from dashboards.app.distribution_reads import Distribution, DistributionReader
 from dashboards.app.engineering_reads import Engineering, EngineeringReader
 from dashboards.app.receipt_reads import ReceiptReader, Receiving
 from dmsops.core.errors import DmsError
@@ -99,6 +100,7 @@ class Snapshot:
     receiving: Receiving = field(default_factory=Receiving)
     engineering: Engineering = field(default_factory=Engineering)
     archive: Archive = field(default_factory=Archive)
+    distribution: Distribution = field(default_factory=Distribution)
     behind_seconds: float = 0.0
     fault: str = ""
 
@@ -126,6 +128,7 @@ class Hub:
         self.receipt = ReceiptReader(ops)
         self.engineering = EngineeringReader(ops)
         self.archive = ArchiveReader(ops)
+        self.distribution = DistributionReader(ops)
         self.work = Work()
         self._next = 0
 
@@ -151,7 +154,7 @@ class Hub:
         wait = self._thread is None
         fresh = replace(
             fresh, receiving=self.receipt.latest(seq, wait=wait), engineering=self.engineering.latest(seq, wait=wait),
-            archive=self.archive.latest(seq, wait=wait),
+            archive=self.archive.latest(seq, wait=wait), distribution=self.distribution.latest(seq, wait=wait),
         )  # fmt: skip
         if seq == last.seq:
             return fresh
@@ -172,6 +175,7 @@ class Hub:
         self.receipt.forget()
         self.engineering.forget()
         self.archive.forget()
+        self.distribution.forget()
 
     def steps(self, wanted: Filter) -> list[Row]:
         """Give the steps a board wants to see, at most `ROWS`; read once per change for all boards."""

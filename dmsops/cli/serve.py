@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dmsops.cli.frame import Answer, notes, verb
+from dmsops.flows import telling
 from dmsops.ops import Ops
 from dmsops.services import edb as service
 from dmsops.services import site as public
@@ -64,7 +65,8 @@ def site(ops: Ops, host: str, port: int, base: str) -> Answer:
 
     Search, download, TAP, SIA2, DataLink, and the partners' feed: descriptions are everybody's, files by their exclusive access period.
     """
-    return _serve(ops, host, port, lambda given, address: public.make_app(given, base or address), _site_addresses)
+    with telling.in_background(ops):
+        return _serve(ops, host, port, lambda given, address: public.make_app(given, base or address), _site_addresses)
 
 
 def _addresses(name: str, address: str) -> list[str]:

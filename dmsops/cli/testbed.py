@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from dmsops.cli import testbed_partner
 from dmsops.cli.frame import Answer, table, verb
 from dmsops.cli.progress import Bar
 from dmsops.core.files import make_folder
@@ -133,3 +134,4 @@ verb(commands, "visit-from-log", opens=False)(visit_from_log)
 verb(commands, "fly")(fly)
 verb(commands, "day", opens=False)(day)
 verb(commands, "references")(references)
+commands.add_command(testbed_partner.commands)

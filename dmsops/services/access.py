@@ -9,7 +9,7 @@ from dmsops.core.people import Person, by_token
 from dmsops.ops import Ops
 
 REMEDY = "Ask the lead for a token (dmsops people token NAME, procedure P01)."
-_TOKEN = re.compile(r"dmsops_[\w-]+|(?<=/as/)[^/]+", re.ASCII | re.IGNORECASE)
+_TOKEN = re.compile(r"(?:dmsops|mast)_[\w-]+|(?<=/as/)[^/]+|(?<=/signed/)[^/\s?]+", re.ASCII | re.IGNORECASE)
 
 
 def who_asks(ops: Ops, token: str) -> Person:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dmsops.distribution.audit import Recorder
 from dmsops.distribution.limits import Limits
-from dmsops.services import downloads, feed, missions, portal, web
+from dmsops.services import bundles, datalink, downloads, events, feed, missions, portal, sia, tap, vo_esa, web
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -24,6 +24,12 @@ def routes() -> list[Route]:
         *portal.routes(),
         *missions.routes(),
         *downloads.routes(),
+        *bundles.routes(),
+        *events.routes(),
+        *tap.routes(),
+        *sia.routes(),
+        *datalink.routes(),
+        *vo_esa.routes(),
     ]
 
 

@@ -102,9 +102,10 @@ type Teller = Callable[[int, DmsError], Response]
 
 def told_json(status: int, error: DmsError) -> Response:
     """Tell an error as JSON: ``{"error": {code, message, remedy, facts}, "message": ...}``."""
-    from starlette.responses import JSONResponse
+    from starlette.responses import Response
 
-    return JSONResponse({"error": error.as_dict(), "message": error.message}, status)
+    told = json.dumps({"error": error.as_dict(), "message": error.message})  # in ASCII: half a letter that was asked for cannot be sent
+    return Response(told, status, media_type="application/json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,9 +26,13 @@ FEW = "obs_id, calib_level, s_ra, s_dec, t_min, t_max, instrument_name, s_region
 PLANE = "jw01001001001_02101_00001_nrca3"
 QUERIES = {
     "one observation": f"SELECT * FROM ivoa.obscore WHERE obs_id = '{PLANE}'",
-    "a cone of 0.5 degrees": "SELECT obs_id, s_ra, s_dec FROM ivoa.obscore WHERE 1 = CONTAINS(POINT('ICRS', s_ra, s_dec), CIRCLE('ICRS', 120, 20, 0.5))",
-    "footprints that touch a cone": "SELECT obs_id, s_region FROM ivoa.obscore WHERE 1 = INTERSECTS(s_region, CIRCLE('ICRS', 120, 20, 0.5))",
-    "files of an observation": f"SELECT a.uri FROM caom2.Plane AS p JOIN caom2.Artifact AS a ON a.planeID = p.planeID WHERE p.obsID = '{PLANE}'",
+    "a cone of 2 degrees": (
+        "SELECT obs_id, s_ra, s_dec FROM ivoa.obscore WHERE 1 = CONTAINS(POINT('ICRS', s_ra, s_dec), CIRCLE('ICRS', 120, 20, 2))"
+    ),
+    "footprints that touch a cone": "SELECT obs_id, s_region FROM ivoa.obscore WHERE 1 = INTERSECTS(s_region, CIRCLE('ICRS', 120, 20, 2))",
+    "files of an observation": (
+        f"SELECT a.uri FROM caom2.Plane AS p JOIN caom2.Artifact AS a ON a.planeID = p.planeID WHERE p.obsID = '{PLANE}'"
+    ),
     "planes counted by instrument": "SELECT instrument_name, COUNT(*) FROM ivoa.obscore GROUP BY instrument_name",
 }
 
@@ -95,7 +99,9 @@ def _asked(ops: Ops, base: str) -> Iterator[Row]:
         for name, query in QUERIES.items():
             bare = _times(_bare(ops, query))
             ours = _times(lambda query=query: client.post("/tap/sync", data={"QUERY": query, "LANG": "ADQL"}).raise_for_status())  # type: ignore[misc]
-            words = f"p95 {_p95(ours) * 1e3:.1f} ms against {_p95(bare) * 1e3:.2f} ms; {1 / statistics.mean(ours):.0f} queries/s of one client"
+            words = (
+                f"p95 {_p95(ours) * 1e3:.1f} ms against {_p95(bare) * 1e3:.2f} ms; {1 / statistics.mean(ours):.0f} queries/s of one client"
+            )
             what = "the same SQL by the bare driver"
             yield _row(f"TAP, whole answer: {name}", statistics.median(ours), statistics.median(bare), what, "none", met=None, why=words)
 
@@ -105,7 +111,7 @@ def _bare(ops: Ops, query: str) -> Callable[[], object]:
     made = translated(ops, query)
     compiled = made.statement.compile(dialect=ops.db.dialect, compile_kwargs={"render_postcompile": True})
     given = compiled.construct_params({"now": ops.clock.now(), "base": BASE})
-    kinds = compiled._bind_processors  # noqa: SLF001
+    kinds = compiled._bind_processors
     values = [kinds[name](given[name]) if name in kinds else given[name] for name in compiled.positiontup]
     connection = ops.db.raw_connection().dbapi_connection
     register(connection)

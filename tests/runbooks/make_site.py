@@ -28,7 +28,7 @@ from dmsops.wfsc.clock import start_clock
 from dmsops.workflow import blackboard, lease
 from dmsops.workflow.lease import Claim, Ending
 from dmsops.workflow.steps import Diagnosis, StepSpec
-from tests.runbooks import archive, telemetry
+from tests.runbooks import archive, distribution, telemetry
 from tests.runbooks.images import write_images
 
 RECEIVED = datetime(2022, 12, 4, 4, 10, tzinfo=UTC)
@@ -42,7 +42,7 @@ FAULT = Diagnosis(
 
 
 def make_site(folder: Path) -> Path:
-    """Make the site: a visit half processed, a delivery in part, engineering that disagrees, another waiting; an archive with faults."""
+    """Make the site: a visit half processed, deliveries in part or waiting, engineering that disagrees; an archive with faults, served."""
     create_site(folder, name="runbook site", mode="rehearsal", stand_at=NOW.isoformat())
     ops = connect(folder, operator=Person(system_user(), Role.LEAD), clock=SimulatedClock(RECEIVED))
     visit = wavefront_visit("02726402001")
@@ -59,6 +59,7 @@ def make_site(folder: Path) -> Path:
     telemetry.bring_more(waiting, wavefront_visit("02726403001", later=telemetry.FOLLOWS))
     ops.clock.advance(archive.LATER)
     archive.fill(ops, folder / "visits" / "archived")
+    distribution.fill(ops, folder / "visits" / "archived")
     ops.db.dispose()
     return folder
 

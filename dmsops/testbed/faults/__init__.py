@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "flown", "inject", "list_faults", "strike"]
 
-_MODULES = ("delivery", "sender", "packets", "visits", "engineering", "ephemeris", "associations", "archive", "wss")
+_MODULES = (
+    "delivery", "sender", "packets", "visits", "engineering", "ephemeris", "associations", "archive", "wss", "subscribers", "partners",
+)  # fmt: skip
 _AFTER_FLIGHT = ("products", "archive")
 
 

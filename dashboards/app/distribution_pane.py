@@ -1,0 +1,77 @@
+"""Deeds that a person says something more for than a reason: fields above the reason, and a preview made anew when one is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import panel as pn
+
+from dashboards.app import theme
+from dashboards.app.deed_pane import Deed, DeedPane
+
+if TYPE_CHECKING:
+    from dashboards.app.frame import Frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One thing that a deed asks for: its name, its title, an example of what is written there, what stands there at first."""
+
+    name: str
+    title: str
+    hint: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldDeed(Deed):
+    """A deed with fields; ``given`` is what they say, and is read by the deed's own ``look`` and ``do``."""
+
+    fields: tuple[Field, ...] = ()
+    given: dict[str, str] = field(default_factory=dict)
+
+
+class FieldPane(DeedPane):
+    """A pane that shows a deed's fields between its preview and the reason.
+
+    Parameters
+    ----------
+    on_end : callable
+        As of `DeedPane`.
+    """
+
+    def __init__(self, frame: Frame, on_end: Callable[[str], None]) -> None:
+        super().__init__(frame, on_end)
+        self.inputs: dict[str, Any] = {}
+        self.fields = pn.Column(sizing_mode="stretch_width")
+        self.view.insert(1, self.fields)
+
+    async def open(self, deed: Deed) -> None:
+        """Make the fields and the preview, and show them."""
+        wanted = deed.fields if isinstance(deed, FieldDeed) else ()
+        if isinstance(deed, FieldDeed):
+            deed.given.clear()
+            deed.given.update({one.name: one.value for one in wanted})
+        self.inputs = {one.name: self._input(one) for one in wanted}
+        self.fields.objects = list(self.inputs.values())
+        await super().open(deed)
+
+    def _input(self, one: Field) -> Any:
+        made = pn.widgets.TextInput(
+            label=one.title, placeholder=one.hint, value=one.value, width=330, stylesheets=[theme.css("widgets")], margin=(4, 8, 0, 0),
+            css_classes=[f"key-{one.name}"],
+        )  # fmt: skip
+
+        async def changed(event: Any) -> None:
+            await self.say(one.name, str(event.new or ""))
+
+        made.param.watch(changed, "value")
+        return made
+
+    async def say(self, name: str, value: str) -> None:
+        """Take what a field says now, and make the preview again."""
+        if isinstance(self.deed, FieldDeed) and self.deed.given.get(name) != value.strip():
+            self.deed.given[name] = value.strip()
+            await self.renew()

@@ -1,0 +1,71 @@
+"""F3: two sites converge, whatever becomes of the calls between them, while the archive changes in every way."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from dmsops.ops import Ops
+from dmsops.testbed.partner.files import sync
+from dmsops.testbed.partner.harvest import harvest
+from dmsops.testbed.partner.site import PartnerSite
+from dmsops.testbed.partner.validate import validate
+from tests.integration.partners.faulty import Faulty
+from tests.integration.partners.sites import Changing, archive, feed_of, ours, partner, theirs
+from tests.serving import served
+
+# The CAOM library's own warning is silenced by what is not made for threads (`warnings.catch_warnings`).
+pytestmark = pytest.mark.filterwarnings("ignore:.*em_band.*:DeprecationWarning")
+STEPS = 30
+CALMED = 12
+"""Harvests after the last fault until everything that was skipped was tried again."""
+
+
+def harvest_on(site: PartnerSite, faulty: Faulty | None) -> None:
+    with feed_of(site, faulty) as feed:
+        harvest(site, feed)
+        sync(site, feed)
+
+
+def at_once(site: PartnerSite, faulty: Faulty, changing: Changing | None) -> None:
+    """Harvest twice at the same time, as two processes that know nothing of each other would, perhaps while the archive changes."""
+    with ThreadPoolExecutor() as pool:
+        both = [pool.submit(harvest_on, site, faulty) for _ in range(2)]
+        if changing is not None:
+            changing.step()
+        for one in both:
+            one.result()
+
+
+def settle(ops: Ops, site: PartnerSite) -> None:
+    for _ in range(CALMED):
+        ops.clock.advance(timedelta(minutes=10))
+        harvest_on(site, None)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_two_sites_converge_after_three_calls_in_ten_went_wrong(tmp_path: Path, database: str, seed: int) -> None:
+    chance = random.Random(seed)
+    with archive(tmp_path / "site", database) as ops, served(ops) as address:
+        changing = Changing(ops, tmp_path / "made", chance)
+        full = partner(ops, tmp_path / "full", address, files="none")
+        public = partner(ops, tmp_path / "public", address, scopes=())
+        ways = {full: Faulty(seed), public: Faulty(seed + 100)}
+        for _ in range(STEPS):
+            changing.step()
+            if chance.random() < 0.5:
+                at_once(full, ways[full], changing if chance.random() < 0.3 else None)
+            if chance.random() < 0.5:
+                harvest_on(public, ways[public])
+        assert min(sum(faulty.told.values()) for faulty in ways.values()) > 10
+        for site in ways:
+            settle(ops, site)
+        assert theirs(full) == ours(ops)
+        assert theirs(public) == ours(ops, public=True)
+        for site in ways:
+            with feed_of(site) as feed:
+                assert validate(site, feed).anomalies == ()

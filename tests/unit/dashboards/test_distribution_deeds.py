@@ -1,0 +1,315 @@
+"""The distribution board without a browser: everything that a person can do on it, what the library has then, and who may not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import sqlalchemy as sa
+
+from dashboards.app import distribution_access
+from dashboards.app.distribution_view import DistributionView
+from dmsops.archive import queries
+from dmsops.archive.ingest import product_of
+from dmsops.archive.tables import plane
+from dmsops.core import journal
+from dmsops.core.db import reading
+from dmsops.core.people import Person, Role
+from dmsops.distribution import accounts, grants, notice_queries, partners, subscription_acts
+from dmsops.flows import exclusive
+from dmsops.ops import Ops
+from dmsops.wfsc import queries as handed
+from tests.browser import archive_site
+from tests.browser import distribution_site as site_of
+from tests.unit.dashboards.boards import do, opened
+
+PROGRAM = {"view": "programs", "row": site_of.PROGRAM}
+
+
+@pytest.fixture
+def site(tmp_path) -> Iterator[Ops]:
+    ops = site_of.copied(tmp_path / "site")
+    yield ops
+    ops.db.dispose()
+
+
+@pytest.fixture
+def board(site: Ops) -> Callable[..., DistributionView]:
+    return partial(opened, DistributionView, site)
+
+
+def begun(view: DistributionView, key: str, **given: str) -> None:
+    """Open a deed and fill in its fields."""
+
+    async def all_of_it() -> None:
+        await view._pick(f"deed {key}")
+        for name, value in given.items():
+            view.pane.inputs[name].value = value
+            await view.pane.say(name, value)
+
+    asyncio.run(all_of_it())
+    assert view.pane.view.visible, view.frame.wire.said
+
+
+def confirmed(view: DistributionView, count: int = 1, reason: str = "it has to be") -> str:
+    """Give reason and count, and do what is previewed; gives what the person reads."""
+    view.pane.reason.value_input = reason
+    if count:
+        view.pane.count.value_input = str(count)
+    assert not view.pane.confirm.disabled, view.pane.missing.html + view.pane.preview.html
+    asyncio.run(view.pane.carry_out())
+    return str(view.frame.wire.said["text"])
+
+
+def last(site: Ops) -> tuple[str, str, str | None]:
+    """Give the newest line of the journal: what, who, why."""
+    with reading(site.db) as c:
+        line = c.execute(sa.select(journal.journal).order_by(journal.journal.c.seq.desc()).limit(1)).one()
+    return line.event, line.actor, line.reason
+
+
+def releases(site: Ops) -> set[float]:
+    """Give how many days after now the exclusive program's planes are public."""
+    with reading(site.db) as c:
+        found = c.execute(sa.select(plane.c.data_release).where(plane.c.observation_id.in_(site_of.EXCLUSIVE))).scalars()
+        return {round((when - site_of.NOW).total_seconds() / 86400) for when in found}
+
+
+def test_a_hand_over_is_made_again_from_the_store(site, board):
+    number = site_of.handover(site, "refused")
+    view = board(row=number)
+    said = do(view, "resend", reason="their disk was full")
+    assert said == f"{number} handed over again by otto: acknowledged, says simulated WSS."
+    (row,) = [row for row in handed.deliveries(site) if row["id"] == number]
+    assert row["state"] == "acknowledged"
+    assert f"open {number}" in view.list.html
+
+
+def test_one_that_was_taken_is_warned_of_and_one_whose_bytes_are_gone_is_not_made(site, board):
+    taken = board(row=site_of.handover(site, "acknowledged"))
+    asyncio.run(taken._pick("deed resend"))
+    assert "it gets the same files a second time" in taken.pane.preview.html
+    lost = board(row=site_of.handover(site, "refused"))
+    (sha256,) = next(row["files"] for row in handed.deliveries(site) if row["state"] == "refused").values()
+    site.store.path(sha256).unlink()
+    asyncio.run(lost._pick("deed resend"))
+    assert "The store lacks their bytes" in lost.pane.preview.html
+    assert lost.pane.what_is_missing() == "Nothing would change."
+
+
+def test_a_hand_over_that_waits_for_the_team_goes_on_beside_the_page(site, board):
+    number = site_of.handover(site, "refused")
+    team = replace(site, settings=site.settings.model_copy(update={"wss_answers": "team", "wss_answer_minutes": 1e-6}))
+    view = opened(DistributionView, team, row=number)
+    assert "is being handed over again, by otto." in do(view, "resend")
+    view.hub.distribution.works.wait()
+    view.draw(view.hub.poll())
+    assert f"Hand-over {number} again ended badly" in view.top.html
+    assert "WSS has not answered" in view.top.html
+    assert site_of.handover(site, "sent")
+
+
+def test_a_failing_subscription_is_paused_resumed_and_tried_again(site, board):
+    view = board(view="subscriptions", row="1")
+    assert "is paused, by otto" in do(view, "pause", reason="its owner asked")
+    assert notice_queries.show(site, 1)["state"] == "paused"
+    assert last(site) == ("subscription.paused", "otto", "its owner asked")
+    assert "Pause it: It is paused." in view.story.html
+    assert "not getting through" not in view.top.html
+    assert "is resumed, by otto" in do(view, "resume")
+    assert "is tried again at once" in do(view, "retry")
+    assert notice_queries.show(site, 1)["state"] == "active"
+
+
+def test_a_subscription_is_ended_by_a_lead_only(site, board):
+    assert "End it: &#x27;subscriptions end&#x27; needs the role lead" in board(view="subscriptions", row="1").story.html
+    assert "is ended, by lena" in do(board("lena", view="subscriptions", row="1"), "end")
+    assert notice_queries.show(site, 1)["state"] == "ended"
+
+
+def test_the_first_notice_is_taken_out_of_the_way(site, board):
+    view = board(view="subscriptions", row="1")
+    waiting = notice_queries.show(site, 1)["waiting"]
+    assert "is out of the way of subscription 1" in do(view, "skip")
+    assert notice_queries.show(site, 1)["waiting"] == waiting - 1
+    assert notice_queries.show(site, 1)["counts"]["skipped"] == 1
+    assert "Take the first notice out of the way: Nothing waits for it." in board(view="subscriptions", row="2").story.html
+
+
+def test_a_receiver_that_lost_something_is_told_again_from_where_it_says(site, board):
+    view = board(view="subscriptions", row="2")
+    told = [one["notice_id"] for one in notice_queries.show(site, 2)["last"]]
+    begun(view, "again", after="what I have")
+    assert "Write the last notice that the receiver has" in view.pane.preview.html
+    assert view.pane.confirm.disabled
+    asyncio.run(view.pane.say("after", f"evt-{told[2]}"))
+    assert "2 notices of subscription 2 will be told again, by otto." in confirmed(view, 2)
+    assert notice_queries.show(site, 2)["counts"] == {"delivered": len(told) - 2, "waiting": 2}
+
+
+def test_a_preview_that_no_longer_holds_is_shown_again(site, board):
+    view = board(view="subscriptions", row="1")
+    begun(view, "pause")
+    chief = site.as_person(Person("lena", Role.LEAD))
+    subscription_acts.apply(chief, "pause", [1], ticket=subscription_acts.preview(site, "pause", [1]).hash, reason="quicker")
+    view.pane.reason.value_input, view.pane.count.value_input = "too late", "1"
+    asyncio.run(view.pane.carry_out())
+    assert last(site)[1:] == ("lena", "quicker")
+    assert "by otto" not in view.frame.wire.said["text"]
+
+
+def test_a_refusal_is_closed_with_a_reason(site, board):
+    (first, second) = partners.refusals(site)
+    view = board(view="refusals", row=str(first["id"]))
+    assert do(view, "close", reason="they have it now") == "1 refusal of esac closed, by otto."
+    assert [row["id"] for row in partners.refusals(site)] == [second["id"]]
+    assert last(site) == ("partner.refusal-closed", "otto", "they have it now")
+
+
+def test_all_that_a_partner_refused_is_closed_by_its_count(site, board):
+    assert do(board(view="partners", row="esac"), "close-all", 2) == "2 refusals of esac closed, by otto."
+    assert partners.refusals(site) == []
+    assert "Close what it refused: It has refused nothing that is open." in board(view="partners", row="esac").story.html
+
+
+def test_a_partner_s_difference_is_announced_again(site, board):
+    one = archive_site.found("C48", site_of.EXCLUSIVE[0], "missed: not there", "warning", fix="announce")
+    archive_site.audited(site, [replace(one, uri=f"{one.uri}#esac")], ("C48",))
+    view = board(view="partners", row="esac")
+    version = queries.story(site, site_of.EXCLUSIVE[0])["observation"]["version"]
+    assert "1 repair done" in do(view, "announce", reason="they never got it")
+    assert queries.story(site, site_of.EXCLUSIVE[0])["observation"]["version"] == version + 1
+
+
+def test_exclusive_access_is_changed_as_it_was_shown(site, board):
+    assert releases(site) == {365}
+    view = board("lena", **PROGRAM)
+    begun(view, "change", days="30")
+    assert "exclusive access of 365 days becomes 30 days" in view.pane.preview.html
+    assert "3 observations: stays exclusive" in view.pane.preview.html
+    said = confirmed(view, 3, "its panel said so")
+    assert said == f"Exclusive access of program {site_of.PROGRAM}: 30 days, by lena. 3 observations described again."
+    assert releases(site) == {30}
+    assert "in 29 d" in view.list.html
+
+
+@pytest.mark.parametrize("days", ["", "-1", "1.5", "9999999", "0x10"])
+def test_days_that_are_none_are_told_and_nothing_can_be_confirmed(site, board, days):
+    view = board("lena", **PROGRAM)
+    begun(view, "change", days=days)
+    assert "warn" in view.pane.preview.html
+    view.pane.reason.value_input = "it has to be"
+    assert view.pane.confirm.disabled
+    assert exclusive.preview(site, site_of.PROGRAM, 365).items == ()
+
+
+def test_a_program_is_released_and_a_public_one_says_that_it_is(site, board):
+    view = board("lena", **PROGRAM)
+    said = do(view, "release", 3, "the PI gave it up")
+    assert "0 days, by lena. 3 observations described again." in said
+    assert releases(site) == {0}
+    assert "Release it now: All of it is public, and stays so." in view.story.html
+
+
+def test_a_change_of_many_goes_on_beside_the_page(site, board, monkeypatch):
+    monkeypatch.setattr(distribution_access, "AT_ONCE", 2)
+    view = board("lena", **PROGRAM)
+    assert "begun, by lena. How far it is stands above." in do(view, "release", 3)
+    view.hub.distribution.works.wait()
+    view.hub.forget()
+    view.draw(view.hub.poll())
+    assert "3 observations described again." in view.top.html
+    assert releases(site) == {0}
+
+
+def test_what_was_archived_meanwhile_is_shown_before_it_is_changed(site, board, tmp_path):
+    view = board("lena", **PROGRAM)
+    begun(view, "change", days="30")
+    name = f"jw{site_of.PROGRAM}001001_03104_00009_nrca3_cal.fits"
+    archive_site.take(site, tmp_path, [name], PROGRAM=site_of.PROGRAM, CATEGORY="GO")
+    assert product_of(tmp_path / name).name == name
+    view.pane.reason.value_input, view.pane.count.value_input = "too late", "3"
+    asyncio.run(view.pane.carry_out())
+    assert "changed since the preview" in view.frame.wire.said["text"]
+    assert "4 observations" in view.pane.preview.html
+    assert releases(site) == {365}
+
+
+def test_somebody_is_let_in_until_a_day(site, board):
+    view = board("lena", **PROGRAM)
+    begun(view, "let-in", account="nobody")
+    assert "is no open account" in view.pane.preview.html
+    asyncio.run(view.pane.say("account", "carl"))
+    asyncio.run(view.pane.say("until", "yesterday"))
+    assert "is no time as" in view.pane.preview.html
+    asyncio.run(view.pane.say("until", "2024-01-01T00:00:00Z"))
+    asyncio.run(view.pane.say("kind", "friend"))
+    assert "neither pi nor guest" in view.pane.preview.html
+    asyncio.run(view.pane.say("kind", "guest"))
+    assert "may have the files of program 01783" in confirmed(view)
+    newest = grants.grants(site, program=site_of.PROGRAM)[0]
+    assert (newest["account"], newest["kind"], newest["granted_by"], newest["reason"]) == ("carl", "guest", "lena", "it has to be")
+    assert newest["until"].year == 2024
+
+
+def test_a_grant_is_ended_and_another_is_not(site, board):
+    (ben,) = [one for one in grants.grants(site, program=site_of.PROGRAM) if one["account"] == "ben"]
+    view = board("lena", **PROGRAM)
+    assert "The grant of ben to program 01783 has ended, by lena." in do(view, f"end-{ben['id']}")
+    standing = [one["account"] for one in grants.grants(site, program=site_of.PROGRAM) if one["revoked_at"] is None]
+    assert standing == ["ada"]
+    assert "End the grant of ben" not in view.story.html
+
+
+def test_a_grant_that_another_ended_is_not_ended_twice(site, board):
+    (ben,) = [one for one in grants.grants(site, program=site_of.PROGRAM) if one["account"] == "ben"]
+    view = board("lena", **PROGRAM)
+    begun(view, f"end-{ben['id']}")
+    grants.revoke(site, ben["id"], reason="quicker")
+    view.pane.reason.value_input, view.pane.count.value_input = "too late", "1"
+    asyncio.run(view.pane.carry_out())
+    assert "has changed since the preview" in view.frame.wire.said["text"]
+
+
+def test_tokens_are_made_void_and_an_account_is_closed(site, board):
+    view = board("lena", view="accounts", row="ada")
+    assert do(view, "revoke") == "1 token of ada void, by lena."
+    assert accounts.tokens(site, "ada")[0]["revoked_at"] is not None
+    assert "Make its tokens void: It has no good token." in view.story.html
+    assert do(view, "shut") == "Account ada is closed, by lena."
+    assert next(one for one in accounts.accounts(site) if one["name"] == "ada")["closed_at"] is not None
+    assert "Close the account: It is closed." in view.story.html
+
+
+@pytest.mark.parametrize(
+    ("view", "verbs"),
+    [
+        ("handovers", ("wfsc resend",)),
+        ("subscriptions", ("subscriptions pause", "subscriptions retry", "subscriptions end", "notify skip")),
+        ("refusals", ("partners close-refusal",)), ("programs", ("access change", "accounts grant", "accounts revoke")),
+        ("accounts", ("accounts revoke", "accounts close")),
+    ],
+)  # fmt: skip
+def test_a_reader_is_offered_no_verb_and_reads_the_reason_of_each(board, view, verbs):
+    shown = board("vera", view=view)
+    first = shown.rows_of(view)[0]
+    shown.open_row(str(first.get("id", first.get("name"))))
+    for verb in verbs:
+        assert f"&#x27;{verb}&#x27; needs the role" in shown.story.html
+    assert 'data-pick="deed ' not in shown.story.html
+    for deed in shown.deeds:
+        asyncio.run(shown._pick(f"deed {deed.key}"))
+        assert not shown.pane.view.visible
+
+
+def test_a_role_that_was_taken_meanwhile_is_not_acted_with(site, board):
+    view = board("lena", **PROGRAM)
+    begun(view, "change", days="0")
+    with site.db.begin() as c:
+        c.execute(sa.text("update people set role = 'viewer' where name = 'lena'"))
+    said = confirmed(view, 3)
+    assert "needs the role lead; lena is viewer" in said
+    assert releases(site) == {365}
