@@ -161,7 +161,7 @@ def _observation(ops: Ops, case: str) -> Row:
     o = observation.c
     found = mappings(ops.db, sa.select(o.id, o.collection, o.state, o.version, o.changed_at).where(o.id == case))
     if not found:
-        raise NotFound(f"the archive has no observation '{case[:120]}'", remedy="`dmsops archive list` names them (procedure P16).")
+        raise NotFound(f"the archive has no observation '{case[:120]}'", remedy="`dmsops archive observations` names them (procedure P16).")
     row = found[0]
     mine = observation_uri(row.pop("collection"), case)
     told = [one["partner"] for one in problem.refusals(ops) if one["uri"] == mine]

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from dmsops.distribution.adql.expressions import value, what
 from dmsops.distribution.adql.grammar import wrong
 from dmsops.distribution.adql.scope import Scope
-from dmsops.distribution.adql.tables import Field, Value
+from dmsops.distribution.adql.tables import Field, Key, Value
 
 _REAL, _WHOLE, _TEXT = sa.Float(), sa.BigInteger(), sa.String()
 Condition = sa.ColumnElement[bool]
@@ -92,9 +92,19 @@ def _in(node: Any, scope: Scope) -> Condition:
         raise wrong(node, "IN takes a list of values or a query")
     asked = value(node.this, scope)
     given = [value(item, scope) for item in node.expressions]
-    if asked.key is not None:
-        return sa.or_(*(compared("=", node.this, item, scope, node) for item in node.expressions))
+    if asked.key is not None and all(isinstance(item.given, str) for item in given):
+        return _among(asked.key, [str(item.given) for item in given])
     return asked.sql.in_([_comparable(asked, item, scope, node)[1].sql for item in given])
+
+
+def _among(key: Key, texts: list[str]) -> Condition:
+    """Say that an identifier is one of those given, by the columns it stands for."""
+    parts = [split for text in texts if (split := key.split(text)) is not None]
+    if not parts:
+        return sa.false()
+    if len(key.parts) == 1:
+        return key.parts[0].in_([part for (part,) in parts])
+    return sa.tuple_(*key.parts).in_(parts)
 
 
 def _in_query(node: Any, scope: Scope) -> Condition:

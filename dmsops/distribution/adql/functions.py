@@ -93,7 +93,8 @@ def _rounded(name: str) -> Make:
 
 _within = lambda x: sa.and_(x >= -1, x <= 1)  # noqa: E731
 FUNCTIONS: dict[str, Function] = {
-    **{name.upper(): Function(least=1, most=1, make=_plain(name)) for name in ("sin", "cos", "tan", "atan", "degrees", "radians", "exp")},
+    **{name.upper(): Function(least=1, most=1, make=_plain(name)) for name in ("sin", "cos", "tan", "atan", "degrees", "radians")},
+    "EXP": Function(least=1, most=1, make=_plain("exp", needs=lambda x: sa.and_(x >= -700, x <= 700))),
     "ACOS": Function(least=1, most=1, make=_plain("acos", needs=_within)),
     "ASIN": Function(least=1, most=1, make=_plain("asin", needs=_within)),
     "COT": Function(least=1, most=1, make=_plain("cot", needs=lambda x: x != 0)),

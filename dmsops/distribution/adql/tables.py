@@ -8,6 +8,11 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from dmsops.core.errors import BadInput
+from dmsops.distribution.adql.grammar import REMEDY
+
+MOST_RELATIONS = 100
+"""Tables and queries that one query may come to: WITH can name one twice, and that twice again."""
 Near = Callable[[float, float, float], sa.ColumnElement[bool]]
 """Gives the clause of rows that may touch a cone (right ascension, declination, radius; degrees): too many, never too few."""
 WHOLE, REAL, TEXT = frozenset({"short", "int", "long"}), frozenset({"float", "double"}), frozenset({"char", "unicodeChar"})
@@ -158,6 +163,9 @@ class Relations:
 
     def _name(self) -> str:
         self._number += 1
+        if self._number > MOST_RELATIONS:
+            message = f"the query comes to more than {MOST_RELATIONS} tables, those of WITH counted wherever they are named"
+            raise BadInput(message, remedy=REMEDY, field="QUERY")
         return f"t{self._number}"
 
     def of_table(self, table: Table, alias: str, clauses: Iterable[sa.ColumnElement[bool]] = ()) -> Relation:

@@ -7,29 +7,16 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-
-import pytest
 
 from tests.integration.partners.sites import ROOT, Changing, archive, ours
 from tests.serving import served
 
-CLIENTS = Path(__file__).resolve().parents[3] / ".clients"
-PART = "caom2repo"
 
-
-@pytest.fixture
-def clients() -> Path:
-    """Find the client; without it the test skips, or fails where DMSOPS_REQUIRE lists it."""
-    if (CLIENTS / PART).is_dir():
-        return CLIENTS
-    if PART in os.environ.get("DMSOPS_REQUIRE", "").split(","):
-        pytest.fail(f"{PART} is required (DMSOPS_REQUIRE) and is not in .clients", pytrace=False)
-    pytest.skip(f"{PART} is not in .clients; DMSOPS_REQUIRE={PART} would make this a failure")
-
-
-def test_cadcs_own_client_lists_and_reads(clients: Path, tmp_path: Path) -> None:
+def test_cadcs_own_client_lists_and_reads(require: Callable[[str], Path], tmp_path: Path) -> None:
+    clients = require("caom2repo")
     with archive(tmp_path / "site") as ops, served(ops) as address:
         changing = Changing(ops, tmp_path / "made", random.Random(1))
         for n in (1, 2, 3):

@@ -199,6 +199,9 @@ def test_identifiers_are_compared_by_what_has_an_index(site: Ops) -> None:
     did = f"ivo://dmsops/archive?{ROOT}/level2"
     assert answered(site, f"SELECT obs_id, calib_level FROM ivoa.obscore WHERE obs_publisher_did = '{did}'") == [(ROOT, 2)]
     assert column(site, f"SELECT planeID FROM caom2.Plane WHERE planeID IN ('{ROOT}/level2', 'x', 'a/b/c')") == [f"{ROOT}/level2"]
+    many = ", ".join(f"'{ROOT}/level{n}'" for n in range(2000))
+    assert column(site, f"SELECT planeID FROM caom2.Plane WHERE planeID IN ({many}) ORDER BY 1") == [f"{ROOT}/level1", f"{ROOT}/level2"]
+    assert column(site, f"SELECT COUNT(*) FROM caom2.Plane WHERE planeID NOT IN ('{ROOT}/level1', 'x')") == [len(found(site, "1 = 1")) - 1]
     assert column(site, f"SELECT uri FROM jwst.artifact WHERE filename = '{ROOT}_cal.fits'") == [f"mast:JWST/product/{ROOT}_cal.fits"]
     joined = "SELECT COUNT(*) FROM jwst.plane p JOIN jwst.artifact a ON p.planeid = a.planeid"
     assert column(site, joined) == column(site, "SELECT COUNT(*) FROM jwst.artifact")

@@ -119,9 +119,12 @@ def test_what_cannot_be_asked_is_refused_in_words(site: Ops, query: str, words: 
         "SELECT 1" + " + 1" * 5900 + " FROM ivoa.obscore",
         "SELECT 'a'" + " || 'a'" * 5000 + " FROM ivoa.obscore",
         "SELECT obs_id FROM ivoa.obscore" + " UNION SELECT obs_id FROM ivoa.obscore" * 700,
+        "WITH a0 AS (SELECT obs_id FROM ivoa.obscore)"
+        + "".join(f", a{n} AS (SELECT x.obs_id FROM a{n - 1} AS x JOIN a{n - 1} AS y ON x.obs_id = y.obs_id)" for n in range(1, 40))
+        + " SELECT obs_id FROM a39",
         "SELECT CASE WHEN 1 = 1 THEN " * 60 + "1" + " END" * 60 + " FROM ivoa.obscore" * 40,
     ],
-    ids=["parentheses", "list", "text", "not", "minus", "sum", "joined", "unions", "cases"],
+    ids=["parentheses", "list", "text", "not", "minus", "sum", "joined", "unions", "laughs", "cases"],
 )
 def test_a_query_that_is_too_deep_or_too_long_is_refused_soon(site: Ops, query: str) -> None:
     with pytest.raises(BadInput):
