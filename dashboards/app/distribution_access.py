@@ -44,7 +44,7 @@ def change(row: Row, person: Person, works: Works) -> Deed:
     """Give the change of a program's exclusive access to as many days as a person writes."""
     given: dict[str, str] = {}
     now = "" if row["exclusive_days"] is None else str(row["exclusive_days"])
-    fields = (Field(name="days", title="Days of exclusive access from archiving (0: public at once)", hint="365", value=now),)
+    fields = (Field(name="days", title="Days from archiving (0: public at once)", hint="365", value=now),)
     parts = _change(row["id"], lambda: _number(given["days"]), works)
     return FieldDeed(
         key="change", title="Change its exclusive access", why_not=_no(row, person, works), fields=fields, given=given, **parts
@@ -113,7 +113,7 @@ def _words(seen: exclusive.Change) -> str:
     told = "<p>Each is described again: subscribers are told what becomes public or is held, and partners harvest it.</p>"
     lines = [[ident(i.observation_id), when(i.now, seen.at), when(i.then, seen.at)] for i in seen.items[:SHOWN]]
     more = f'<p class="soft">and {len(seen.items) - SHOWN:,} more</p>' if len(seen.items) > SHOWN else ""
-    counts = [f"{theme.plural(n, 'observation')}: {word}" for word, n in effects.items()]
+    counts = [f"{word}: {theme.plural(n, 'observation')}" for word, n in effects.items()]
     return (
         head + bullets("What changes", counts) + warn + told + table("Public from", lines, ("observation", "now", "then"), WRAPPED) + more
     )

@@ -54,7 +54,7 @@ def partner_mark(row: Row, now: datetime) -> str:
         return theme.mark(StepState.HELD, "behind")
     if row["differences"]:
         return theme.mark(StepState.HELD, "differs")
-    return theme.mark(StepState.DONE, "in step")
+    return theme.mark(StepState.WAITING, "changes wait") if row["behind"] else theme.mark(StepState.DONE, "in step")
 
 
 def program_mark(row: Row) -> str:

@@ -40,7 +40,7 @@ class Distribution:
     handovers, subscriptions, staged : tuple of dict
         Each row with its ``standing``: a word of ours for how it is now.
     told : mapping
-        As `dmsops.distribution.notice_queries.summary` gives it, with ``lanes`` and ``since`` of `board_queries.untold`.
+        As `dmsops.distribution.notice_queries.summary` gives it, with what `board_queries.trouble` gives.
     today : mapping
         Accesses since midnight (UTC) by verdict, and ``bytes`` that were given.
     number : int
@@ -80,7 +80,7 @@ def read(ops: Ops) -> Distribution:
         programs=part.of("programs", lambda: tuple(programs.listed(ops)), ()),
         accounts=part.of("accounts", lambda: tuple(board_queries.accounts(ops)), ()),
         accesses=part.of("accesses", lambda: board_queries.number(ops), 0),
-        told=part.of("subscriptions", lambda: notice_queries.summary(ops) | board_queries.untold(ops), {}),
+        told=part.of("subscriptions", lambda: notice_queries.summary(ops) | board_queries.trouble(ops), {}),
         today=part.of("accesses", lambda: audit.counts(ops, midnight), {}),
         laid=part.of("staged", lambda: staging.counts(ops), {}),
         broken=part.broken,
@@ -180,10 +180,10 @@ class DistributionReader(Beside[Distribution]):
 
 def needing(seen: Distribution) -> dict[str, int]:
     """Count what needs a person, by list of the board; that nobody tells is one thing more among the subscriptions."""
-    standing = {view: [row["standing"] for row in getattr(seen, view)] for view in ("handovers", "subscriptions", "staged")}
+    standing = {view: [row["standing"] for row in getattr(seen, view)] for view in ("handovers", "staged")}
     return {
         "handovers": sum(word in ("refused", "not answered", "not sent") for word in standing["handovers"]),
-        "subscriptions": sum(word in ("failing", "stopped") for word in standing["subscriptions"]) + bool(seen.told.get("lanes")),
+        "subscriptions": sum(seen.told.get(word, 0) for word in ("not_through", "stopped")) + bool(seen.told.get("lanes")),
         "refusals": max(len(seen.refusals), sum(row["refusals"] for row in seen.partners)),
         "staged": sum(word in ("stuck", "failed") for word in standing["staged"]),
     }

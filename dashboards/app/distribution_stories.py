@@ -98,11 +98,11 @@ def _subscription(ops: Ops, once: Once, row: Row, verbs: str, now: datetime) -> 
     ]  # fmt: skip
     top = head(f"Subscription {row['id']} of {escape(row['owner'])}", fault + verbs, facts, f"{mark(row['standing'])}.")
     none = '<p class="soft">Nothing that it asks for has happened yet.</p>' if not lines else ""
-    return top + none + table("Last notices, newest first", lines, ("state", "notice", "told"), WRAPPED)
+    return top + none + table("Last notices, newest first", lines, ("state", "notice", "when"), WRAPPED)
 
 
 def _tries(one: Row, now: datetime) -> str:
-    told = f"told {theme.age(one['delivered_at'], now)}" if one["delivered_at"] else f"of {theme.age(one['at'], now)}"
+    told = f"told {theme.age(one['delivered_at'], now)}" if one["delivered_at"] else f"happened {theme.age(one['at'], now)}"
     tried = f"<br>{theme.plural(one['attempts'], 'try' if one['attempts'] == 1 else 'trie')}" if one["attempts"] else ""
     return f"{told}{tried}" + (f'<br><span class="soft">{escape(one["error"])}</span>' if one["error"] else "")
 

@@ -53,7 +53,9 @@ class DistributionView(ListBoard):
         sheets: dict[str, Any] = {"stylesheets": [theme.css("widgets")], "margin": (4, 8, 4, 0)}
         self.anchor = 0
         self.who = pn.widgets.TextInput(placeholder="whose: ada", width=160, css_classes=["key-who"], **sheets)
-        self.uri = pn.widgets.TextInput(placeholder="which file: its whole name or URI", width=430, css_classes=["key-uri"], **sheets)
+        self.uri = pn.widgets.TextInput(
+            placeholder="which file: its whole name or URI", max_width=430, sizing_mode="stretch_width", css_classes=["key-uri"], **sheets
+        )
         self.chosen = pn.FlexBox(self.who, self.uri, sizing_mode="stretch_width")
         super().__init__(BOARD, hub, person, Address())
         self.pane = FieldPane(self.frame, self._deed_ended)
@@ -214,6 +216,12 @@ class DistributionView(ListBoard):
         before = board_queries.page_before(self.hub.ops, **self._wanted(), first=first, limit=PAGE)
         self.anchor = self.anchor if before else 0
         self.address.param.update(before=before, row="")
+
+    async def begin(self, key: str) -> None:
+        """Open the preview of something that is offered; what it asks for is written first."""
+        await super().begin(key)
+        if self.pane.view.visible and self.pane.inputs:
+            self.frame.focus(f"key-{next(iter(self.pane.inputs))}")
 
     def _deed_ended(self, line: str) -> None:
         if line:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ def needs(seen: Distribution, address: Address, now: datetime, pieces: Sequence[
     lines = [_NEEDS[view](seen, now) for view in VIEWS if counts.get(view) and here in (view, VIEWS[0])]
     words = f"Nothing {'else ' if seen.broken else ''}of distribution needs a person now."
     calm = "" if any(counts.values()) else f"<p>{theme.mark('done', words)}</p>"
-    return broken(seen.broken) + "".join(lines) + calm + "".join(_work(piece, now) for piece in pieces) + _runs(seen, now)
+    return broken(seen.broken) + "".join(lines) + calm + "".join(_work(piece, now) for piece in pieces) + _runs(seen, here)
 
 
 def _handovers(seen: Distribution, now: datetime) -> str:
@@ -41,18 +41,18 @@ def _handovers(seen: Distribution, now: datetime) -> str:
 
 
 def _subscriptions(seen: Distribution, now: datetime) -> str:
-    standing = Counter(row["standing"] for row in seen.subscriptions)
     lines = ""
     if seen.told.get("lanes"):
         many, since = theme.plural(seen.told["lanes"], "subscription"), theme.age(seen.told["since"], now)
-        lines += need("subscriptions", f"Nobody tells {many}, due {since}: run `dmsops serve site` or `dmsops notify run` (P17)")
-    if failing := standing["failing"]:
-        first = next(row for row in seen.subscriptions if row["standing"] == "failing")
-        waiting = sum(row["waiting"] for row in seen.subscriptions if row["standing"] == "failing")
-        since = theme.age(first["failing_since"], now)
-        said = f"{theme.plural(failing, 'subscription')} not getting through (P17); the longest since {since}; notices waiting: {waiting:,}"
-        lines += need("subscriptions", said)
-    if stopped := standing["stopped"]:
+        lines += need(
+            "subscriptions", f"Nobody tells {many}, due {since}: run <code>dmsops serve site</code> or <code>dmsops notify run</code> (P17)"
+        )
+    if failing := seen.told.get("not_through"):
+        mine = [row for row in seen.subscriptions if row["standing"] == "failing"]
+        since = f"; the longest since {theme.age(mine[0]['failing_since'], now)}" if mine else ""
+        waiting = f"; notices waiting: {sum(row['waiting'] for row in mine):,}" if mine else ""
+        lines += need("subscriptions", f"{theme.plural(failing, 'subscription')} not getting through (P17){since}{waiting}")
+    if stopped := seen.told.get("stopped"):
         lines += need("subscriptions", f"{theme.plural(stopped, 'subscription')} stopped after days of failing: resume or end (P17)")
     return lines
 
@@ -84,19 +84,28 @@ def _work(piece: Piece, now: datetime) -> str:
     return f"<p>{theme.mark('done', piece.title)}, {who}: {escape(piece.result)}</p>"
 
 
-def _runs(seen: Distribution, now: datetime) -> str:
-    today, told, laid = seen.today, seen.told, seen.laid
-    parts = []
-    if today:
-        given = f"{today.get('granted', 0):,} given, {theme.size(today.get('bytes', 0))}"
-        parts.append(f"accesses today: {given}; {today.get('denied', 0):,} refused")
-    if told:
-        waiting = told["deliveries"].get("waiting", 0)
-        oldest = f", oldest of {theme.age(told['oldest_waiting'], now)}" if told["oldest_waiting"] else ""
-        parts.append(f"{theme.plural(told['notices'], 'notice')} told of, {waiting:,} to be delivered{oldest}")
-    if laid:
-        parts.append(f"staged: {laid['requested']:,} asked for, {laid['ready']:,} ready ({theme.size(laid['bytes'])})")
-    return f'<p class="soft">{" · ".join(parts)}</p>' if parts else ""
+def _runs(seen: Distribution, here: str) -> str:
+    parts = {"accesses": _today(seen.today), "subscriptions": _told(seen.told), "staged": _laid(seen.laid)}
+    said = " · ".join(words for view, words in parts.items() if words and here in (view, VIEWS[0]))
+    return f'<p class="soft">{said}</p>' if said else ""
+
+
+def _today(today: Mapping[str, int]) -> str:
+    if not today:
+        return ""
+    given = f"{today.get('granted', 0):,} given, {theme.size(today.get('bytes', 0))}"
+    return f"accesses since midnight UTC: {given}; {today.get('denied', 0):,} refused"
+
+
+def _told(told: Mapping[str, Any]) -> str:
+    if not told:
+        return ""
+    oldest = f", the oldest of {told['oldest_waiting']:%Y-%m-%d %H:%M:%S}Z" if told["oldest_waiting"] else ""
+    return f"{theme.plural(told['notices'], 'notice')} so far, {told['deliveries'].get('waiting', 0):,} to be delivered{oldest}"
+
+
+def _laid(laid: Mapping[str, int]) -> str:
+    return f"staged: {laid['requested']:,} asked for, {laid['ready']:,} ready ({theme.size(laid['bytes'])})" if laid else ""
 
 
 def chips(address: Address) -> str:

@@ -85,6 +85,7 @@ def _site_addresses(name: str, address: str) -> list[str]:
         f"The archive of {name}; stop with Ctrl-C. A token: dmsops accounts token NAME",
         f"  search and download (MAST's forms)   {address}api/v0/invoke, {address}search/jwst/api/v0.1/",
         f"  Virtual Observatory                  {address}tap, {address}sia2, {address}datalink",
+        f"  events and subscriptions             {address}api/v0.1/events, {address}api/v0.1/subscriptions",
     ]
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dmsops.archive import errors, finding_queries, fixity
 from dmsops.archive import queries as archived
 from dmsops.core.clock import iso
+from dmsops.distribution import audit, board_queries, partners
 from dmsops.engineering import queries as engineering
 from dmsops.engineering.states import EngineeringState
 from dmsops.flows.engineering import INGEST
@@ -147,6 +148,20 @@ def _archive(ops: Ops) -> tuple[str, str, int]:
     return _counted(sum(found.values()), f"{said[:1].upper()}{said[1:]}.{due}", there)
 
 
+def _distribution(ops: Ops) -> tuple[str, str, int]:
+    trouble = board_queries.trouble(ops)
+    found = {
+        "subscriptions not getting through (procedure P17)": trouble["not_through"],
+        "subscriptions stopped after days of failing (procedure P17)": trouble["stopped"],
+        "subscriptions that nobody tells (run `dmsops notify run`, procedure P17)": trouble["lanes"],
+        "things refused by partners (procedure P17)": sum(row["refusals"] for row in partners.partners(ops)),
+    }
+    said = "; ".join(f"{words}: {count}" for words, count in found.items() if count)
+    today = audit.counts(ops, ops.clock.now().replace(hour=0, minute=0, second=0, microsecond=0))
+    given = f"Accesses since midnight UTC: {today.get(audit.GRANTED, 0)} given, {today.get(audit.DENIED, 0)} refused."
+    return _counted(sum(found.values()), f"{said[:1].upper()}{said[1:]}. {given}", given)
+
+
 def _wavefront(ops: Ops) -> tuple[str, str, int]:
     late = [c for c in wavefront.clock_rows(ops) if c["state"] in ("at risk", "late", "missed")]
     return _attention(len(late), "wavefront clocks need a person (procedure P10).", "Every wavefront clock is in time.")
@@ -168,5 +183,6 @@ _CHECKS: dict[str, _Check] = {
     "C09": _steps(),
     "C11": _wavefront,
     "C12": _archive,
+    "C13": _distribution,
     "C14": _quiet("The journal is being written; `dmsops journal verify` checks its chain."),
 }

@@ -114,10 +114,21 @@ def _stands(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     return (_g.revoked_at.is_(None), sa.or_(_g.until.is_(None), _g.until > now))
 
 
-def untold(ops: Ops) -> Row:
-    """Say whether anybody tells: ``lanes`` (subscriptions that should have been tried long ago, and were not) and ``since``."""
+def trouble(ops: Ops) -> Row:
+    """Say who is not told.
+
+    Returns
+    -------
+    dict
+        ``not_through`` (active subscriptions that fail), ``stopped`` (those that failed for days), and whether anybody tells at all:
+        ``lanes`` (subscriptions whose next notice was due long ago, and not tried) and ``since``.
+    """
+    failing = sa.select(sa.func.count()).where(_s.state == Standing.ACTIVE, _s.failing_since.is_not(None))
+    stopped = sa.select(sa.func.count()).where(_s.state == Standing.STOPPED)
     mine = (_d.state == Delivery.WAITING, _s.state == Standing.ACTIVE)
     first = sa.select(sa.func.min(_d.id)).join(subscription, _s.id == _d.subscription_id).where(*mine).group_by(_d.subscription_id)
     late = (_d.id.in_(first), _d.next_at <= ops.clock.now() - OVERDUE)
     query = sa.select(sa.func.count().label("lanes"), sa.func.min(_d.next_at, type_=_d.next_at.type).label("since")).where(*late)
-    return mappings(ops.db, query)[0]
+    with reading(ops.db) as c:
+        found = dict(c.execute(query).mappings().one())
+        return found | {"not_through": int(c.execute(failing).scalar_one()), "stopped": int(c.execute(stopped).scalar_one())}

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from dmsops.core.db import reading, transact
 from dmsops.core.errors import BadInput, NotFound, Refused, TooMany
-from dmsops.distribution.access import Requester
+from dmsops.distribution.access import Requester, Scope
 from dmsops.distribution.tables import uws_job
 
 if TYPE_CHECKING:
@@ -62,8 +62,12 @@ class Job:
 
 
 def owner_of(asker: Requester) -> str:
-    """Give how a job names its owner: ``kind:name``, or ``anonymous``."""
-    return "anonymous" if asker.is_anonymous else f"{asker.kind}:{asker.name}"[:64]
+    """Give how a job names its owner: ``kind:name``, or ``anonymous``; with ``kind-`` where the token has not the scope ``read``.
+
+    Such a token neither makes jobs that show more than it may see, nor reads the results of those that its account's others made.
+    """
+    less = "" if Scope.READ in asker.scopes else "-"
+    return "anonymous" if asker.is_anonymous else f"{asker.kind}{less}:{asker.name}"[:64]
 
 
 def result_path(ops: Ops, job_id: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -203,9 +204,16 @@ def _tar(call: Call) -> Response:
     found = _found(call.ops, staged.uris)
     files = [found[uri] for uri in staged.uris if uri in found]
     record = lambda held, who, judged: call.service.recorder.record(_access(call, held, who, judged, "stage"))  # noqa: E731
-    asker = lambda: named(call.ops, call.requester.name, call.requester.kind)  # noqa: E731
     headers = {"Content-Disposition": f'attachment; filename="{shlex.quote(staged.id)}.tar"', "Cache-Control": "private, no-store"}
-    return StreamingResponse(tarring.tar(call.ops, asker, files, record), media_type="application/x-tar", headers=headers)
+    return StreamingResponse(tarring.tar(call.ops, lambda: _as_now(call), files, record), media_type="application/x-tar", headers=headers)
+
+
+def _as_now(call: Call) -> Requester | None:
+    """Give who asks with the rights of this moment, and never with more than the token has that they came with."""
+    mine, now = call.requester, named(call.ops, call.requester.name, call.requester.kind)
+    if now is None:
+        return None
+    return replace(now, programs=now.programs & mine.programs, everything=now.everything and mine.everything)
 
 
 def _begin(ops: Ops, number: str) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -18,9 +19,9 @@ from dmsops.core.errors import BadInput, TooMany
 from dmsops.distribution import notice_queries, streams, subscriptions
 from dmsops.distribution.access import Scope, may_have
 from dmsops.distribution.accounts import need_scope
-from dmsops.distribution.notices import document, happening, owner_of
+from dmsops.distribution.notices import Delivery, document, happening, owner_of
 from dmsops.distribution.subscriptions import Wish
-from dmsops.distribution.tables import notice
+from dmsops.distribution.tables import notice, notice_delivery
 from dmsops.flows.notices import meta_releases
 from dmsops.services.web import Call, Route
 
@@ -94,13 +95,16 @@ def make(call: Call) -> Response:
     words = {key: value for key, value in given.items() if key != "events"}
     wish = Wish(**{"channel": "stream", **words}, events=tuple(given.get("events", ())))
     made = subscriptions.subscribe(call.ops, call.requester, wish)
-    return _answer({"id": made.id, "waiting": made.waiting, **({"secret": made.secret} if made.secret else {})}, 201)
+    waiting = _counts(call, [made.id])[made.id][Delivery.WAITING]
+    return _answer({"id": made.id, "waiting": waiting, **({"secret": made.secret} if made.secret else {})}, 201)
 
 
 def mine(call: Call) -> Response:
     """List one's own subscriptions."""
     need_scope(call.requester, Scope.SUBSCRIBE, "to see subscriptions")
-    return _answer({"subscriptions": notice_queries.listed(call.ops, owner=owner_of(call.requester), limit=1000)})
+    rows = notice_queries.listed(call.ops, owner=owner_of(call.requester), limit=1000)
+    counts = _counts(call, [row["id"] for row in rows])
+    return _answer({"subscriptions": [_shown(row, counts[row["id"]]) for row in rows]})
 
 
 def show(call: Call) -> Response:
@@ -108,7 +112,29 @@ def show(call: Call) -> Response:
     number = _own(call, _subscription(call))
     found = notice_queries.show(call.ops, number)
     allowed = _seen(call, {row["observation_id"] for row in found["last"]})
-    return _answer({**found, "last": [row for row in found["last"] if row["observation_id"] in allowed]})
+    counts = _counts(call, [number])[number]
+    last = [row for row in found["last"] if row["observation_id"] in allowed]
+    return _answer({**_shown(found, counts), "counts": counts, "last": last})
+
+
+def _shown(row: dict[str, Any], counts: Counter[str]) -> dict[str, Any]:
+    """Give a subscription as its owner may see it: what waits unseen has no number, no time and no error."""
+    waiting = counts[Delivery.WAITING]
+    return row | {"waiting": waiting} | ({} if waiting else {"error": None, "next_at": None})
+
+
+def _counts(call: Call, numbers: list[int]) -> dict[int, Counter[str]]:
+    """Count the deliveries of subscriptions by state; those of observations that the asker may not see count for nothing."""
+    o, d = observation.c, notice_delivery.c
+    may = may_have(call.requester, o.meta_release, o.proposal_id, call.now)
+    query = sa.select(d.subscription_id, d.state, sa.func.count()).join(notice, _n.id == d.notice_id)
+    query = query.join(observation, o.id == _n.observation_id).where(may).group_by(d.subscription_id, d.state)
+    found: dict[int, Counter[str]] = {number: Counter() for number in numbers}
+    with reading(call.ops.db) as c:
+        for some in batched(numbers, 400):
+            for number, state, many in c.execute(query.where(d.subscription_id.in_(some))):
+                found[number][state] = many
+    return found
 
 
 def _own(call: Call, number: int) -> int:

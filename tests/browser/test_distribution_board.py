@@ -142,7 +142,7 @@ def test_exclusive_access_is_changed_with_its_preview(desk_of, shown):
     expect(desk.page.locator(".key-confirm button")).to_be_disabled()
     desk.page.locator(".key-days input").fill("30")
     desk.page.keyboard.press("Tab")
-    expect(desk.page.get_by_text("3 observations: stays exclusive")).to_be_visible()
+    expect(desk.page.get_by_text("stays exclusive: 3 observations")).to_be_visible()
     confirm(desk, "its panel said so", 3)
     expect(said(desk)).to_contain_text(f"Exclusive access of program {site_of.PROGRAM}: 30 days, by lena. 3 observations described again.")
     assert exclusive.preview(shown, site_of.PROGRAM, 30).items == ()

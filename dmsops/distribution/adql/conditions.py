@@ -102,9 +102,9 @@ def _among(key: Key, texts: list[str]) -> Condition:
     parts = [split for text in texts if (split := key.split(text)) is not None]
     if not parts:
         return sa.false()
-    if len(key.parts) == 1:
-        return key.parts[0].in_([part for (part,) in parts])
-    return sa.tuple_(*key.parts).in_(parts)
+    firsts = key.parts[0].in_(sorted({part[0] for part in parts}))
+    # SQLite has an index for a list of values, and none for a list of pairs.
+    return firsts if len(key.parts) == 1 else sa.and_(firsts, sa.tuple_(*key.parts).in_(parts))
 
 
 def _in_query(node: Any, scope: Scope) -> Condition:

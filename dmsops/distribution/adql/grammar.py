@@ -13,7 +13,7 @@ from dmsops.core.errors import BadInput
 if TYPE_CHECKING:
     from sqlglot import exp
 
-LONGEST = 60_000
+LONGEST = 200_000
 """Characters of a query."""
 DEEPEST = 60
 """Parentheses within each other."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from dmsops.archive.tables import observation_member, plane, plane_input
 from dmsops.distribution import uws
 from dmsops.distribution.audit import records
 from dmsops.ops import Ops
-from dmsops.services import tap_jobs
+from dmsops.services import tap as tap_service
+from dmsops.services import tap_jobs, vo_answers
 from tests.offered import EXCLUSIVE, HIDDEN, OPEN, RESTRICTED, YEAR, Tokens, moved, offered_site
 from tests.serving import served
 
@@ -232,6 +234,26 @@ def test_an_answer_has_the_form_asked_for(site: Site, form: str) -> None:
     assert got.status_code == 200
     assert got.content[:4] in {b"obs_", b'{"me', b"SIMP", b"PAR1", b"<?xm"}
     assert (OPEN[0].encode() in got.content) == (form != "votable/b2") or form == "parquet"
+
+
+def test_a_large_answer_goes_through_a_file_and_is_the_same(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = {"QUERY": "SELECT * FROM tap_schema.columns ORDER BY table_name, column_index", "LANG": "ADQL"}
+    small = session().post(f"{site.base}/tap/sync", data=ask)
+    monkeypatch.setattr(vo_answers, "IN_MEMORY", 1000)
+    large = session().post(f"{site.base}/tap/sync", data=ask)
+    assert large.content == small.content
+    assert large.headers["content-length"] == str(len(small.content))
+    assert list((site.ops.settings.folder("work") / vo_answers.FOLDER).glob("tmp*")) == [], "it has no name, so that nothing is left of it"
+
+
+def test_more_queries_than_can_be_answered_at_once_are_told_to_come_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tap_service, "_AT_ONCE", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(tap_service, "PATIENCE", 0.05)
+    with tap_service._AT_ONCE:
+        got = session().post(f"{site.base}/tap/sync", data={"QUERY": EVERY, "LANG": "ADQL"})
+    assert got.status_code == 429
+    assert int(got.headers["Retry-After"]) >= 0
+    assert session().post(f"{site.base}/tap/sync", data={"QUERY": EVERY, "LANG": "ADQL"}).status_code == 200
 
 
 @pytest.mark.parametrize(

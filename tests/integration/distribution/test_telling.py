@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from dmsops.archive import proposals
 from dmsops.archive.tables import plane
-from dmsops.distribution import accounts, channels, dispatch, grants, notice_queries, subscription_acts, subscriptions
+from dmsops.distribution import accounts, channels, dispatch, grants, notice_queries, streams, subscription_acts, subscriptions
 from dmsops.distribution.notices import Event, Happening, put
 from dmsops.distribution.outcomes import Outcome, Result
 from dmsops.flows import notices, telling
@@ -275,3 +275,20 @@ def test_releases_are_told_when_they_come_and_put_right_when_they_were_told_wron
     ops.clock.advance(timedelta(days=5))
     telling.tell(ops)
     assert noticed(ops)[-3:] == [("Public", identity, 1), ("Held", identity, 2), ("Public", identity, 2)]
+
+
+def test_a_stream_is_read_on_from_where_its_reader_was(ops: Ops) -> None:
+    number = subscribed(ops, "New").id
+    happen(ops, 1, 2, 3)
+    assert tell(ops) == 3
+    piece = streams.read(ops, number, streams.begin(ops, number), seen_by_all(ops))
+    assert [told["version"] for _, told in piece.events] == [1, 2, 3]
+    assert streams.acknowledge(ops, number, piece.events[1][0]) == 2
+    assert streams.acknowledge(ops, number, piece.events[1][0]) == 0
+    rest = streams.read(ops, number, streams.begin(ops, number), seen_by_all(ops))
+    assert [told["version"] for _, told in rest.events] == [3]
+    hidden = streams.read(ops, number, 0, lambda *_: {})
+    assert (hidden.events, hidden.after) == ((), piece.after)
+    assert [state for _, state in lane(ops, number)] == ["delivered", "delivered", "withheld"]
+    assert notice_queries.summary(ops)["deliveries"]["withheld"] == 1
+    assert [row["observation_id"] for row in notice_queries.last(ops)] == ["seen-3", "seen-2", "seen-1"]

@@ -186,10 +186,10 @@ class World:
         return next(thing for thing in self.things if (thing.kind, thing.program) == (kind, program))
 
     def ask(self, asker: Asker, method: str, path: str, **given: Any) -> Answer:
-        """Ask, and look through all that comes back."""
-        headers = asker.headers | dict(given.pop("headers", {}))
+        """Ask, and look through all that comes back; ``echo`` is what the asker named before, and is told of again."""
+        headers, echo = asker.headers | dict(given.pop("headers", {})), given.pop("echo", "")
         sent = self.client.build_request(method, path, headers=headers, **given)
-        said = sent.url.raw_path.decode() + sent.content.decode("latin-1") + str(headers)
+        said = sent.url.raw_path.decode() + sent.content.decode("latin-1") + str(headers) + echo
         got = self.client.send(sent)
         answer = Answer(status=got.status_code, headers=got.headers.multi_items(), body=got.content)
         self.search(asker, answer, said, f"{method} {path} as {asker.name}")

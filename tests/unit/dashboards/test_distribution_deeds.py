@@ -189,7 +189,7 @@ def test_exclusive_access_is_changed_as_it_was_shown(site, board):
     view = board("lena", **PROGRAM)
     begun(view, "change", days="30")
     assert "exclusive access of 365 days becomes 30 days" in view.pane.preview.html
-    assert "3 observations: stays exclusive" in view.pane.preview.html
+    assert "stays exclusive: 3 observations" in view.pane.preview.html
     said = confirmed(view, 3, "its panel said so")
     assert said == f"Exclusive access of program {site_of.PROGRAM}: 30 days, by lena. 3 observations described again."
     assert releases(site) == {30}
