@@ -32,7 +32,7 @@ from dmsops.testing.observations import clean
 from tests.struck import _CONTEXT, _HEAVY
 from tests.telling import LOOPBACK, person, telling_site
 
-_CONTEXT.set_forkserver_preload([*_HEAVY, "dmsops.flows.telling", "dmsops.ops", "httpx"])
+_CONTEXT.set_forkserver_preload([*_HEAVY, "dmsops.flows.telling", "dmsops.ops", "httpx2"])
 LEAD = Person("tester", Role.LEAD)
 LEASE = 1.0
 

@@ -22,7 +22,7 @@ from dmsops.core.files import in_words, locked, make_folder, sha256_of, sync_fol
 from dmsops.distribution.client_asking import LONGEST_WAIT, TRIES, Again, Site, connected, problem_of
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}", re.ASCII)
 _SUM = re.compile(r"[0-9a-f]{64}")
@@ -99,7 +99,7 @@ class _Fetch:
     """One file on its way: its bytes lie in ``.<name>.<sum>.part`` until they are all there."""
 
     def __init__(
-        self, client: httpx.Client, site: Site, one: Wanted, folder: Path, progress: Progress, stop: threading.Event
+        self, client: httpx2.Client, site: Site, one: Wanted, folder: Path, progress: Progress, stop: threading.Event
     ) -> None:  # fmt: skip
         self.name, self._url = one.name, one.url
         self._client, self._site, self._folder, self._progress, self._stop = client, site, folder, progress, stop
@@ -120,7 +120,7 @@ class _Fetch:
                     lock.unlink(missing_ok=True)
 
     def _tried(self) -> Fetched:
-        import httpx
+        import httpx2
 
         tries, had = 0, -1
         while True:
@@ -129,7 +129,7 @@ class _Fetch:
                 return self._asked()
             except Again as again:
                 wait, why = again.seconds or wait, again.why
-            except httpx.TransportError as error:
+            except httpx2.TransportError as error:
                 why = f"{self._site.base} does not answer: {str(error) or type(error).__name__}"
             here = self._here()
             tries = tries + 1 if here <= had else 1
@@ -155,7 +155,7 @@ class _Fetch:
         with self._client.stream("GET", self._url, headers=headers) as response:
             return self._answered(response, part)
 
-    def _answered(self, response: httpx.Response, part: Path | None) -> Fetched:
+    def _answered(self, response: httpx2.Response, part: Path | None) -> Fetched:
         if response.status_code == 304:
             _forget(part)
             size = self._target.stat().st_size
@@ -168,7 +168,7 @@ class _Fetch:
             raise problem_of(response)
         return self._taken(response, part if response.status_code == 206 else None, part)
 
-    def _taken(self, response: httpx.Response, going_on: Path | None, part: Path | None) -> Fetched:
+    def _taken(self, response: httpx2.Response, going_on: Path | None, part: Path | None) -> Fetched:
         """Take the bytes of an answer; they get their name when they are all there and their sum is right."""
         wanted = _sum_of(response)
         if going_on is None:
@@ -187,7 +187,7 @@ class _Fetch:
         sync_folder(self._folder)
         return Fetched(name=self.name, path=self._target, state="got", size=self._target.stat().st_size)
 
-    def _poured(self, response: httpx.Response, file: BinaryIO, total: int | None) -> str:
+    def _poured(self, response: httpx2.Response, file: BinaryIO, total: int | None) -> str:
         digest, here = _begun(Path(file.name)), file.tell()
         for piece in response.iter_raw():
             if self._stop.is_set():
@@ -225,7 +225,7 @@ def _begun(part: Path) -> Any:
     return digest
 
 
-def _sum_of(response: httpx.Response) -> str:
+def _sum_of(response: httpx2.Response) -> str:
     """Read the sum of the whole file (RFC 9530), which each answer carries."""
     found = re.search(r"sha-256=:([A-Za-z0-9+/]{43}=):", response.headers.get("repr-digest", ""))
     if found is None:
@@ -233,10 +233,10 @@ def _sum_of(response: httpx.Response) -> str:
     return base64.b64decode(found[1]).hex()
 
 
-def _goes_on(response: httpx.Response, here: int) -> bool:
+def _goes_on(response: httpx2.Response, here: int) -> bool:
     return str(response.headers.get("content-range", "")).startswith(f"bytes {here}-")
 
 
-def _total(response: httpx.Response) -> int | None:
+def _total(response: httpx2.Response) -> int | None:
     whole = response.headers.get("content-range", "").rpartition("/")[2] or response.headers.get("content-length", "")
     return int(whole) if whole.isdecimal() else None

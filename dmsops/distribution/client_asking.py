@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dmsops.core.errors import BadInput, DmsError, Failed, NotAllowed, NotFound, NotSignedIn, Refused, TooMany
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
 TRIES, LONGEST_WAIT = 6, 300.0
 """Tries without a byte more than before, and seconds that a site may ask us to wait at a time."""
@@ -47,17 +47,17 @@ Again = _Again
 
 
 @contextmanager
-def connected(site: Site) -> Iterator[httpx.Client]:
+def connected(site: Site) -> Iterator[httpx2.Client]:
     """Open connections to a site; raises `BadInput` where its address is none."""
-    import httpx
+    import httpx2
 
     if re.match(r"https?://[^/@]+", site.base) is None:
         raise BadInput(f"'{site.base[:80]}' is no address of a site: give it as https://archive.example", field="server")
-    with httpx.Client(timeout=httpx.Timeout(60.0, connect=15.0), follow_redirects=False) as client:
+    with httpx2.Client(timeout=httpx2.Timeout(60.0, connect=15.0), follow_redirects=False) as client:
         yield client
 
 
-def problem_of(response: httpx.Response) -> Exception:
+def problem_of(response: httpx2.Response) -> Exception:
     """Give the error of an answer that is none, in the site's own words."""
     response.read()
     message, remedy = _words(response)
@@ -67,7 +67,7 @@ def problem_of(response: httpx.Response) -> Exception:
     return _KINDS.get(response.status_code, Failed)(message, remedy=remedy)
 
 
-def _words(response: httpx.Response) -> tuple[str, str | None]:
+def _words(response: httpx2.Response) -> tuple[str, str | None]:
     try:
         error = response.json()["error"]
         return str(error["message"]), str(error["remedy"])
@@ -77,7 +77,7 @@ def _words(response: httpx.Response) -> tuple[str, str | None]:
 
 def answer(site: Site, method: str, path: str, **given: Any) -> dict[str, Any]:
     """Ask a site for a JSON object; raises the error that it tells, or `Failed` where it does not answer."""
-    import httpx
+    import httpx2
 
     url = f"{site.base}{path}"
     with connected(site) as client:
@@ -87,7 +87,7 @@ def answer(site: Site, method: str, path: str, **given: Any) -> dict[str, Any]:
                 if response.is_success:
                     return _object(response)
                 problem = problem_of(response)
-            except httpx.TransportError as error:
+            except httpx2.TransportError as error:
                 problem = Again(f"{site.base} does not answer: {str(error) or type(error).__name__}", None)
             if not isinstance(problem, Again):
                 raise problem
@@ -95,7 +95,7 @@ def answer(site: Site, method: str, path: str, **given: Any) -> dict[str, Any]:
     raise Failed(str(problem), remedy="Look whether the address is right and the site is up, and ask again (procedure P17).")
 
 
-def _object(response: httpx.Response) -> dict[str, Any]:
+def _object(response: httpx2.Response) -> dict[str, Any]:
     try:
         found = response.json()
     except ValueError:

@@ -146,13 +146,13 @@ def post(ops: Ops, one: Any, told: Mapping[str, Any]) -> Outcome:
 def _sent(parts: SplitResult, place: str, headers: dict[str, str], body: bytes) -> Outcome:
     import asyncio
 
-    import httpx
+    import httpx2
 
     host = f"[{place}]" if ":" in place else place
     url = urlunsplit((parts.scheme, f"{host}:{parts.port}" if parts.port else host, parts.path or "/", parts.query, ""))
     try:
         status = asyncio.run(_status(url, parts.hostname or "", headers, body))
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:  # TimeoutError is an OSError
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:  # TimeoutError is an OSError
         return Outcome(Result.LATER, f"{type(error).__name__}: {str(error)[:150]}".rstrip(": "))
     return _judged(status)
 
@@ -161,11 +161,11 @@ async def _status(url: str, name: str, headers: dict[str, str], body: bytes) -> 
     """POST, and give the status of the answer; the name is what a certificate must be made for."""
     import asyncio
 
-    import httpx
+    import httpx2
 
-    limits = httpx.Timeout(SECONDS, connect=CONNECT_SECONDS)
+    limits = httpx2.Timeout(SECONDS, connect=CONNECT_SECONDS)
     verify: Any = _tls() if url.startswith("https") else False
-    client = httpx.AsyncClient(verify=verify, trust_env=False, follow_redirects=False, timeout=limits)
+    client = httpx2.AsyncClient(verify=verify, trust_env=False, follow_redirects=False, timeout=limits)
     asked = client.build_request("POST", url, headers=headers, content=body, extensions={"sni_hostname": name})
     async with asyncio.timeout(SECONDS), client:
         answer = await client.send(asked, stream=True)

@@ -33,8 +33,9 @@ def served(ops: Ops) -> list[Row]:
     word = rights_word(RELEASE, ops.clock.now()).label("rights")
     query = sa.select(word, sa.func.count().label("files"), sa.func.sum(archived_product.c.size).label("bytes"))
     query = query.select_from(FILES).where(observation.c.state == ARCHIVED).group_by(word)
-    found = {row["rights"]: row for row in mappings(ops.db, query)}
-    return [{"rights": one.value, "files": 0, "bytes": 0, **found.get(one.value, {})} for one in Rights]
+    found = {row["rights"]: (row["files"], int(row["bytes"])) for row in mappings(ops.db, query)}
+    counts = [(one.value, *found.get(one.value, (0, 0))) for one in Rights]
+    return [{"rights": word, "files": files, "bytes": size} for word, files, size in counts]
 
 
 def accesses(ops: Ops, hours: float = 24.0) -> Row:

@@ -103,7 +103,8 @@ def takers(ops: Ops, program: str) -> list[Row]:
     files, size = sa.func.count(sa.distinct(_r.uri)).label("files"), sa.func.sum(_r.size).label("bytes")
     mine = _r.uri.startswith(f"{PRODUCTS}/jw{program}", autoescape=True)
     query = sa.select(_r.who, _r.verdict, files, times, size, last).where(mine).group_by(_r.who, _r.verdict)
-    return mappings(ops.db, query.order_by(last.desc(), _r.who, _r.verdict).limit(SHOWN))
+    rows = mappings(ops.db, query.order_by(last.desc(), _r.who, _r.verdict).limit(SHOWN))
+    return [{**row, "bytes": int(row["bytes"] or 0)} for row in rows]
 
 
 def decisions(ops: Ops, program: str, account: str = "") -> list[Row]:

@@ -39,7 +39,8 @@ def sync(call: Call, root: str = ROOTS[0]) -> Response:
     if not _AT_ONCE.acquire(timeout=PATIENCE):
         raise TooMany(f"more than {MOST} queries are being answered at once: ask again in {PATIENCE:g} s", after=round(PATIENCE))
     try:
-        file = spooled(call.ops, written(call.ops, call.requester, asked, call.base, seconds=SECONDS))
+        ask = partial(written, call.ops, call.requester, asked, call.base, seconds=SECONDS)
+        file = spooled(call.ops, ask(), partial(ask, apart=True))
     finally:
         _AT_ONCE.release()
     if root == vosi.ESA and asked.form.extension == "fits":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -14,7 +15,7 @@ from dmsops.core.files import make_folder, whole_file
 from dmsops.distribution import accounts, uws_running
 from dmsops.distribution.access import ANONYMOUS, Requester
 from dmsops.distribution.uws import Job, result_path
-from dmsops.services.vo_answers import asked_of, capitals, written
+from dmsops.services.vo_answers import asked_of, capitals, filled, written
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -77,8 +78,8 @@ def carry_out(ops: Ops, job: Job, base: str) -> None:
         asked = asked_of(capitals(job.parameters))
         make_folder(path.parent)
         with whole_file(path) as file:
-            for piece in written(ops, _asker(ops, job), asked, base, seconds=job.seconds, wanted=lambda: not stop.is_set()):
-                file.write(piece)
+            ask = partial(written, ops, _asker(ops, job), asked, base, seconds=job.seconds, wanted=lambda: not stop.is_set())
+            filled(file, ask(), partial(ask, apart=True))
         kept = uws_running.complete(ops, job, asked.form.type)
         if not kept:
             path.unlink(missing_ok=True)

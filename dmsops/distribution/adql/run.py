@@ -15,6 +15,8 @@ from dmsops.core.errors import BadInput, Failed
 from dmsops.distribution.adql.grammar import REMEDY
 from dmsops.distribution.adql.translate import Translated
 
+DATABASE = "database"
+"""The fact ``by`` of an error that came up while rows were looked at."""
 LOT = 2_000
 """Rows that are taken from the database at a time."""
 _STEPS = 20_000
@@ -174,4 +176,4 @@ def _told(error: sa.exc.DBAPIError, seconds: float, *, late: bool, wanted: bool)
         return _late(seconds)
     if error.connection_invalidated or isinstance(error, sa.exc.InterfaceError) or "locked" in first:
         return Failed(f"the database did not answer: {first[:200]}", remedy="Ask again in a minute (procedure P17).")
-    return BadInput(f"the database cannot evaluate the query: {first[:200]}", remedy=REMEDY, field="QUERY")
+    return BadInput(f"the database cannot evaluate the query: {first[:200]}", remedy=REMEDY, field="QUERY", by=DATABASE)

@@ -156,10 +156,19 @@ class Relation:
 
 
 class Relations:
-    """Makes relations; each gets a name of ours in the SQL."""
+    """Makes relations; each gets a name of ours in the SQL.
 
-    def __init__(self, wanted: frozenset[str] | None) -> None:
-        self._wanted, self._number = wanted, 0
+    Parameters
+    ----------
+    wanted : frozenset of str or None
+        Columns that are taken; None takes all.
+    apart : bool
+        The rows that may be seen are chosen before anything else is looked at: no test of the query meets any other row, and none
+        of its failures can tell of one. It is slower, for the tests cannot use the tables' indexes then.
+    """
+
+    def __init__(self, wanted: frozenset[str] | None, *, apart: bool = False) -> None:
+        self._wanted, self._number, self._apart = wanted, 0, apart
 
     def _name(self) -> str:
         self._number += 1
@@ -177,7 +186,8 @@ class Relations:
         for low, column in taken.items():
             chosen |= {f"{low} {place}": part for place, part in enumerate(getattr(column, "parts", ()))}
         labelled = [expression.label(name.replace(" ", "__")) for name, expression in chosen.items()] or [sa.literal(1).label("one")]
-        made = sa.select(*labelled).select_from(table.source).where(*table.where, *clauses).subquery(self._name())
+        rows = sa.select(*labelled).select_from(table.source).where(*table.where, *clauses)
+        made = (rows.offset(sa.literal_column("0")) if self._apart else rows).subquery(self._name())
         values = {low: _value(table, column, made) for low, column in taken.items()}
         listed = tuple(values[low] for low in table.columns if low in values)
         return Relation(alias=alias.lower(), table=table.name.lower(), sql=made, values=values, listed=listed)

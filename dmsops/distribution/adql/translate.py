@@ -46,7 +46,7 @@ class Translated:
     tables: frozenset[str]
 
 
-def translate(text: str, tables: Mapping[str, Table], dialect: str, *, rows: int) -> Translated:
+def translate(text: str, tables: Mapping[str, Table], dialect: str, *, rows: int, apart: bool = False) -> Translated:
     """Translate a query.
 
     Parameters
@@ -57,6 +57,8 @@ def translate(text: str, tables: Mapping[str, Table], dialect: str, *, rows: int
         ``sqlite`` or ``postgresql``.
     rows : int
         Most rows of the answer.
+    apart : bool
+        See `Relations`.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def translate(text: str, tables: Mapping[str, Table], dialect: str, *, rows: int
         It is no ADQL, or names what is not there; the message says where.
     """
     tree = parse(text)
-    context = Context(dialect=dialect, tables=tables, relations=Relations(names_of(tree)), query=_inner)
+    context = Context(dialect=dialect, tables=tables, relations=Relations(names_of(tree), apart=apart), query=_inner)
     try:
         statement, fields = _query(tree, Scope(context=context))
         statement = _at_most(statement, tree, rows + 1, context)

@@ -15,7 +15,7 @@ from dmsops.core.errors import Failed, NotFound
 from dmsops.testbed.partner.site import PartnerSite
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
 LONGEST = 16 << 20
 """Bytes of an answer that are read."""
@@ -59,17 +59,17 @@ class Feed:
 
     Parameters
     ----------
-    transport : httpx.BaseTransport, optional
+    transport : httpx2.BaseTransport, optional
         What carries the calls; the test puts one here that loses some.
     page : int
         Observations that are asked for at once.
     """
 
-    def __init__(self, site: PartnerSite, *, transport: httpx.BaseTransport | None = None, page: int = PAGE) -> None:
-        import httpx
+    def __init__(self, site: PartnerSite, *, transport: httpx2.BaseTransport | None = None, page: int = PAGE) -> None:
+        import httpx2
 
         headers = {"Authorization": f"token {site.token}"} if site.token else {}
-        self._client = httpx.Client(
+        self._client = httpx2.Client(
             base_url=site.feed, headers=headers, transport=transport, timeout=PATIENCE, follow_redirects=False, trust_env=False
         )
         self._site, self._page = site, page
@@ -123,15 +123,15 @@ class Feed:
             _read(answer)
 
     @contextmanager
-    def opened(self, address: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+    def opened(self, address: str, headers: Mapping[str, str]) -> Iterator[httpx2.Response]:
         """Open a file for reading piece by piece; raises `Failed` and `NotFound`."""
         with self._asked(address, headers=headers) as answer:
             yield answer
 
     @contextmanager
-    def _asked(self, path: str, *, method: str = "GET", **given: Any) -> Iterator[httpx.Response]:
+    def _asked(self, path: str, *, method: str = "GET", **given: Any) -> Iterator[httpx2.Response]:
         """Ask; what says 'come again' is asked again after the time that it names."""
-        import httpx
+        import httpx2
 
         for turn in range(TRIES):
             try:
@@ -142,16 +142,16 @@ class Feed:
                     _need_good(answer, path)
                     yield answer
                     return
-            except httpx.HTTPError as error:
+            except httpx2.HTTPError as error:
                 raise Failed(f"{method} {path} was lost: {type(error).__name__}") from None
 
 
-def _seconds(answer: httpx.Response) -> int:
+def _seconds(answer: httpx2.Response) -> int:
     text = answer.headers.get("retry-after", "")
     return int(text) if text.isdecimal() else 1
 
 
-def _need_good(answer: httpx.Response, path: str) -> None:
+def _need_good(answer: httpx2.Response, path: str) -> None:
     if answer.status_code == 404:
         raise NotFound(f"the archive has no {path}")
     if answer.status_code not in (200, 206):
@@ -159,14 +159,14 @@ def _need_good(answer: httpx.Response, path: str) -> None:
         raise Failed(f"{path} was answered with {answer.status_code}: {words}", status=answer.status_code)
 
 
-def _need_mine(answer: httpx.Response) -> None:
+def _need_mine(answer: httpx2.Response) -> None:
     """Refuse an answer that says that it is one to another question: it came late, or was mixed up on its way."""
     said = answer.headers.get("content-location", "")
     if not answer.request.url.raw_path.decode("ascii").endswith(said):
         raise Failed(f"the answer is one to {said[:120]}")
 
 
-def _read(answer: httpx.Response) -> bytes:
+def _read(answer: httpx2.Response) -> bytes:
     taken = bytearray()
     for piece in answer.iter_bytes():
         taken += piece

@@ -25,7 +25,7 @@ from dmsops.testbed.partner.harvest import FIRST_WAIT, LONGEST_WAIT
 from dmsops.testbed.partner.site import PartnerSite, file, held
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
 CHUNK = 1 << 20
 _f, _h = file.c, held.c
@@ -145,11 +145,11 @@ def _poured(feed: Feed, part: Path, address: str, row: Any) -> str:
         return _digest(answer.headers.get("repr-digest", ""))
 
 
-def _pieces(answer: httpx.Response) -> Iterator[bytes]:
+def _pieces(answer: httpx2.Response) -> Iterator[bytes]:
     """Give the bytes that come; a connection that breaks ends them: what has come is kept, and the rest is asked for next."""
-    import httpx
+    import httpx2
 
-    with suppress(httpx.HTTPError):
+    with suppress(httpx2.HTTPError):
         yield from answer.iter_raw(CHUNK)
 
 

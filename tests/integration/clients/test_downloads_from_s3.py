@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 import sqlalchemy as sa
 
@@ -28,7 +28,7 @@ def there(tmp_path, require, request):
         **{k: v for k, v in s3_settings(server).items() if k != "store_seconds"},
     )
     files, tokens = offer(ops, tmp_path / "products"), let_in(ops)
-    with served(ops) as base, httpx.Client(base_url=base) as client:
+    with served(ops) as base, httpx2.Client(base_url=base) as client:
         yield ops, files, tokens, client
     ops.db.dispose()
 

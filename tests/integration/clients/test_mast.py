@@ -212,9 +212,9 @@ def test_every_file_that_was_given_or_refused_is_on_record(told, missions, site)
 
 
 def test_sums_come_with_files(site):
-    import httpx
+    import httpx2
 
-    response = httpx.get(f"{site.base}/api/v0.1/Download/file", params={"uri": uri(OPEN[0])})
+    response = httpx2.get(f"{site.base}/api/v0.1/Download/file", params={"uri": uri(OPEN[0])})
     digest = hashlib.sha256(site.files[PUBLIC]).digest()
     assert response.headers["repr-digest"] == f"sha-256=:{base64.b64encode(digest).decode()}:"
     assert response.headers["etag"] == f'"{digest.hex()}"'

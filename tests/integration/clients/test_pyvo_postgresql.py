@@ -106,7 +106,7 @@ def test_a_job_on_postgresql_is_stopped_when_it_is_aborted(sites: tuple[Site, Si
 
 def running(site: Site) -> int:
     mine = "datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
-    query = f"SELECT count(*) FROM pg_stat_activity WHERE {mine} AND state = 'active' AND query LIKE '%%artifact%%<%%'"
+    query = f"SELECT count(*) FROM pg_stat_activity WHERE {mine} AND state = 'active' AND query LIKE 'FETCH%%'"
     with site.ops.db.execution_options(reading=True).connect() as c:
         return int(c.exec_driver_sql(query).scalar_one())
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from dmsops.distribution import accounts
@@ -40,21 +40,21 @@ def tokens(ops: Ops) -> dict[str, str]:
 
 
 @pytest.fixture
-def ann(site: str, tokens: dict[str, str]) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=site, headers={"Authorization": f"token {tokens['ann']}"}, timeout=30) as client:
+def ann(site: str, tokens: dict[str, str]) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=site, headers={"Authorization": f"token {tokens['ann']}"}, timeout=30) as client:
         yield client
         for row in client.get(f"{ROOT}/subscriptions").json()["subscriptions"]:
             if row["state"] != "ended":
                 client.delete(f"{ROOT}/subscriptions/{row['id']}")
 
 
-def subscribe(client: httpx.Client, *names: str, **wish: Any) -> int:
+def subscribe(client: httpx2.Client, *names: str, **wish: Any) -> int:
     answer = client.post(f"{ROOT}/subscriptions", json={"events": list(names), **wish})
     assert answer.status_code == 201, answer.text
     return int(answer.json()["id"])
 
 
-def come(client: httpx.Client, number: int, wanted: int, **headers: str) -> list[tuple[int, dict[str, Any]]]:
+def come(client: httpx2.Client, number: int, wanted: int, **headers: str) -> list[tuple[int, dict[str, Any]]]:
     """Read a stream until so many events came."""
     found: list[tuple[int, dict[str, Any]]] = []
     at = 0
@@ -70,7 +70,7 @@ def come(client: httpx.Client, number: int, wanted: int, **headers: str) -> list
     return found
 
 
-def test_a_stream_goes_on_after_the_last_event_that_its_reader_has(ops: Ops, ann: httpx.Client) -> None:
+def test_a_stream_goes_on_after_the_last_event_that_its_reader_has(ops: Ops, ann: httpx2.Client) -> None:
     number = subscribe(ann, "New")
     names = [archived(ops, n) for n in (1, 2, 3)]
     telling.tell(ops)
@@ -83,7 +83,7 @@ def test_a_stream_goes_on_after_the_last_event_that_its_reader_has(ops: Ops, ann
     assert lane(ops, number) == [("New", "delivered"), ("New", "delivered"), ("New", "ready")]
 
 
-def test_an_event_that_happens_while_a_stream_is_read_comes(ops: Ops, ann: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_that_happens_while_a_stream_is_read_comes(ops: Ops, ann: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "POLL_SECONDS", 0.02)
     monkeypatch.setattr(events, "BEAT_SECONDS", 0.1)
     number = subscribe(ann, "New", program="01063")
@@ -99,7 +99,7 @@ def test_an_event_that_happens_while_a_stream_is_read_comes(ops: Ops, ann: httpx
     until(lambda: events._open.total() == 0)
 
 
-def test_a_page_of_a_stream_can_be_fetched_without_keeping_it_open(ops: Ops, ann: httpx.Client) -> None:
+def test_a_page_of_a_stream_can_be_fetched_without_keeping_it_open(ops: Ops, ann: httpx2.Client) -> None:
     number = subscribe(ann, "New", catch_up=True)
     telling.tell(ops)
     page = ann.get(f"{ROOT}/events", params={"subscription": number, "format": "json"}).json()
@@ -109,7 +109,7 @@ def test_a_page_of_a_stream_can_be_fetched_without_keeping_it_open(ops: Ops, ann
     assert {state for _, state in lane(ops, number)} == {"delivered"}
 
 
-def test_what_may_not_be_seen_is_in_no_stream_no_list_and_no_feed_until_it_may(ops: Ops, ann: httpx.Client) -> None:
+def test_what_may_not_be_seen_is_in_no_stream_no_list_and_no_feed_until_it_may(ops: Ops, ann: httpx2.Client) -> None:
     number = subscribe(ann, "New")
     hidden = archived(ops, 7)
     telling.tell(ops)
@@ -117,7 +117,7 @@ def test_what_may_not_be_seen_is_in_no_stream_no_list_and_no_feed_until_it_may(o
     read = {"subscription": number, "format": "json"}
     shown = [
         ann.get(f"{ROOT}/events", params=read).text, ann.get(f"{ROOT}/subscriptions/{number}").text,
-        ann.get(f"{ROOT}/events.atom").text, httpx.get(f"{ann.base_url}{ROOT}/events.atom").text,
+        ann.get(f"{ROOT}/events.atom").text, httpx2.get(f"{ann.base_url}{ROOT}/events.atom").text,
     ]  # fmt: skip
     assert [hidden in text for text in shown] == [False] * 4
     ops.clock.advance(timedelta(days=30))
@@ -131,7 +131,7 @@ def test_the_feed_is_atom_that_a_parser_reads(ops: Ops, site: str) -> None:
 
     archived(ops, 8)
     telling.tell(ops)
-    answer = httpx.get(f"{site}{ROOT}/events.atom", params={"event": "New"})
+    answer = httpx2.get(f"{site}{ROOT}/events.atom", params={"event": "New"})
     root = etree.fromstring(answer.content)
     space = {"a": "http://www.w3.org/2005/Atom"}
     assert answer.headers["content-type"] == "application/atom+xml"
@@ -141,7 +141,7 @@ def test_the_feed_is_atom_that_a_parser_reads(ops: Ops, site: str) -> None:
         assert entry.findtext("a:updated", namespaces=space)
 
 
-def test_an_owner_pauses_resumes_and_ends_and_nobody_else_does(ops: Ops, ann: httpx.Client, tokens: dict[str, str]) -> None:
+def test_an_owner_pauses_resumes_and_ends_and_nobody_else_does(ops: Ops, ann: httpx2.Client, tokens: dict[str, str]) -> None:
     number = subscribe(ann, "Public")
     place = f"{ROOT}/subscriptions/{number}"
     ben = {"Authorization": f"Bearer {tokens['ben']}"}
@@ -177,7 +177,7 @@ def test_an_owner_pauses_resumes_and_ends_and_nobody_else_does(ops: Ops, ann: ht
         ("GET", "/events", {"params": {"subscription": "4294967296"}}, 400),
     ],
 )
-def test_what_cannot_be_done_is_said_in_words(ann: httpx.Client, method: str, path: str, given: dict[str, Any], status: int) -> None:
+def test_what_cannot_be_done_is_said_in_words(ann: httpx2.Client, method: str, path: str, given: dict[str, Any], status: int) -> None:
     answer = ann.request(method, f"{ROOT}{path}", **given)
     assert answer.status_code == status, answer.text
     assert answer.json()["message"]
@@ -188,11 +188,11 @@ def test_who_has_no_token_or_a_poor_one_gets_nothing(ops: Ops, site: str) -> Non
     for headers, status in (({}, 401), ({"Authorization": f"token {poor}"}, 403)):
         for method, path in (("GET", ""), ("POST", ""), ("GET", "/1"), ("DELETE", "/1"), ("POST", "/1/pause")):
             given = {"json": {"events": ["New"]}} if method == "POST" else {}
-            assert httpx.request(method, f"{site}{ROOT}/subscriptions{path}", headers=headers, **given).status_code == status
-        assert httpx.get(f"{site}{ROOT}/events?subscription=1", headers=headers).status_code == status
+            assert httpx2.request(method, f"{site}{ROOT}/subscriptions{path}", headers=headers, **given).status_code == status
+        assert httpx2.get(f"{site}{ROOT}/events?subscription=1", headers=headers).status_code == status
 
 
-def test_one_owner_reads_so_many_streams_at_once_and_no_more(ann: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_owner_reads_so_many_streams_at_once_and_no_more(ann: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "READERS_EACH", 1)
     monkeypatch.setattr(events, "POLL_SECONDS", 0.02)
     number = subscribe(ann, "First")

@@ -69,6 +69,8 @@ def test_a_program_tells_who_was_let_in_and_who_asked_for_its_files_alone(ops: O
     assert [row["granted"] for row in programs.story(ops, PUBLIC)["askers"]] == [1]
     assert board_queries.accesses(ops, uris=[product_uri(other)])[0]["who"] == "ada"
     assert programs.story(ops, EMPTY)["askers"] == []
+    assert [(row["name"], row["tokens"], row["grants"]) for row in board_queries.accounts(ops)] == [("ada", 0, 1)]
+    assert board_queries.trouble(ops) == {"lanes": 0, "since": None, "not_through": 0, "stopped": 0}
 
 
 def test_a_program_that_nobody_knows_is_not_found(ops: Ops) -> None:

@@ -141,7 +141,7 @@ def test_trees_of_adql(site: Ops, watch: Watch, query: str) -> None:
 
 
 def test_most_trees_were_answered() -> None:
-    assert sum(good) > 0.5 * len(good) > 100
+    assert sum(good) > 0.5 * len(good) > 50
 
 
 pieces = st.sampled_from([

@@ -25,6 +25,7 @@ from dmsops.testing.deliveries import START
 from dmsops.testing.sites import small_site
 from tests.runbooks.content import content
 from tests.runbooks.distribution import PROGRAM
+from tests.runbooks.distribution import REFUSED_BY_PARTNER as SEVERAL_PLANES
 from tests.runbooks.distribution_site import distribution_copy
 
 WHY = "the PI asked, ticket 17"
@@ -96,9 +97,16 @@ def test_observations_tell_their_release_and_which_are_combined(ops):
 
 def test_an_observation_of_which_a_part_has_no_release_is_restricted(ops):
     with ops.db.begin() as c:
+        first = c.execute(sa.select(sa.func.min(plane.c.id)).where(plane.c.observation_id == SEVERAL_PLANES)).scalar_one()
+        c.execute(sa.update(plane).where(plane.c.id == first).values(data_release=None))
+    rights = {row["observation"]: (row["released"], row["rights"]) for row in access.observations(ops, "02726")}
+    assert rights.pop(SEVERAL_PLANES) == (None, "RESTRICTED")
+    assert {word for _, word in rights.values()} == {"PUBLIC"}
+
+
+def test_what_has_no_release_is_not_the_pis_either(ops):
+    with ops.db.begin() as c:
         c.execute(sa.update(plane).where(plane.c.observation_id == COMBINED).values(data_release=None))
-    row = next(row for row in access.observations(ops, PROGRAM) if row["observation"] == COMBINED)
-    assert (row["released"], row["rights"]) == (None, "RESTRICTED")
     assert given(ops) == {"anonymous": 0, "pi": 2}
 
 

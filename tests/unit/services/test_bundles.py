@@ -7,7 +7,7 @@ import subprocess
 import tarfile
 from datetime import timedelta
 
-import httpx
+import httpx2
 import pytest
 import sqlalchemy as sa
 
@@ -26,7 +26,7 @@ FOUR = [uri(OPEN[0]), uri(EXCLUSIVE), uri(RESTRICTED), uri(HIDDEN)]
 @pytest.fixture
 def there(tmp_path):
     offered = offered_site(tmp_path / "site")
-    with served(offered.ops) as base, httpx.Client(base_url=base) as client:
+    with served(offered.ops) as base, httpx2.Client(base_url=base) as client:
         yield offered, client
     offered.ops.db.dispose()
 
@@ -330,7 +330,7 @@ def test_a_tar_whose_bytes_turn_out_damaged_has_no_end(there, monkeypatch):
     told = ready(client, offered.tokens.pi, number)
     monkeypatch.setattr(files, "CHEAP", 0)
     spoil(object_of(offered, OPEN[0]))
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(httpx2.RemoteProtocolError):
         client.get(told["tar"], headers=head(offered.tokens.pi))
 
 
@@ -355,7 +355,7 @@ def test_bounds_of_requests_are_held_and_said(there, monkeypatch):
 
 def test_a_request_larger_than_the_site_allows_is_refused(tmp_path):
     offered = offered_site(tmp_path / "site", serve_stage_gigabytes=1e-5)
-    with served(offered.ops) as base, httpx.Client(base_url=base) as client:
+    with served(offered.ops) as base, httpx2.Client(base_url=base) as client:
         answer = staged(client, offered.tokens.pi, [uri(OPEN[0])])
         assert answer.status_code == 400
         assert "ask in parts" in answer.json()["message"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import email
 from datetime import timedelta
 
-import httpx
+import httpx2
 import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
@@ -32,7 +32,7 @@ ANSWERS = {
 def there(tmp_path_factory):
     """Give a site that tests only ask, with a client."""
     offered = offered_site(tmp_path_factory.mktemp("downloads") / "site")
-    with served(offered.ops) as base, httpx.Client(base_url=base) as client:
+    with served(offered.ops) as base, httpx2.Client(base_url=base) as client:
         yield offered, client
     offered.ops.db.dispose()
 
@@ -41,7 +41,7 @@ def there(tmp_path_factory):
 def mine(tmp_path):
     """Give a site of the test's own."""
     offered = offered_site(tmp_path / "site")
-    with served(offered.ops) as base, httpx.Client(base_url=base) as client:
+    with served(offered.ops) as base, httpx2.Client(base_url=base) as client:
         yield offered, client
     offered.ops.db.dispose()
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 
 from tests.offered import EXCLUSIVE, OPEN, RESTRICTED, offered_site, uri
@@ -13,7 +13,7 @@ SEEN = sorted([EXCLUSIVE, RESTRICTED, *OPEN])
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     offered = offered_site(tmp_path_factory.mktemp("missions") / "site")
-    with served(offered.ops) as base, httpx.Client(base_url=base) as opened:
+    with served(offered.ops) as base, httpx2.Client(base_url=base) as opened:
         yield opened
     offered.ops.db.dispose()
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-import httpx
+import httpx2
 import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
@@ -25,7 +25,7 @@ SEEN = sorted([EXCLUSIVE, RESTRICTED, *OPEN])
 @pytest.fixture(scope="module")
 def there(tmp_path_factory):
     offered = offered_site(tmp_path_factory.mktemp("portal") / "site")
-    with served(offered.ops) as base, httpx.Client(base_url=base) as client:
+    with served(offered.ops) as base, httpx2.Client(base_url=base) as client:
         yield offered, client
     offered.ops.db.dispose()
 
@@ -33,7 +33,7 @@ def there(tmp_path_factory):
 @pytest.fixture
 def mine(tmp_path):
     offered = offered_site(tmp_path / "site")
-    with served(offered.ops) as base, httpx.Client(base_url=base) as client:
+    with served(offered.ops) as base, httpx2.Client(base_url=base) as client:
         yield offered, client
     offered.ops.db.dispose()
 
@@ -358,7 +358,7 @@ def test_patterns_match_as_they_read(texts, pattern):
 def test_both_databases_give_the_same(database, tmp_path):
     ops = small_site(tmp_path / "site", START, database=database, serve_per_second=0) if not database else on(database, tmp_path)
     offered = Offered(ops=ops, files=offer(ops, tmp_path / "products"), tokens=let_in(ops))
-    with served(ops) as base, httpx.Client(base_url=base) as client:
+    with served(ops) as base, httpx2.Client(base_url=base) as client:
         assert names(found(client, one("t_obs_release", {"min": 60282, "max": 60283}), one("filters", "WLM8"), one("calib_level", 2))) == [
             EXCLUSIVE
         ]

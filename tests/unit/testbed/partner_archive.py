@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx
+import httpx2
 
 from dmsops.catalogue.checksums import write_sums
 from dmsops.catalogue.library import quiet_library
@@ -29,7 +29,7 @@ NAMES = list(MADE)
 
 
 @dataclass
-class Archive(httpx.BaseTransport):
+class Archive(httpx2.BaseTransport):
     """Observations with the times of their lists; ``files`` are the bytes under their URIs."""
 
     at: dict[str, datetime] = field(default_factory=dict)
@@ -37,8 +37,8 @@ class Archive(httpx.BaseTransport):
     titles: dict[str, str] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     told: list[dict[str, Any]] = field(default_factory=list)
-    asked: list[httpx.Request] = field(default_factory=list)
-    twist: Callable[[httpx.Request, httpx.Response], httpx.Response] = lambda _, answer: answer
+    asked: list[httpx2.Request] = field(default_factory=list)
+    twist: Callable[[httpx2.Request, httpx2.Response], httpx2.Response] = lambda _, answer: answer
 
     def put(self, name: str, at: datetime, title: str = "") -> None:
         self.at[name], self.titles[name] = at, title or f"as of {at}"
@@ -67,16 +67,16 @@ class Archive(httpx.BaseTransport):
     def checksums(self) -> dict[str, str]:
         return {name: self.document(name)[1] for name in self.at}
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         request.read()
         self.asked.append(request)
         return self.twist(request, self._answer(request))
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def _answer(self, request: httpx2.Request) -> httpx2.Response:
         parts = request.url.path.strip("/").split("/")
         if parts[:2] == ["caom", "refusals"]:
             self.told.append(json.loads(request.content))
-            return httpx.Response(200, json={})
+            return httpx2.Response(200, json={})
         if parts[0] == "api":
             return self._file(request)
         if parts[1] == "files":
@@ -84,11 +84,11 @@ class Archive(httpx.BaseTransport):
         if len(parts) == 3:
             return self._list(request, parts[1])
         if parts[3] not in self.at:
-            return httpx.Response(404, text="no")
+            return httpx2.Response(404, text="no")
         document, checksum = self.document(parts[3])
-        return httpx.Response(200, content=document, headers={"ETag": f'"{checksum}"'})
+        return httpx2.Response(200, content=document, headers={"ETag": f'"{checksum}"'})
 
-    def _list(self, request: httpx.Request, kind: str) -> httpx.Response:
+    def _list(self, request: httpx2.Request, kind: str) -> httpx2.Response:
         asked = request.url.params
         times = self.at if kind == "observations" else self.deleted
         place = (parse_iso(asked["start"]), asked.get("after", ""))
@@ -99,21 +99,21 @@ class Archive(httpx.BaseTransport):
         if len(rows) > len(page):
             query = urlencode({"start": page[-1][0].isoformat(), "after": page[-1][1]})
             headers["Link"] = f'<http://elsewhere.test/{kind}?{query}>; rel="next"'
-        return httpx.Response(200, text="".join(lines), headers=headers)
+        return httpx2.Response(200, text="".join(lines), headers=headers)
 
     def _line(self, kind: str, name: str, at: datetime) -> str:
         stamp = at.replace(tzinfo=None).isoformat(timespec="milliseconds")
         return f"JWST\t{name}\t{stamp}\t{self.document(name)[1]}\n" if kind == "observations" else f"0-0\tJWST\t{name}\t{stamp}\n"
 
-    def _offered(self, name: str) -> httpx.Response:
+    def _offered(self, name: str) -> httpx2.Response:
         lines = []
         for uri, content in self.files.items():
             if uri.rpartition("/")[2].startswith(name):
                 address = f"{BASE}/api/file?uri={uri}"
                 lines.append(f"{uri}\t{hashlib.sha256(content).hexdigest()}\t{len(content)}\t\t{address}\n")
-        return httpx.Response(200, text="".join(lines))
+        return httpx2.Response(200, text="".join(lines))
 
-    def _file(self, request: httpx.Request) -> httpx.Response:
+    def _file(self, request: httpx2.Request) -> httpx2.Response:
         content = self.files[request.url.params["uri"]]
         sha256 = hashlib.sha256(content)
         headers = {"ETag": f'"{sha256.hexdigest()}"', "Repr-Digest": f"sha-256=:{base64.b64encode(sha256.digest()).decode()}:"}
@@ -121,8 +121,8 @@ class Archive(httpx.BaseTransport):
         if asked and request.headers["if-range"] == headers["ETag"]:
             begin = int(asked.removeprefix("bytes=").rstrip("-"))
             headers["Content-Range"] = f"bytes {begin}-{len(content) - 1}/{len(content)}"
-            return httpx.Response(206, headers=headers, stream=httpx.ByteStream(content[begin:]))
-        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(content))
+            return httpx2.Response(206, headers=headers, stream=httpx2.ByteStream(content[begin:]))
+        return httpx2.Response(200, headers=headers, stream=httpx2.ByteStream(content))
 
 
 def site_of(folder: Path, *, files: str = "none", token: str = "") -> PartnerSite:

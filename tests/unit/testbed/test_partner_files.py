@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import sqlalchemy as sa
 
@@ -70,7 +70,7 @@ def kinds(found: Validation) -> dict[str, str]:
     return {one.kind: one.uri for one in found.anomalies}
 
 
-class Breaks(httpx.SyncByteStream):
+class Breaks(httpx2.SyncByteStream):
     """Bytes, and then the connection breaks."""
 
     def __init__(self, content: bytes) -> None:
@@ -78,16 +78,16 @@ class Breaks(httpx.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         yield self._content
-        raise httpx.ReadError("broke")
+        raise httpx2.ReadError("broke")
 
 
 def of_files(
-    change: Callable[[httpx.Request, httpx.Response], httpx.Response],
-) -> Callable[[httpx.Request, httpx.Response], httpx.Response]:
+    change: Callable[[httpx2.Request, httpx2.Response], httpx2.Response],
+) -> Callable[[httpx2.Request, httpx2.Response], httpx2.Response]:
     return lambda request, answer: change(request, answer) if request.url.path == "/api/file" else answer
 
 
-def body(answer: httpx.Response) -> bytes:
+def body(answer: httpx2.Response) -> bytes:
     return b"".join(answer.stream)  # type: ignore[arg-type]
 
 
@@ -99,8 +99,8 @@ def test_files_are_copied_whole_and_once(site: PartnerSite, archive: Archive) ->
 
 
 def test_what_broke_off_goes_on_where_it_broke(site: PartnerSite, archive: Archive) -> None:
-    def breaks(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
-        return httpx.Response(answer.status_code, headers=answer.headers, stream=Breaks(body(answer)[:CHUNK]))
+    def breaks(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+        return httpx2.Response(answer.status_code, headers=answer.headers, stream=Breaks(body(answer)[:CHUNK]))
 
     archive.twist = of_files(breaks)
     assert len(synced(site, archive).failed) == 3
@@ -120,21 +120,21 @@ def test_two_at_once_do_not_write_into_one_file(site: PartnerSite, archive: Arch
     assert synced(site, archive).taken == 3
 
 
-def other_bytes(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
-    return httpx.Response(200, headers=answer.headers, stream=httpx.ByteStream(b"?" + body(answer)[1:]))
+def other_bytes(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+    return httpx2.Response(200, headers=answer.headers, stream=httpx2.ByteStream(b"?" + body(answer)[1:]))
 
 
-def more_bytes(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
-    return httpx.Response(200, headers=answer.headers, stream=httpx.ByteStream(body(answer) + b"?"))
+def more_bytes(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+    return httpx2.Response(200, headers=answer.headers, stream=httpx2.ByteStream(body(answer) + b"?"))
 
 
-def other_promise(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+def other_promise(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
     answer.headers["repr-digest"] = "sha-256=:" + "A" * 43 + "=:"
     return answer
 
 
-def other_part(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
-    return httpx.Response(206, headers={**answer.headers, "content-range": "bytes 5-9/10"}, stream=httpx.ByteStream(b"xxxxx"))
+def other_part(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
+    return httpx2.Response(206, headers={**answer.headers, "content-range": "bytes 5-9/10"}, stream=httpx2.ByteStream(b"xxxxx"))
 
 
 @pytest.mark.parametrize(
@@ -153,9 +153,9 @@ def test_bytes_that_are_not_those_described_and_promised_are_not_kept(site: Part
 
 
 def test_a_file_is_not_fetched_from_another_place(site: PartnerSite, archive: Archive) -> None:
-    def elsewhere(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+    def elsewhere(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         if "/caom/files/" in request.url.path:
-            return httpx.Response(200, text=answer.text.replace("archive.test", "archive.test.evil"))
+            return httpx2.Response(200, text=answer.text.replace("archive.test", "archive.test.evil"))
         return answer
 
     archive.twist = elsewhere
@@ -257,7 +257,7 @@ def test_a_stray_file_is_told_and_what_is_not_public_is_no_difference(tmp_path: 
 
 
 def test_a_validation_whose_list_was_lost_says_so_instead_of_finding_everything_missing(site: PartnerSite, archive: Archive) -> None:
-    archive.twist = lambda _, __: httpx.Response(500)
+    archive.twist = lambda _, __: httpx2.Response(500)
     with pytest.raises(Failed, match="500"):
         validated(site, archive)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
@@ -73,9 +73,9 @@ def test_only_what_changed_is_asked_for_and_what_was_deleted_goes(site: PartnerS
 def test_a_page_that_is_lost_is_asked_for_again_however_late(site: PartnerSite, archive: Archive) -> None:
     calls = iter(range(99))
 
-    def second_page_lost(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+    def second_page_lost(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         if "after" in request.url.params and next(calls) == 0:
-            raise httpx.ReadError("lost")
+            raise httpx2.ReadError("lost")
         return answer
 
     archive.twist = second_page_lost
@@ -87,7 +87,7 @@ def test_a_page_that_is_lost_is_asked_for_again_however_late(site: PartnerSite, 
 
 
 def test_an_answer_to_another_question_is_not_read(site: PartnerSite, archive: Archive) -> None:
-    def mixed_up(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+    def mixed_up(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         if "content-location" in answer.headers:
             answer.headers["content-location"] += "&maxrec=9"
         return answer
@@ -104,7 +104,7 @@ def test_the_address_where_a_list_goes_on_is_not_believed(site: PartnerSite, arc
 
 
 def test_a_list_that_goes_on_where_it_began_ends(site: PartnerSite, archive: Archive) -> None:
-    def circle(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+    def circle(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         if "link" in answer.headers:
             answer.headers["link"] = '<x?start=1970-01-01T00:00:00Z>; rel="next"'
         return answer
@@ -134,15 +134,15 @@ def test_of_all_words_in_any_order_the_newest_counts(tmp_path_factory: pytest.Te
     assert (row.listed_checksum, row.deleted_at is None) == ((f"md5:{newest}", True) if said[newest] == "listed" else ("", False))
 
 
-def changed_inside(answer: httpx.Response) -> httpx.Response:
-    return httpx.Response(200, content=answer.content.replace(b"A. Person", b"B. Person"), headers={"ETag": answer.headers["etag"]})
+def changed_inside(answer: httpx2.Response) -> httpx2.Response:
+    return httpx2.Response(200, content=answer.content.replace(b"A. Person", b"B. Person"), headers={"ETag": answer.headers["etag"]})
 
 
 def test_a_document_that_is_not_what_its_sum_says_is_skipped_told_and_taken_when_it_is_well(tmp_path: Path, archive: Archive) -> None:
     site = site_of(tmp_path, token="secret")
     bad = NAMES[3]
 
-    def spoilt(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+    def spoilt(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         return changed_inside(answer) if request.url.path.endswith(f"observations/JWST/{bad}") else answer
 
     archive.twist = spoilt
@@ -193,7 +193,7 @@ def test_what_is_cut_or_is_another_ones_is_no_document(archive: Archive) -> None
 def test_a_document_that_changed_after_its_list_waits_for_the_next_list(site: PartnerSite, archive: Archive) -> None:
     changed = NAMES[2]
 
-    def meanwhile(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+    def meanwhile(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         if request.url.path == "/caom/observations/JWST" and changed in answer.text and archive.at[changed] < BEGAN + 10 * MINUTE:
             archive.put(changed, BEGAN + 10 * MINUTE)
         return answer
@@ -208,11 +208,11 @@ def test_a_document_that_changed_after_its_list_waits_for_the_next_list(site: Pa
 def test_a_list_that_was_put_right_at_its_place_is_read_there_again(site: PartnerSite, archive: Archive) -> None:
     wrong = NAMES[0]
 
-    def lies(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+    def lies(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         if "content-location" not in answer.headers:
             return answer
         text = answer.text.replace(archive.document(wrong)[1], "md5:" + "0" * 32)
-        return httpx.Response(200, text=text, headers={k: v for k, v in answer.headers.items() if k != "content-length"})
+        return httpx2.Response(200, text=text, headers={k: v for k, v in answer.headers.items() if k != "content-length"})
 
     archive.twist = lies
     once(site, archive)
@@ -226,9 +226,9 @@ def test_a_list_that_was_put_right_at_its_place_is_read_there_again(site: Partne
 def test_who_is_told_to_come_again_comes_again_and_not_for_ever(site: PartnerSite, archive: Archive) -> None:
     turns = iter([429, 503, 200, *[503] * 99])
 
-    def busy(request: httpx.Request, answer: httpx.Response) -> httpx.Response:
+    def busy(request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         status = next(turns)
-        return answer if status == 200 else httpx.Response(status, headers={"Retry-After": "7"})
+        return answer if status == 200 else httpx2.Response(status, headers={"Retry-After": "7"})
 
     archive.twist = busy
     began = site.now()
@@ -239,7 +239,7 @@ def test_who_is_told_to_come_again_comes_again_and_not_for_ever(site: PartnerSit
 
 @pytest.mark.parametrize("text", ["", "JWST\tx\n", "JWST\tx\tnever\tmd5:0\n", "OTHER\tx\t2022-12-04T06:00:00.000\tmd5:0\n", "\x00" * 5000])
 def test_a_list_that_is_none_is_not_taken(site: PartnerSite, archive: Archive, text: str) -> None:
-    archive.twist = lambda _, __: httpx.Response(200, text=text)
+    archive.twist = lambda _, __: httpx2.Response(200, text=text)
     done = once(site, archive)
     assert (done.listed, bool(done.lost)) == (0, bool(text))
     assert state(site)["observations"] == 0
@@ -268,7 +268,7 @@ def test_ended_at_any_call_the_next_harvest_goes_on(tmp_path: Path, archive: Arc
         site = site_of(tmp_path / str(n))
         calls = iter(range(99))
 
-        def ends(request: httpx.Request, answer: httpx.Response, calls=calls, n=n) -> httpx.Response:
+        def ends(request: httpx2.Request, answer: httpx2.Response, calls=calls, n=n) -> httpx2.Response:
             if next(calls) == n:
                 raise Ended
             return answer
