@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dmsops.distribution.audit import Recorder
 from dmsops.distribution.limits import Limits
-from dmsops.services import bundles, datalink, downloads, events, feed, missions, portal, sia, tap, vo_esa, web
+from dmsops.services import bundles, datalink, downloads, events, feed, front, missions, portal, sia, tap, vo_esa, web
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -20,6 +20,7 @@ PORT = 8123
 def routes() -> list[Route]:
     """Give the routes of all services."""
     return [
+        *front.routes(),
         *feed.routes(),
         *portal.routes(),
         *missions.routes(),

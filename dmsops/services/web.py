@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from dmsops.core.errors import BadInput, DmsError, NotAllowed, NotFound, NotSignedIn, Refused, TooMany
+from dmsops.core.errors import BadInput, DmsError, NotAllowed, NotFound, NotSignedIn, Refused, StoreUnreachable, TooMany
 from dmsops.distribution import accounts
 from dmsops.distribution.access import ANONYMOUS, Requester
 from dmsops.distribution.audit import Recorder
@@ -35,8 +35,11 @@ if TYPE_CHECKING:
 LARGEST_BODY = 4_000_000
 """Bytes of a request's body."""
 COOKIE = "mast_token"
+_STORE_SECONDS = 30
+"""When to come again while the store does not answer."""
 _STATUS: tuple[tuple[type[DmsError], int], ...] = (
     (TooMany, 429), (NotSignedIn, 401), (NotAllowed, 403), (Refused, 409), (NotFound, 404), (BadInput, 400),
+    (StoreUnreachable, 503),
 )  # fmt: skip
 
 
@@ -205,8 +208,8 @@ def _told(route: Route, error: DmsError) -> Response:
     response = route.told(status, error)
     if status == 401:
         response.headers["WWW-Authenticate"] = 'token, Bearer realm="dmsops"'
-    if status == 429:
-        response.headers["Retry-After"] = str(error.facts.get("after", 1))
+    if status in (429, 503):
+        response.headers["Retry-After"] = str(error.facts.get("after", 1 if status == 429 else _STORE_SECONDS))
     return response
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,12 +11,12 @@ import pytest
 from starlette.responses import JSONResponse, Response
 from starlette.testclient import TestClient
 
-from dmsops.core.errors import BadInput, NotAllowed, NotFound, Refused
+from dmsops.core.errors import BadInput, NotAllowed, NotFound, Refused, StoreUnreachable
 from dmsops.distribution import accounts
 from dmsops.distribution.audit import Recorder
 from dmsops.distribution.limits import Limits
 from dmsops.ops import Ops
-from dmsops.services import web
+from dmsops.services import front, site, web
 from dmsops.services.web import Call, Route, Service
 from dmsops.testing.deliveries import START
 from dmsops.testing.sites import small_site
@@ -81,8 +82,15 @@ def test_what_the_request_says_of_the_host_is_not_believed(ops: Ops) -> None:
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(BadInput("b"), 400), (NotAllowed("a"), 403), (NotFound("n"), 404), (Refused("r"), 409), (OSError("secret place"), 500)],
-    ids=["bad input", "not allowed", "not found", "refused", "unforeseen"],
+    [
+        (BadInput("b"), 400),
+        (NotAllowed("a"), 403),
+        (NotFound("n"), 404),
+        (Refused("r"), 409),
+        (StoreUnreachable("s"), 503),
+        (OSError("secret place"), 500),
+    ],
+    ids=["bad input", "not allowed", "not found", "refused", "store away", "unforeseen"],
 )
 def test_what_goes_wrong_is_told_in_words(ops: Ops, error: Exception, status: int) -> None:
     answer = client(ops, Route(path="/x", handler=raising(error))).get("/x")
@@ -90,6 +98,7 @@ def test_what_goes_wrong_is_told_in_words(ops: Ops, error: Exception, status: in
     assert answer.json()["error"]["remedy"]
     assert "secret place" not in answer.text
     assert "Traceback" not in answer.text
+    assert ("retry-after" in answer.headers) == (status == 503)
 
 
 def test_what_is_unforeseen_stands_in_the_log_under_its_number_without_the_token(ops: Ops) -> None:
@@ -145,3 +154,18 @@ def test_guessing_tokens_is_limited_too(ops: Ops) -> None:
     asked = client(ops, limits=Limits(0.01, 3))
     statuses = [asked.get("/x", headers={"Authorization": f"token mast_{n}"}).status_code for n in range(5)]
     assert statuses == [401, 401, 401, 429, 429]
+
+
+def test_the_front_page_says_what_is_served_and_to_whom(ops: Ops) -> None:
+    (route,) = front.routes()
+    page = client(ops, route).get("/", headers={"Authorization": f"token {token(ops)}"})
+    assert "http://archive.example/tap" in page.text
+    assert "<b>pi</b>" in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    served = {path.path for path in site.routes()}
+    named = {path for _, paths in front._SERVED for path in paths}
+    assert {path for path in named if not any(fits(path, pattern) for pattern in served)} == {"/tap"}
+
+
+def fits(path: str, pattern: str) -> bool:
+    return re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", pattern), path) is not None
