@@ -62,7 +62,7 @@ def _no(row: Row, person: Person, works: Works) -> str:
 
 
 def _number(text: str) -> int:
-    if not text.isdecimal() or len(text) > 6:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 6:
         raise BadInput(f"'{text[:20]}' is not a number of days", field="days")
     return int(text)
 

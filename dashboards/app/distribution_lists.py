@@ -38,12 +38,12 @@ def mark(word: str, text: str | None = None) -> str:
 
 
 def when(at: datetime | None, now: datetime) -> str:
-    """Write a time as its distance and UTC; one that is to come as ``in 3 d · 2023-12-04 03:10:00Z``."""
+    """Write a time as its distance and UTC as HTML; one that is to come as ``in 3 d · 2023-12-04 03:10:00Z``, its day never broken."""
     if at is None or at <= now:
         return theme.age(at, now)
     left = at - now
     words = f"{left.days} d" if left >= DAY else theme.duration(left.total_seconds())
-    return f"in {words} · {at:%Y-%m-%d %H:%M:%S}Z"
+    return f'in {words} · <span class="time">{at:%Y-%m-%d}</span> {at:%H:%M:%S}Z'
 
 
 def partner_mark(row: Row, now: datetime) -> str:

@@ -70,6 +70,11 @@ def test_sia_finds_the_same(sites: tuple[Site, Site], fields: tuple[tuple[str, s
     assert (len(one) > 1) == (not {name for name, _ in fields} & nothing)
 
 
+def test_what_a_database_cannot_take_is_refused_and_no_empty_answer(sites: tuple[Site, Site]) -> None:
+    assert "cannot evaluate the query" in sites[1].text("/sia2/query", ("TARGET", "a\0b"), status=400)
+    assert "QUERY_STATUS" in sites[0].text("/sia2/query", ("TARGET", "a\0b"))
+
+
 def test_links_are_the_same(sites: tuple[Site, Site]) -> None:
     fields = (("ID", f"{ROOT}/level2"), ("ID", "jw01010-o001_t001_nircam_clear-f200w-nrcb1-01/level3"), ("ID", "x/y"))
     one, other = (site.text("/datalink/links", *fields) for site in sites)
@@ -131,3 +136,4 @@ def test_whatever_is_asked_is_answered_or_refused_in_words(
     got = site.http.request("POST" if post else "GET", site.base + path, timeout=60, **({"data": given} if post else {"params": given}))
     assert got.status_code in {200, 400, 404, 405, 409}, got.text
     assert "Traceback" not in got.text
+    assert got.text or got.status_code != 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -14,7 +15,23 @@ from tests.serving import served
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Give the site, everybody, and the client."""
-    ops, things, askers = make(tmp_path_factory.mktemp("leaks"))
+    with _served(tmp_path_factory) as given:
+        yield given
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Give the same on each database."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("world")
+        return
+    with _served(tmp_path_factory, request.getfixturevalue("postgresql").new_database()) as given:
+        yield given
+
+
+@contextmanager
+def _served(factory: pytest.TempPathFactory, database: str = "") -> Iterator[World]:
+    ops, things, askers = make(factory.mktemp("leaks"), database)
     with served(ops) as base, httpx.Client(base_url=base, trust_env=False, timeout=60) as client:
         yield World(ops=ops, things=things, askers=askers, client=client, base=base)
     ops.db.dispose()

@@ -125,7 +125,11 @@ def _missions() -> list[Probe]:
         Probe(shows="list", name="all", ask=posted(search, {"limit": 5000})),
         Probe(shows="list", name="place", ask=posted(search, {"target": ["0 0"], "radius": 180, "radius_units": "degrees"})),
         Probe(shows="one", name="by name", ask=posted(search, {"conditions": [{"fileSetName": "{root}"}]})),
-        Probe(shows="one", name="sorted by a hidden one", ask=posted(search, {"conditions": [{"fileSetName": "{root}"}], "sort_by": ["title"]})),
+        Probe(
+            shows="one",
+            name="sorted by a hidden one",
+            ask=posted(search, {"conditions": [{"fileSetName": "{root}"}], "sort_by": ["title"]}),
+        ),
         Probe(
             shows="count",
             brief=True,
@@ -152,7 +156,9 @@ def tap(root: str, method: str) -> list[Probe]:
             Probe(shows="one", brief=True, ask=asked("SELECT target_name FROM ivoa.obscore WHERE obs_id = '{root}'")),
         ]
     listing = [Probe(shows="list", name=table, ask=asked(ALL.format(table))) for table in TABLES]
-    forms = [Probe(shows="list", name=word, ask=asked(ALL.format("ivoa.obscore"), RESPONSEFORMAT=word)) for word in ("votable", "json", "fits")]
+    forms = [
+        Probe(shows="list", name=word, ask=asked(ALL.format("ivoa.obscore"), RESPONSEFORMAT=word)) for word in ("votable", "json", "fits")
+    ]
     by_name = {
         "one": "SELECT target_name FROM ivoa.obscore WHERE obs_id = '{root}'",
         "joined": "SELECT o.target_name FROM caom2.Observation o JOIN caom2.Plane p ON p.obsID = o.obsID WHERE p.obsID = '{root}'",
@@ -284,14 +290,17 @@ def simple() -> Iterator[tuple[tuple[str, str], list[Probe]]]:
     for name in ("/caom/observations/{collection}", "/caom/{collection}"):
         yield ("GET", name), _feed(name.replace("{collection}", "JWST"))
         document = name.replace("{collection}", "JWST") + "/{root}"
-        yield ("GET", f"{name}/{{observation}}"), [
-            Probe(shows="one", name="document", ask=get(document)),
-            Probe(
-                shows="existence",
-                name="its sum guessed",
-                ask=lambda world, asker, thing, d=document: world.ask(asker, "GET", _path(d, thing), headers={"If-None-Match": "*"}),
-            ),
-        ]
+        yield (
+            ("GET", f"{name}/{{observation}}"),
+            [
+                Probe(shows="one", name="document", ask=get(document)),
+                Probe(
+                    shows="existence",
+                    name="its sum guessed",
+                    ask=lambda world, asker, thing, d=document: world.ask(asker, "GET", _path(d, thing), headers={"If-None-Match": "*"}),
+                ),
+            ],
+        )
     yield ("GET", "/caom/files/{collection}/{observation}"), [Probe(shows="one", ask=get("/caom/files/JWST/{root}"), mark=_sums)]
     for name in ("/caom/deletions/{collection}", "/caom-deleted/{collection}"):
         yield ("GET", name), _quiet("GET", name.replace("{collection}", "JWST"))

@@ -69,7 +69,10 @@ def test_a_release_that_is_taken_back_is_taken_back_at_once(world: World, nobody
                 patch.setitem(w.KINDS, "turning", w.KINDS["exclusive"])
                 assert world.ask(nobody, "GET", DOWNLOAD, **asked, headers={"If-None-Match": tag}).status == 401
                 assert world.ask(nobody, "GET", DOWNLOAD, **asked, headers={"Range": REST, "If-Range": tag}).status == 401
-                assert "EXCLUSIVE_ACCESS" in world.ask(nobody, "POST", "/search/jwst/api/v0.1/post_list_products", json={"dataset_ids": [thing.root]}).text
+                assert (
+                    "EXCLUSIVE_ACCESS"
+                    in world.ask(nobody, "POST", "/search/jwst/api/v0.1/post_list_products", json={"dataset_ids": [thing.root]}).text
+                )
         finally:
             _released(world, thing.root, T)
 

@@ -350,4 +350,3 @@ def at(world: World, when: datetime) -> Iterator[None]:
 
 def only(things: Sequence[Thing], program: str) -> list[Thing]:
     return [thing for thing in things if thing.program == program]
-

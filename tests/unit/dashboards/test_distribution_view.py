@@ -229,7 +229,7 @@ def test_a_partner_is_behind_after_a_day_and_never_red(site):
 
 def test_times_to_come_are_written_with_their_date():
     now = site_of.NOW
-    assert distribution_lists.when(now + timedelta(days=364, hours=1), now).startswith("in 364 d · 2023-")
+    assert distribution_lists.when(now + timedelta(days=364, hours=1), now).startswith('in 364 d · <span class="time">2023-')
     assert distribution_lists.when(now + timedelta(minutes=5), now).startswith("in 5 min 00 s · ")
     assert distribution_lists.when(None, now) == "—"
 

@@ -15,22 +15,24 @@ from hypothesis import strategies as st
 
 from dmsops.core.errors import NotFound, Refused, TooMany
 from dmsops.distribution import uws, uws_running
-from dmsops.distribution.access import ANONYMOUS, Kind, Requester
+from dmsops.distribution.access import ANONYMOUS, Kind, Requester, Scope
 from dmsops.distribution.accounts import requester
 from dmsops.ops import Ops
 from dmsops.services import tap_runner
 from tests.vo import BASE
 
 QUERY = (("QUERY", "SELECT schema_name FROM tap_schema.schemas ORDER BY 1"), ("LANG", "ADQL"))
-ONE = Requester(name="one", kind=Kind.ASTRONOMER)
-OTHER = Requester(name="other", kind=Kind.ASTRONOMER)
-SAME_NAME = Requester(name="one", kind=Kind.STAFF)
+READS = frozenset({Scope.READ})
+ONE = Requester(name="one", kind=Kind.ASTRONOMER, scopes=READS)
+LESS = Requester(name="one", kind=Kind.ASTRONOMER)
+OTHER = Requester(name="other", kind=Kind.ASTRONOMER, scopes=READS)
+SAME_NAME = Requester(name="one", kind=Kind.STAFF, scopes=READS)
 
 
 def test_a_job_is_seen_by_its_owner_alone(ops: Ops) -> None:
     job = uws.create(ops, ONE, QUERY)
     assert [j.id for j in uws.jobs(ops, ONE)] == [job]
-    for asker in (OTHER, SAME_NAME, ANONYMOUS):
+    for asker in (OTHER, SAME_NAME, LESS, ANONYMOUS):
         assert uws.jobs(ops, asker) == []
         for verb in (uws.get, uws.run, uws.abort, uws.delete, lambda o, a, j: uws.change(o, a, j, seconds=5)):
             with pytest.raises(NotFound):
