@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from dmsops.core.errors import BadInput
-from dmsops.distribution.votable import TEXT, TYPE, WHOLE, Answer, Count, Described, binary2, tabledata
+from dmsops.distribution.described import TEXT, WHOLE
+from dmsops.distribution.votable import TYPE, Answer, Count, Fielded, binary2, tabledata
 
 
 def _separated(separator: str) -> Callable[[Answer], Iterator[bytes]]:
@@ -97,7 +98,7 @@ def fits(answer: Answer) -> Iterator[bytes]:
 _NO_WHOLE = -(2**63)
 
 
-def _fits_column(described: Described, name: str, values: list[Any], np: Any, io_fits: Any) -> Any:
+def _fits_column(described: Fielded, name: str, values: list[Any], np: Any, io_fits: Any) -> Any:
     if described.datatype in TEXT or described.arraysize:
         texts = np.array(["" if v is None else str(v).encode("ascii", "replace").decode() for v in values] or [""], dtype=np.str_)
         width = max(texts.dtype.itemsize // 4, 1)

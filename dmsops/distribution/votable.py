@@ -13,50 +13,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from dmsops.distribution.described import TEXT, WHOLE, Described
+
 Rows = Sequence[Sequence[Any]]
 TYPE = "application/x-votable+xml"
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 _SPECIAL = re.compile(r'[&<>"]')
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """What XML 1.0 has no way to write."""
-TEXT = frozenset({"char", "unicodeChar"})
-WHOLE = frozenset({"short", "int", "long"})
 
 
-class Described(Protocol):
+class Fielded(Described, Protocol):
     """A column of an answer (`dmsops.distribution.adql.tables.Field`)."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def datatype(self) -> str:
-        """VOTable's."""
 
     @property
     def arraysize(self) -> str:
         """VOTable's; empty for one value."""
-
-    @property
-    def unit(self) -> str:
-        """VOUnits."""
-
-    @property
-    def ucd(self) -> str:
-        """UCD1+."""
-
-    @property
-    def utype(self) -> str:
-        """Place in a data model."""
-
-    @property
-    def xtype(self) -> str:
-        """DALI's."""
-
-    @property
-    def description(self) -> str:
-        """In words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +43,7 @@ class Answer:
         Elements of our own making in the results' RESOURCE, and after it.
     """
 
-    fields: Sequence[Described]
+    fields: Sequence[Fielded]
     lots: Iterable[Rows]
     limit: int
     infos: Sequence[tuple[str, str]] = ()
@@ -120,7 +92,7 @@ def _head(answer: Answer) -> str:
     return "\n".join(lines)
 
 
-def _field(described: Described) -> str:
+def _field(described: Fielded) -> str:
     given = {name: getattr(described, name) for name in ("name", "datatype", "arraysize", "unit", "ucd", "utype", "xtype")}
     attributes = " ".join(f'{name}="{escaped(value)}"' for name, value in given.items() if value)
     if not described.description:
@@ -152,7 +124,7 @@ def tabledata(answer: Answer) -> Iterator[bytes]:
     yield f"</TABLEDATA>\n{_tail(answer, count)}".encode()
 
 
-def _cells(described: Described) -> Callable[[Sequence[Any]], Iterable[str]]:
+def _cells(described: Fielded) -> Callable[[Sequence[Any]], Iterable[str]]:
     if described.datatype in TEXT:
         ascii_only = described.datatype == "char"
         return lambda values: _texts(values, ascii_only=ascii_only)
@@ -217,7 +189,7 @@ def binary2(answer: Answer) -> Iterator[bytes]:
     yield f"</STREAM>\n</BINARY2>\n{_tail(answer, count)}".encode()
 
 
-def _packed(fields: Sequence[Described], row: Sequence[Any]) -> bytes:
+def _packed(fields: Sequence[Fielded], row: Sequence[Any]) -> bytes:
     flags, parts = bytearray((len(fields) + 7) // 8), []
     for place, (described, value) in enumerate(zip(fields, row, strict=True)):
         if value is None:
@@ -226,7 +198,7 @@ def _packed(fields: Sequence[Described], row: Sequence[Any]) -> bytes:
     return bytes(flags) + b"".join(parts)
 
 
-def _packed_value(described: Described, value: Any) -> bytes:
+def _packed_value(described: Fielded, value: Any) -> bytes:
     if described.datatype in TEXT:
         ascii_only = described.datatype == "char"
         text = "" if value is None else str(value)

@@ -163,6 +163,8 @@ def _answer(service: Service, route: Route, request: Request, body: bytes | None
         response = _told(route, error)
     except Exception as error:  # noqa: BLE001 - no traceback goes to a client
         response = _failed(service.ops, route, request, error)
+    if not asker.is_anonymous:
+        response.headers.setdefault("Cache-Control", "private, no-store")  # what is theirs is in no cache that others read
     _log(service.ops, request, asker, response, began)
     return response
 
@@ -179,11 +181,20 @@ def _call(service: Service, request: Request, body: bytes | None, asker: Request
     if body is None:
         raise BadInput(f"the request's body is longer than {LARGEST_BODY:,} bytes")
     fields = [*request.query_params.multi_items(), *_form(request, body)]
+    _need_text([*request.path_params.items(), *fields])
     return Call(
         service=service, method=request.method, url=str(request.url), base=service.base,
         path=request.path_params, fields=fields, body=body, headers=request.headers, requester=asker, address=address,
         now=service.ops.clock.now(),
     )  # fmt: skip
+
+
+def _need_text(fields: Sequence[tuple[str, str]]) -> None:
+    """Refuse what no database takes for text, before a service puts it to one."""
+    for name, value in fields:
+        if "\x00" in name or "\x00" in value:
+            shown = name.replace("\x00", "")[:40]
+            raise BadInput(f"field '{shown}' has a character that no text has (NUL)", field=shown)
 
 
 def _form(request: Request, body: bytes) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ small exposures on the local engine against one ``strun`` per exposure and stage
 read of their file; telemetry against the XTCE library, the engineering database against one HDF5 file per mnemonic; receipt of
 deliveries against a plain copy with fsync; the catalogue at a million artifacts against the bare driver;
 checks of CAOM descriptions against the public validators; the doctor against a bare reading of the documents;
+TAP against the bare query, VOTables against the library's writer;
 what boards ask at 100,000 steps, and the workflow board with them in Chromium,
 against their limits; the workflow's own cost against Dask, DBOS, Luigi, Prefect and DAGMan (``make peers`` installs them; one
 that is missing is named).
@@ -19,7 +20,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from tests.bench import board, by_hand, caom, catalogue, doctor, engineering, packets, queries, receipt, telemetry, visit
+from tests.bench import board, by_hand, caom, catalogue, doctor, engineering, packets, queries, receipt, tap, telemetry, visit
 from tests.bench.peers import compare
 from tests.bench.row import Row
 
@@ -33,6 +34,7 @@ ROWS = {
     "catalogue": catalogue.rows,
     "caom": caom.rows,
     "doctor": doctor.rows,
+    "tap": tap.rows,
     "queries": queries.rows,
     "board": board.rows,
     "peers": compare.rows,

@@ -12,7 +12,8 @@ from dmsops.distribution.adql import geometry
 from dmsops.distribution.adql.functions import AGGREGATES, FUNCTIONS, aggregate, call
 from dmsops.distribution.adql.grammar import wrong
 from dmsops.distribution.adql.scope import LARGEST_WHOLE, Scope
-from dmsops.distribution.adql.tables import WHOLE, Field, Value
+from dmsops.distribution.adql.tables import Field, Value
+from dmsops.distribution.described import WHOLE
 
 _REAL, _WHOLE, _TEXT = sa.Float(), sa.BigInteger(), sa.String()
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.distribution.adql.grammar import wrong
-from dmsops.distribution.adql.tables import WHOLE, Field, Value
+from dmsops.distribution.adql.tables import Field, Value
+from dmsops.distribution.described import WHOLE
 
 if TYPE_CHECKING:
     from dmsops.distribution.adql.scope import Context

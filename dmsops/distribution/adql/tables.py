@@ -10,48 +10,21 @@ import sqlalchemy as sa
 
 from dmsops.core.errors import BadInput
 from dmsops.distribution.adql.grammar import REMEDY
+from dmsops.distribution.described import TEXT, WHOLE, Described
 
 MOST_RELATIONS = 100
 """Tables and queries that one query may come to: WITH can name one twice, and that twice again."""
 Near = Callable[[float, float, float], sa.ColumnElement[bool]]
 """Gives the clause of rows that may touch a cone (right ascension, declination, radius; degrees): too many, never too few."""
-WHOLE, REAL, TEXT = frozenset({"short", "int", "long"}), frozenset({"float", "double"}), frozenset({"char", "unicodeChar"})
+REAL = frozenset({"float", "double"})
 
 
-class Published(Protocol):
+class Published(Described, Protocol):
     """A column as the archive publishes it (`dmsops.archive.views.Column`)."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
 
     @property
     def expression(self) -> sa.ColumnElement[Any]:
         """What it is in the archive's tables."""
-
-    @property
-    def datatype(self) -> str:
-        """VOTable's."""
-
-    @property
-    def unit(self) -> str:
-        """VOUnits."""
-
-    @property
-    def ucd(self) -> str:
-        """UCD1+."""
-
-    @property
-    def utype(self) -> str:
-        """Place in a data model."""
-
-    @property
-    def xtype(self) -> str:
-        """DALI's."""
-
-    @property
-    def description(self) -> str:
-        """In words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

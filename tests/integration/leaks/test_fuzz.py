@@ -265,6 +265,18 @@ def test_adql_that_was_changed_at_random(either: World, start: str, changed: lis
     looked_at(either, answer, who, query, "/tap/sync")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v0.1/events.atom?program=%00", "/api/v0.1/events.atom?observation=%00", "/datalink/links?ID=ivo://dmsops/archive?a%00/b",
+        "/esa/data?RETRIEVAL_TYPE=OBSERVATION&PLANEID=a%00/level2", "/api/v0.1/stage/%00", "/tap/sync?QUERY=%00", "/tap/tables/%00",
+        "/caom/observations/JWST/%00", "/sia2/query?%00=1",
+    ],
+)  # fmt: skip
+def test_what_no_database_takes_for_text_is_refused(either: World, path: str) -> None:
+    assert either.ask(either.askers["pi"], "GET", path).status == 400
+
+
 @pytest.mark.parametrize("size", [8_000, 60_000, 200_000])
 def test_a_very_long_path_query_or_header_is_refused(either: World, size: int) -> None:
     who = either.askers["anonymous"]

@@ -168,7 +168,7 @@ class Answer:
         return f"{head}\n\n{body.decode('latin-1')}"
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class World:
     """The site, what is in it, who asks, and the client."""
 
@@ -192,7 +192,9 @@ class World:
         said = sent.url.raw_path.decode() + sent.content.decode("latin-1") + str(headers) + echo
         got = self.client.send(sent)
         answer = Answer(status=got.status_code, headers=got.headers.multi_items(), body=got.content)
-        self.search(asker, answer, said, f"{method} {path} as {asker.name}")
+        what = f"{method} {path} as {asker.name}"
+        self.search(asker, answer, said, what)
+        assert asker.anonymous or not asker.good or "cache-control" in dict(answer.headers), f"{what}: a cache may give this to others"
         return answer
 
     def search(self, asker: Asker, answer: Answer, said: str, what: str) -> None:
