@@ -12,7 +12,7 @@ from dashboards.app import theme
 from dashboards.app.archive_address import SEVERITIES, STATES, VIEWS
 from dashboards.app.archive_lists import KINDS
 from dashboards.app.archive_reads import INGEST, needing
-from dashboards.app.story_parts import broken, need
+from dashboards.app.story_parts import broken, need, piece_line
 
 if TYPE_CHECKING:
     from dashboards.app.archive_address import Address
@@ -37,7 +37,7 @@ def needs(seen: Archive, address: Address, snapshot: Snapshot, piece: Piece | No
     lines = [_checks(seen, here, wanted) if view == "findings" else _need(seen, view, snapshot.now) for view in shown]
     words = f"Nothing {'else ' if seen.broken else ''}of the archive needs a person now."
     calm = "" if any(counts.values()) else f"<p>{theme.mark('done', words)}</p>"
-    return broken(seen.broken) + "".join(lines) + calm + _work(piece, snapshot.now) + _runs(seen, snapshot)
+    return broken(seen.broken) + "".join(lines) + calm + (piece_line(piece, snapshot.now) if piece else "") + _runs(seen, snapshot)
 
 
 def _need(seen: Archive, view: str, now: datetime) -> str:
@@ -62,18 +62,6 @@ def _checks(seen: Archive, here: str, wanted: str) -> str:
     rest = sum(row["open"] for row in worst[many:])
     more = need("findings", f"{rest:,} open of {theme.plural(len(worst) - many, 'other check')}") if rest else ""
     return "".join(lines) + more
-
-
-def _work(piece: Piece | None, now: datetime) -> str:
-    if piece is None:
-        return ""
-    who = f"begun by {escape(piece.actor)} {theme.age(piece.began, now)}"
-    if piece.under_way:
-        far = f"{piece.done:,} of {piece.total:,}" if piece.total else "it begins"
-        return f'<p role="status">{theme.mark("running", piece.title)}, {who}: {far}.</p>'
-    if piece.fault:
-        return f'<div class="fault"><p><b>{escape(piece.title)} ended badly</b>, {who}</p><p>{escape(piece.fault)}</p></div>'
-    return f"<p>{theme.mark('done', piece.title)}, {who}: {escape(piece.result)}</p>"
 
 
 def _runs(seen: Archive, snapshot: Snapshot) -> str:

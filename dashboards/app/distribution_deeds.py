@@ -12,11 +12,12 @@ from dashboards.app.archive_stories import WRAPPED
 from dashboards.app.deed_pane import Deed, Preview, cannot
 from dashboards.app.distribution_pane import Field, FieldDeed
 from dashboards.app.story_parts import ident, shortened, table
+from dmsops.archive import finding_queries
 from dmsops.core.people import Role
 from dmsops.distribution import notice_queries, partners, subscription_acts
 from dmsops.distribution.notices import Delivery
 from dmsops.distribution.subscriptions import ACTS
-from dmsops.flows.partners import CHECK
+from dmsops.flows.partners import CHECK, SHOWN
 from dmsops.wfsc import resend
 
 if TYPE_CHECKING:
@@ -61,11 +62,11 @@ def _resend(row: Row, person: Person, works: Works) -> Deed:
     def look(ops: Ops) -> Preview:
         seen = resend.preview(ops, number)
         files = [[ident(name), ident(sha256[:12])] for name, sha256 in sorted(seen.files.items())]
-        taken = (
-            '<p class="warn">WSS has said that it took this one: it gets the same files a second time.</p>'
-            if seen.state == "acknowledged"
-            else ""
-        )
+        warned = {
+            "acknowledged": "WSS has said that it took this one: it gets the same files a second time.",
+            "waits for the answer": "Its step still waits for the answer. Let it end first, or call the wavefront team (P10).",
+        }.get(row["standing"], "")
+        taken = f'<p class="warn">{warned}</p>' if warned else ""
         lacking = shortened("The store lacks their bytes: bring them back first (P16)", list(seen.lacking), "warn")
         words = "<p>The same files go to WSS again, from the store. It does not count as delivered before WSS answers anew.</p>"
         html = words + taken + lacking + table(f"Files ({len(files):,})", files[:25], ("product", "sha256 begins"), WRAPPED)
@@ -182,9 +183,20 @@ def _close_all(row: Row, person: Person) -> Deed:
 
 def announce(row: Row, person: Person, repairs: Work) -> Deed:
     """Give the announcing again of what a partner's inventory lacks or has otherwise, as the doctor found it (check C48)."""
-    wanted = {"states": (), "checks": (CHECK,), "text": f"#{row['name']}"}
+    made: list[Deed] = []
     count = sum(row["differences"].values())
-    made = archive_repairs.of_findings(wanted, count, person, repairs)
+
+    def look(ops: Ops) -> Preview:
+        found = finding_queries.findings(ops, checks=[CHECK], limit=SHOWN)
+        ids = [one["id"] for one in found if one["uri"].rpartition("#")[2] == row["name"]]
+        if not ids:
+            return Preview(html="<p>The doctor finds no difference of it any more.</p>", empty=True)
+        made[:] = [archive_repairs.of_findings({"states": (), "ids": ids}, len(ids), person, repairs)]
+        return made[0].look(ops)
+
+    def do(ops: Ops, ticket: str, reason: str) -> str:
+        return made[0].do(ops, ticket, reason)
+
     none = "" if count else "The doctor found no difference: `dmsops doctor audit` looks, when the partner's inventory is there (P16)."
     title = f"Announce its {theme.plural(count, 'difference')} again" if count else "Announce its differences again"
-    return replace(made, key="announce", title=title, why_not=none or made.why_not)
+    return Deed(key="announce", title=title, look=look, do=do, why_not=none or cannot(person, Role.OPERATOR, "doctor repair"))

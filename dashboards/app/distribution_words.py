@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dashboards.app import theme
 from dashboards.app.distribution_address import VERDICTS, VIEWS
 from dashboards.app.distribution_reads import needing
-from dashboards.app.story_parts import broken, need
+from dashboards.app.story_parts import broken, need, piece_line
 
 if TYPE_CHECKING:
     from dashboards.app.archive_work import Piece
@@ -29,7 +29,7 @@ def needs(seen: Distribution, address: Address, now: datetime, pieces: Sequence[
     lines = [_NEEDS[view](seen, now) for view in VIEWS if counts.get(view) and here in (view, VIEWS[0])]
     words = f"Nothing {'else ' if seen.broken else ''}of distribution needs a person now."
     calm = "" if any(counts.values()) else f"<p>{theme.mark('done', words)}</p>"
-    return broken(seen.broken) + "".join(lines) + calm + "".join(_work(piece, now) for piece in pieces) + _runs(seen, here)
+    return broken(seen.broken) + "".join(lines) + calm + "".join(piece_line(piece, now) for piece in pieces) + _runs(seen, here)
 
 
 def _handovers(seen: Distribution, now: datetime) -> str:
@@ -72,16 +72,6 @@ def _staged(seen: Distribution, now: datetime) -> str:
 
 
 _NEEDS = {"handovers": _handovers, "subscriptions": _subscriptions, "refusals": _refusals, "staged": _staged}
-
-
-def _work(piece: Piece, now: datetime) -> str:
-    who = f"begun by {escape(piece.actor)} {theme.age(piece.began, now)}"
-    if piece.under_way:
-        far = f"{piece.done:,} of {piece.total:,}" if piece.total else "it begins"
-        return f'<p role="status">{theme.mark("running", piece.title)}, {who}: {far}.</p>'
-    if piece.fault:
-        return f'<div class="fault"><p><b>{escape(piece.title)} ended badly</b>, {who}</p><p>{escape(piece.fault)}</p></div>'
-    return f"<p>{theme.mark('done', piece.title)}, {who}: {escape(piece.result)}</p>"
 
 
 def _runs(seen: Distribution, here: str) -> str:

@@ -12,6 +12,7 @@ from dmsops.core.errors import NotFound
 from dmsops.receipt import history
 
 if TYPE_CHECKING:
+    from dashboards.app.archive_work import Piece
     from dmsops.ops import Ops
 
 LINES = 60
@@ -78,3 +79,14 @@ def broken(lists: Mapping[str, str]) -> str:
 def need(view: str, words: str, pick: str = "") -> str:
     """Write what needs a person as a line that opens its list (or does ``pick``); the words are HTML already."""
     return f'<button class="need" data-pick="{escape(pick or f"view {view}")}">{theme.mark("failed", "")}{words}</button>'
+
+
+def piece_line(piece: Piece, now: datetime) -> str:
+    """Tell of a piece of work beside the page: how far it is, or how it ended."""
+    who = f"begun by {escape(piece.actor)} {theme.age(piece.began, now)}"
+    if piece.under_way:
+        far = f"{piece.done:,} of {piece.total:,}" if piece.total else "it begins"
+        return f'<p role="status">{theme.mark("running", piece.title)}, {who}: {far}.</p>'
+    if piece.fault:
+        return f'<div class="fault"><p><b>{escape(piece.title)} ended badly</b>, {who}</p><p>{escape(piece.fault)}</p></div>'
+    return f"<p>{theme.mark('done', piece.title)}, {who}: {escape(piece.result)}</p>"

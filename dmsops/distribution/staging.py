@@ -147,7 +147,7 @@ def lay_ready(ops: Ops, number: str, lookup: Lookup) -> None:
     values = {
         "state": READY if good else ENDED, "uris": good, "refused": [*row["refused"], *bad.items()], "ready_at": now,
         "size": sum(found[uri].size for uri in good), "expires_at": now + timedelta(hours=ops.settings.serve_stage_hours),
-        "error": f"{len(bad)} files are damaged or gone: procedure P16" if bad else "",
+        "error": f"{len(bad)} damaged or gone: procedure P16" if bad else "",
     }  # fmt: skip
     transact(ops.db, lambda c: c.execute(sa.update(staging).where(_s.id == number, _s.state == REQUESTED).values(**values)))
 

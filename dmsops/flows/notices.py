@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.archive import mending
+from dmsops.archive.feed import visible_at
 from dmsops.archive.states import ARCHIVED
 from dmsops.archive.tables import archive_outbox, observation, plane
 from dmsops.core.clock import iso
@@ -181,9 +182,9 @@ def _of_release(c: sa.Connection, identity: str, now: datetime) -> Iterator[Happ
 
 
 def meta_releases(c: sa.Connection, identities: Sequence[str]) -> dict[str, datetime | None]:
-    """Give when the descriptions of observations are everybody's."""
-    rows = c.execute(sa.select(_o.id, _o.meta_release).where(_o.id.in_(list(identities))))
-    return {row.id: row.meta_release for row in rows}
+    """Give when the whole descriptions of observations are everybody's: an event names products of all planes."""
+    rows = c.execute(sa.select(_o.id, visible_at.label("visible")).where(_o.id.in_(list(identities))))
+    return {row.id: row.visible for row in rows}
 
 
 def reconsider(ops: Ops) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from dmsops.archive.feed import visible_at
 from dmsops.archive.tables import observation
 from dmsops.core.clock import iso
 from dmsops.core.db import reading
@@ -126,7 +127,7 @@ def _shown(row: dict[str, Any], counts: Counter[str]) -> dict[str, Any]:
 def _counts(call: Call, numbers: list[int]) -> dict[int, Counter[str]]:
     """Count the deliveries of subscriptions by state; those of observations that the asker may not see count for nothing."""
     o, d = observation.c, notice_delivery.c
-    may = may_have(call.requester, o.meta_release, o.proposal_id, call.now)
+    may = may_have(call.requester, visible_at, o.proposal_id, call.now)
     query = sa.select(d.subscription_id, d.state, sa.func.count()).join(notice, _n.id == d.notice_id)
     query = query.join(observation, o.id == _n.observation_id).where(may).group_by(d.subscription_id, d.state)
     found: dict[int, Counter[str]] = {number: Counter() for number in numbers}
@@ -145,7 +146,7 @@ def _own(call: Call, number: int) -> int:
 
 def _seen(call: Call, identities: set[str]) -> set[str]:
     o = observation.c
-    may = may_have(call.requester, o.meta_release, o.proposal_id, call.now)
+    may = may_have(call.requester, visible_at, o.proposal_id, call.now)
     with reading(call.ops.db) as c:
         return set(c.execute(sa.select(o.id).where(o.id.in_(identities), may)).scalars())
 
@@ -248,7 +249,7 @@ def feed(call: Call) -> Response:
         for column, name in ((_n.program, "program"), (_n.event, "event"), (_n.observation_id, "observation"))
         if call.field(name)
     ]
-    may = may_have(call.requester, o.meta_release, o.proposal_id, call.now)
+    may = may_have(call.requester, visible_at, o.proposal_id, call.now)
     query = sa.select(notice).join(observation, o.id == _n.observation_id).where(may, *chosen).order_by(_n.id.desc()).limit(FEED)
     with reading(call.ops.db) as c:
         rows = c.execute(query).all()

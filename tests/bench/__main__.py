@@ -20,7 +20,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from tests.bench import board, by_hand, caom, catalogue, doctor, engineering, packets, queries, receipt, tap, telemetry, visit
+from tests.bench import board, by_hand, caom, catalogue, doctor, engineering, packets, queries, receipt, serving, tap, telemetry, visit
 from tests.bench.peers import compare
 from tests.bench.row import Row
 
@@ -36,6 +36,7 @@ ROWS = {
     "doctor": doctor.rows,
     "tap": tap.rows,
     "queries": queries.rows,
+    "serving": serving.rows,
     "board": board.rows,
     "peers": compare.rows,
 }

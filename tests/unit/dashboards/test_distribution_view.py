@@ -250,6 +250,20 @@ def test_long_works_wait_for_their_own_thing_only(site):
     assert len(works.pieces) <= 5
 
 
+def test_what_was_read_by_the_page_is_kept_until_the_next_reading_or_deed(site):
+    reader, asked = DistributionReader(site), []
+
+    def pages() -> int:
+        return reader.once("page", lambda: asked.append(1) or len(asked))
+
+    reader.latest(1, wait=True)
+    assert [pages(), pages()] == [1, 1]
+    reader.latest(2, wait=True)
+    assert [pages(), pages()] == [2, 2]
+    reader.forget()
+    assert pages() == 3
+
+
 def test_a_list_that_cannot_be_read_is_named_and_blinds_no_other(site, monkeypatch):
     def broken(*_: object) -> list[object]:
         raise Refused("the table is locked")

@@ -377,7 +377,7 @@ def test_both_databases_give_the_same(database, tmp_path):
         assert [row["fileSetName"] for row in searched["results"]] == [OPEN[4], OPEN[3], OPEN[2]]
         assert [row["program"] for row in searched["results"]] == [2726] * 3
         assert client.get("/api/v0.1/Download/file", params={"uri": uri(OPEN[0])}).content == offered.files[f"{OPEN[0]}_cal.fits"]
-        assert client.get("/api/v0.1/Download/file", params={"uri": "mast:JWST/product/\x00"}).status_code == 404
+        assert client.get("/api/v0.1/Download/file", params={"uri": "mast:JWST/product/\x00"}).status_code == 400
     ops.db.dispose()
 
 
