@@ -71,8 +71,8 @@ def test_sia_finds_the_same(sites: tuple[Site, Site], fields: tuple[tuple[str, s
 
 
 def test_what_a_database_cannot_take_is_refused_and_no_empty_answer(sites: tuple[Site, Site]) -> None:
-    assert "cannot evaluate the query" in sites[1].text("/sia2/query", ("TARGET", "a\0b"), status=400)
-    assert "QUERY_STATUS" in sites[0].text("/sia2/query", ("TARGET", "a\0b"))
+    for site in sites:
+        assert "has a character that no text has" in site.text("/sia2/query", ("TARGET", "a\0b"), status=400)
 
 
 def test_links_are_the_same(sites: tuple[Site, Site]) -> None:

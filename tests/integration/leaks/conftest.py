@@ -31,7 +31,7 @@ def either(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @contextmanager
 def _served(factory: pytest.TempPathFactory, database: str = "") -> Iterator[World]:
-    ops, things, askers = make(factory.mktemp("leaks"), database)
+    ops, things, askers, inner = make(factory.mktemp("leaks"), database)
     with served(ops) as base, httpx.Client(base_url=base, trust_env=False, timeout=60) as client:
-        yield World(ops=ops, things=things, askers=askers, client=client, base=base)
+        yield World(ops=ops, things=things, askers=askers, client=client, base=base, inner=inner)
     ops.db.dispose()

@@ -64,7 +64,7 @@ def _signed(method: str) -> Check:
 
 def everything(world: World) -> str:
     """Give the names that who stages everything gives away: they are told which of them they do not get."""
-    return " ".join(thing.uri for thing in world.things)
+    return " ".join(f"{thing.uri} {thing.target}" for thing in world.things)
 
 
 @contextmanager
@@ -201,12 +201,12 @@ def _events(world: World, path: str) -> None:
     for name in ("pi", "other", "operator", "full partner", "partner", "guest whose grant ended"):
         asker = world.askers[name]
         with subscribed(world, asker) as (number, _):
-            told = until(lambda n=number, a=asker: _told(world, a, f"{path}?subscription={n}&format=json&after=0"))
-            assert told <= world.visible(asker), name
+            seen = until(lambda n=number, a=asker: told(world, a, f"{path}?subscription={n}&format=json&after=0"))
+            assert seen <= world.visible(asker), name
             _nobody_elses(world, asker, "GET", f"{path}?subscription={{}}&format=json", str(number), "2000000001")
 
 
-def _told(world: World, asker: Asker, path: str) -> set[str]:
+def told(world: World, asker: Asker, path: str) -> set[str]:
     """Let the dispatcher lay down what waits, and read the stream."""
     tell(world.ops)
     return world.listed(world.ask(asker, "GET", path))
@@ -272,9 +272,8 @@ def _only_mine(world: World, path: str, mine: str, owner: Asker) -> None:
 
 def _refusals(world: World, path: str) -> None:
     for name, asker in world.askers.items():
-        asked = []
-        for one in (world.thing("hidden"), ghost_of(world.thing("hidden"))):
-            asked.append(world.ask(asker, "POST", path, json={"refusals": [{"uri": one.uri, "reason": "test"}]}))
+        things = (world.thing("hidden"), ghost_of(world.thing("hidden")))
+        asked = [world.ask(asker, "POST", path, json={"refusals": [{"uri": one.uri, "reason": "test"}]}) for one in things]
         partner = asker.good and asker.harvests and "partner" in name
         assert asked[0].status == (200 if partner else 401 if asker.anonymous or not asker.good else 403), name
         assert partner or same(*asked, world.thing("hidden"), ghost_of(world.thing("hidden"))), name
@@ -290,7 +289,8 @@ def _tap(root: str) -> Iterator[tuple[tuple[str, str], Check]]:
     for end in ("phase", "executionduration", "destruction", "quote", "owner", "parameters", "results", "results/result", "error"):
         yield ("GET", f"{one}/{end}"), _job("GET", f"/{end}")
     for end, fields in (
-        ("phase", {"PHASE": "ABORT"}), ("executionduration", {"EXECUTIONDURATION": "1"}), ("destruction", {"DESTRUCTION": "2020-01-01T00:00:00Z"}),
+        ("phase", {"PHASE": "ABORT"}), ("executionduration", {"EXECUTIONDURATION": "1"}),
+        ("destruction", {"DESTRUCTION": "2020-01-01T00:00:00Z"}),
         ("parameters", {"QUERY": "SELECT 1"}),
     ):  # fmt: skip
         yield ("POST", f"{one}/{end}"), _job("POST", f"/{end}", **fields)

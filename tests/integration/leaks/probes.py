@@ -163,7 +163,8 @@ def tap(root: str, method: str) -> list[Probe]:
         "one": "SELECT target_name FROM ivoa.obscore WHERE obs_id = '{root}'",
         "joined": "SELECT o.target_name FROM caom2.Observation o JOIN caom2.Plane p ON p.obsID = o.obsID WHERE p.obsID = '{root}'",
         "subquery": "SELECT target_name FROM caom2.Observation WHERE obsID IN (SELECT obsID FROM caom2.Plane WHERE planeID = '{plane}')",
-        "union": "SELECT target_name FROM jwst.main WHERE observationid='{root}' UNION SELECT target_name FROM ivoa.obscore WHERE obs_id='{root}'",
+        "union": "SELECT target_name FROM jwst.main WHERE observationid = '{root}'"
+        " UNION SELECT target_name FROM ivoa.obscore WHERE obs_id = '{root}'",
         "with": "WITH x AS (SELECT * FROM jwst.observation) SELECT target_name FROM x WHERE observationid = '{root}'",
         "left join": "SELECT b.target_name FROM tap_schema.tables a LEFT JOIN ivoa.obscore b ON b.obs_id = '{root}'",
         "or true": "SELECT target_name FROM ivoa.obscore WHERE obs_id = '{root}' AND (1=1 OR 1=1) OR obs_id = '{root}'",
@@ -278,6 +279,7 @@ def simple() -> Iterator[tuple[tuple[str, str], list[Probe]]]:
         config = "/portal/Mashup/Mashup.asmx/columnsconfig"
         yield (method, config), [Probe(shows="nothing", ask=bundle(config, colConfigId="Mast.Caom.Cone"))]
     for method in ("GET", "HEAD"):
+        yield (method, "/"), _quiet(method, "/")
         for path in ("/api/v0.1/Download/file", "/api/v0/download/file"):
             yield (method, path), _download(path, method, uri="{uri}")
         retrieve = "/search/jwst/api/v0.1/retrieve_product"
@@ -301,7 +303,13 @@ def simple() -> Iterator[tuple[tuple[str, str], list[Probe]]]:
                 ),
             ],
         )
-    yield ("GET", "/caom/files/{collection}/{observation}"), [Probe(shows="one", ask=get("/caom/files/JWST/{root}"), mark=_sums)]
+    yield (
+        ("GET", "/caom/files/{collection}/{observation}"),
+        [
+            Probe(shows="one", name="listed", ask=get("/caom/files/JWST/{root}"), mark=_sums),
+            Probe(shows="address", name="address", ask=get("/caom/files/JWST/{root}"), mark=lambda thing: f"?uri={thing.uri}"),
+        ],
+    )
     for name in ("/caom/deletions/{collection}", "/caom-deleted/{collection}"):
         yield ("GET", name), _quiet("GET", name.replace("{collection}", "JWST"))
     for name in (

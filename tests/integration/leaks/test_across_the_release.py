@@ -15,7 +15,7 @@ from dmsops.distribution import accounts, grants
 from dmsops.distribution.audit import records
 from tests.integration.leaks import owned
 from tests.integration.leaks import world as w
-from tests.integration.leaks.world import MINE, T, TICK, Asker, World, at
+from tests.integration.leaks.world import MINE, TICK, Asker, T, World, at
 from tests.waiting import until
 
 DOWNLOAD = "/api/v0.1/Download/file"
@@ -88,7 +88,7 @@ def test_what_a_guest_had_made_ends_with_the_grant(world: World, guest: Asker) -
         assert world.ask(owned.bearer(guest), "GET", address).status == 200
         answer = world.ask(guest, "POST", owned.STAGE, data={"uri": [world.thing("exclusive").uri, world.thing("public").uri]})
         path = answer.text.split(f"{world.base}")[1].split('"')[0].removesuffix("/files.tar")
-        until(lambda: '"ready"' in world.ask(guest, "GET", path).text)
+        until(lambda: '"state":"ready"' in world.ask(guest, "GET", path).text)
         assert world.thing("exclusive").bytes_mark in world.ask(guest, "GET", f"{path}/files.tar").text
         job = owned.job(world, guest)
         assert world.thing("hidden").root in world.ask(guest, "GET", f"{job}/results/result").text
@@ -100,6 +100,16 @@ def test_what_a_guest_had_made_ends_with_the_grant(world: World, guest: Asker) -
         assert world.ask(gone, "GET", path).text.count(owned.SIGNED) == 1
         tar = world.ask(gone, "GET", f"{path}/files.tar")
         assert world.thing("public").bytes_mark in tar.text
+
+
+def test_a_stream_that_lies_ready_tells_a_guest_nothing_more_after_the_grant(world: World, guest: Asker) -> None:
+    with at(world, T - 2 * SECOND), owned.subscribed(world, guest) as (number, _):
+        path = f"{owned.EVENTS}?subscription={number}&format=json&after=0"
+        assert world.thing("hidden").root in until(lambda: owned.told(world, guest, path))
+        world.ops.clock.advance(SECOND)
+        gone = outside(guest)
+        assert world.listed(world.ask(gone, "GET", path)) <= world.visible(gone)
+        world.ops.clock.advance(-SECOND)
 
 
 def test_a_signed_address_ends_with_the_account(world: World, guest: Asker) -> None:
@@ -125,10 +135,10 @@ def test_a_job_made_before_the_release_and_run_after_it_sees_what_is_public_then
 
 def test_many_ask_while_the_release_comes_and_nobody_has_it_early(world: World, nobody: Asker) -> None:
     """The clock passes the release while threads download: before it all are refused, after it all are given."""
-    thing, found = world.thing("turning"), []
+    thing, found, enough = world.thing("turning"), [], threading.Event()
 
     def ask() -> None:
-        for _ in range(6):
+        while not enough.is_set():
             early = world.now < T
             answer = world.client.get(DOWNLOAD, params={"uri": thing.uri})
             late = world.now >= T
@@ -140,6 +150,8 @@ def test_many_ask_while_the_release_comes_and_nobody_has_it_early(world: World, 
             thread.start()
         until(lambda: len(found) >= 4)
         world.ops.clock.advance(TICK)
+        until(lambda: sum(late for _, late, _ in found) >= 4)
+        enough.set()
         for thread in threads:
             thread.join()
         world.ops.clock.advance(-TICK)

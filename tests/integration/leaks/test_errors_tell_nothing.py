@@ -44,7 +44,7 @@ FORMS = {
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, dict[str, Thing]]]:
     database = "" if request.param == "sqlite" else request.getfixturevalue("postgresql").new_database()
-    ops, things, _ = make(Path(tmp_path_factory.mktemp("errors")), database)
+    ops, things, *_ = make(Path(tmp_path_factory.mktemp("errors")), database)
     yield TestClient(make_app(ops, "http://archive.test")), {thing.kind: thing for thing in things if thing.program == MINE}
     ops.db.dispose()
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from dmsops.services import site
-from tests.integration.leaks import owned, world as w
+from tests.integration.leaks import owned
+from tests.integration.leaks import world as w
 from tests.integration.leaks.probes import Probe, simple
-from tests.integration.leaks.world import KINDS, T, TICK, Answer, Asker, Thing, World, at, ghost_of, has, same, sees
+from tests.integration.leaks.world import KINDS, TICK, Answer, Asker, T, Thing, World, at, ghost_of, has, same, sees
 
 ROUTES = [(method, route.path) for route in site.routes() for method in route.methods]
 PROBES = dict(simple())
@@ -33,6 +34,17 @@ def test_a_route_shows_each_asker_what_is_theirs_and_nothing_else(world: World, 
             if when == "before" or name in AGAIN:
                 for probe in probes:
                     _asked(world, probe, asker, when, route[1])
+
+
+@pytest.mark.parametrize("asker", ["anonymous", "other"])
+def test_of_an_observation_that_is_half_hidden_only_the_other_half_is_told(world: World, asker: str) -> None:
+    who = world.askers[asker]
+    for path in (f"/caom/observations/JWST/{w.HALF}", f"/caom/files/JWST/{w.HALF}", f"/api/v0.1/events.atom?observation={w.HALF}"):
+        world.ask(who, "GET", path)
+    asked = {"QUERY": f"SELECT max_cal_level FROM jwst.main WHERE observationid = '{w.HALF}'", "LANG": "ADQL", "RESPONSEFORMAT": "csv"}
+    assert world.ask(who, "POST", "/tap/sync", data=asked).body.split() == [b"max_cal_level", b"1"]
+    shown = world.ask(who, "POST", "/search/jwst/api/v0.1/post_list_products", json={"dataset_ids": [w.HALF]})
+    assert f"{w.HALF}_uncal.fits" in shown.text
 
 
 @pytest.mark.parametrize("route", list(owned.PROBES), ids=" ".join)
@@ -110,4 +122,8 @@ def _existence(answer: Answer, probe: Probe, thing: Thing, asker: Asker, said: s
     assert has_it or answer.status in (401, 403) or _is_feed(answer), said
 
 
-_SHOWN = {"one": _one, "count": _one, "file": _file, "head": _head, "tar": _tar, "existence": _existence}
+def _address(answer: Answer, probe: Probe, thing: Thing, asker: Asker, said: str, has_it: bool) -> None:
+    assert (probe.mark(thing) in answer.text) is has_it, said
+
+
+_SHOWN = {"one": _one, "address": _address, "count": _one, "file": _file, "head": _head, "tar": _tar, "existence": _existence}

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from tests.integration.leaks.world import Answer
 
-
 PATIENCE = 1.0
 """Seconds after which a service that still waits for the rest of a request is left alone."""
 

@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -177,6 +177,12 @@ class World:
     askers: dict[str, Asker]
     client: httpx.Client
     base: str = ""
+    inner: list[Thing] = field(default_factory=list)
+    """A plane whose description is hidden, of an observation that is shown: it is only looked for."""
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """Keep its tokens and bytes out of what hypothesis writes."""
+        printer.text("World()")
 
     @property
     def now(self) -> datetime:
@@ -194,16 +200,17 @@ class World:
         answer = Answer(status=got.status_code, headers=got.headers.multi_items(), body=got.content)
         what = f"{method} {path} as {asker.name}"
         self.search(asker, answer, said, what)
-        assert asker.anonymous or not asker.good or "cache-control" in dict(answer.headers), f"{what}: a cache may give this to others"
+        theirs = not asker.anonymous and asker.good and answer.status < 400
+        assert not theirs or "cache-control" in dict(answer.headers), f"{what}: a cache may give this to others"
         return answer
 
     def search(self, asker: Asker, answer: Answer, said: str, what: str) -> None:
-        """Find nothing in an answer that is not the asker's: no mark of a description they may not see, no byte of a file they may not have."""
+        """Find nothing in an answer that is not the asker's: no mark of a hidden description, no byte of a file they may not have."""
         text, now = answer.text, self.now
         assert answer.status < 500, f"{what}: {answer.status} {text[:800]}"
         assert "Traceback" not in text, what
         asks = seer_of(asker, what.split()[1])
-        for thing in self.things:
+        for thing in (*self.things, *self.inner):
             if thing.bytes_mark in text:
                 assert has(asker, thing, now), f"{what}: the bytes of a {thing.kind} file of {thing.program}"
             if sees(asks, thing, now):
@@ -246,18 +253,19 @@ def _plain(answer: Answer, thing: Thing) -> str:
     return re.sub(r"[0-9a-f]{32}", "ID", text.replace(thing.root, "NAME"))
 
 
-def make(folder: Path, database: str = "") -> tuple[Ops, list[Thing], dict[str, Asker]]:
-    """Make the archive and everybody."""
+def make(folder: Path, database: str = "") -> tuple[Ops, list[Thing], dict[str, Asker], list[Thing]]:
+    """Make the archive and everybody; the last are what is only looked for."""
     chosen = {"database": database} if database else {}
     ops = small_site(folder / "site", START, serve_per_second=0.0, **chosen)
     things = [_archived(ops, folder, kind, program, n) for program in (MINE, THEIRS) for n, kind in enumerate(KINDS, 1)]
     things += [_archived(ops, folder, kind, DARK, n) for n, kind in enumerate(("hidden", "never"), 1)]
     _dated(ops, things)
     things = [replace(thing, obsid=_obsid(ops, thing)) for thing in things]
+    inner = [half(ops, folder)]
     askers = _askers(ops)
     ops.clock.advance(timedelta(days=2))  # type: ignore[attr-defined]
     gather(ops)
-    return ops, things, askers
+    return ops, things, askers, inner
 
 
 def _archived(ops: Ops, folder: Path, kind: str, program: str, n: int) -> Thing:
@@ -274,6 +282,30 @@ def _archived(ops: Ops, folder: Path, kind: str, program: str, n: int) -> Thing:
     content = path.read_bytes()
     return Thing(
         kind=kind, program=program, root=root, target=f"TGT-{mark[:10]}", bytes_mark=f"BYTES-{mark[10:26]}",
+        sha256=hashlib.sha256(content).hexdigest(), content=content,
+    )  # fmt: skip
+
+
+HALF = f"jw{MINE}001001_02101_00050_nrca3"
+
+
+def half(ops: Ops, folder: Path) -> Thing:
+    """Archive an observation of which one plane is shown, and one is hidden; gives the latter."""
+    mark = hashlib.sha256(b"half").hexdigest()
+    keywords = {"PROGRAM": MINE, "CATEGORY": "GO", "PI_NAME": pi_name(MINE), "TITLE": title(MINE)}
+    paths = [write_product(folder / f"{HALF}_uncal.fits", value=50.0, **keywords)]
+    paths += [write_product(folder / f"{HALF}_cal.fits", value=51.0, CANARY=f"BYTES-{mark[10:26]}", **keywords)]
+    ingest(ops, [product_of(path) for path in paths])
+    with ops.db.begin() as c:
+        shown, hidden = (
+            sa.update(plane).where(plane.c.observation_id == HALF, plane.c.product_id == level) for level in ("level1", "level2")
+        )
+        c.execute(shown.values(meta_release=LONG_AGO, data_release=LONG_AGO))
+        c.execute(hidden.values(meta_release=FAR, data_release=FAR))
+        c.execute(sa.update(observation).where(observation.c.id == HALF).values(meta_release=LONG_AGO))
+    content = paths[1].read_bytes()
+    return Thing(
+        kind="hidden", program=MINE, root=f"{HALF}_cal", target=f"{HALF}/level2", bytes_mark=f"BYTES-{mark[10:26]}",
         sha256=hashlib.sha256(content).hexdigest(), content=content,
     )  # fmt: skip
 
