@@ -192,7 +192,7 @@ def test_a_store_that_is_away_is_not_taken_for_one_whose_objects_are_lost(archiv
     requests = len(struck(archive, work).came)
     audits = len(finding_queries.trend(archive))
     for at in (1, requests):
-        struck(archive, work, at=at, fault="503", ever=True, store_seconds=0.05)
+        struck(archive, work, at=at, fault="503", ever=True, store_seconds=0.3)
     assert finding_queries.findings(archive, states=()) == []
     assert len(finding_queries.trend(archive)) == audits
 
