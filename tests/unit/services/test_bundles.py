@@ -23,14 +23,6 @@ from tests.waiting import until
 FOUR = [uri(OPEN[0]), uri(EXCLUSIVE), uri(RESTRICTED), uri(HIDDEN)]
 
 
-@pytest.fixture
-def there(tmp_path):
-    offered = offered_site(tmp_path / "site")
-    with served(offered.ops) as base, httpx2.Client(base_url=base) as client:
-        yield offered, client
-    offered.ops.db.dispose()
-
-
 def content(offered, root):
     return offered.files[f"{root}_cal.fits"]
 
@@ -47,8 +39,8 @@ def url_of(client, token, root=EXCLUSIVE, **more):
     return signed(client, token, [uri(root)], **more).json()["urls"][0]["url"]
 
 
-def test_addresses_are_signed_for_what_the_asker_may_have(there):
-    offered, client = there
+def test_addresses_are_signed_for_what_the_asker_may_have(mine):
+    offered, client = mine
     told = signed(client, offered.tokens.pi).json()
     assert [row["uri"] for row in told["urls"]] == [uri(OPEN[0]), uri(EXCLUSIVE), uri(HIDDEN)]
     assert [row["uri"] for row in told["refused"]] == [uri(RESTRICTED)]
@@ -58,8 +50,8 @@ def test_addresses_are_signed_for_what_the_asker_may_have(there):
     assert signed(client, "").status_code == 401
 
 
-def test_a_signed_address_needs_no_token_and_takes_ranges(there):
-    offered, client = there
+def test_a_signed_address_needs_no_token_and_takes_ranges(mine):
+    offered, client = mine
     url = url_of(client, offered.tokens.pi)
     assert client.get(url).content == content(offered, EXCLUSIVE)
     assert client.get(url, headers={"Range": "bytes=5-9"}).content == content(offered, EXCLUSIVE)[5:10]
@@ -83,8 +75,8 @@ def grant_gone(offered):
     ],
     ids=["time", "grant", "account", "tokens", "key"],
 )  # fmt: skip
-def test_a_signed_address_dies_with_what_it_rests_on(there, end):
-    offered, client = there
+def test_a_signed_address_dies_with_what_it_rests_on(mine, end):
+    offered, client = mine
     url = url_of(client, offered.tokens.pi, hours="2")
     assert client.get(url).status_code == 200
     end(offered)
@@ -93,10 +85,10 @@ def test_a_signed_address_dies_with_what_it_rests_on(there, end):
     assert content(offered, EXCLUSIVE)[:30] not in answer.content
 
 
-def test_a_signed_address_of_staff_dies_with_their_token(there):
+def test_a_signed_address_of_staff_dies_with_their_token(mine):
     from dmsops.core.people import put_token
 
-    offered, client = there
+    offered, client = mine
     url = url_of(client, offered.tokens.staff, RESTRICTED)
     assert client.get(url).status_code == 200
     with offered.ops.db.begin() as c:
@@ -104,8 +96,8 @@ def test_a_signed_address_of_staff_dies_with_their_token(there):
     assert client.get(url).status_code == 403
 
 
-def test_a_changed_or_foreign_signature_is_refused(there, tmp_path):
-    offered, client = there
+def test_a_changed_or_foreign_signature_is_refused(mine, tmp_path):
+    offered, client = mine
     url = url_of(client, offered.tokens.pi)
     foreign = signing.sign(offered_site(tmp_path / "other").ops, ANONYMOUS, uri(OPEN[0]))[0]
     token = url.rpartition("/")[2]
@@ -119,8 +111,8 @@ def test_a_changed_or_foreign_signature_is_refused(there, tmp_path):
         assert client.get(f"{url.rpartition('/')[0]}/{wrong}").status_code == 403, wrong
 
 
-def test_a_signature_gives_no_right_that_its_owner_has_not(there):
-    offered, client = there
+def test_a_signature_gives_no_right_that_its_owner_has_not(mine):
+    offered, client = mine
     token, _ = signing.sign(offered.ops, ANONYMOUS, uri(EXCLUSIVE))
     assert client.get(f"/api/v0.1/Download/signed/{token}").status_code == 401
     token, _ = signing.sign(offered.ops, ANONYMOUS, uri(OPEN[0]))
@@ -128,13 +120,13 @@ def test_a_signature_gives_no_right_that_its_owner_has_not(there):
 
 
 @pytest.mark.parametrize("hours", ["0", "-1", "169", "x", "nan", "inf"])
-def test_a_signature_is_good_for_a_week_at_most(there, hours):
-    offered, client = there
+def test_a_signature_is_good_for_a_week_at_most(mine, hours):
+    offered, client = mine
     assert signed(client, offered.tokens.pi, hours=hours).status_code == 400
 
 
-def test_the_key_is_made_once_and_only_its_owner_reads_it(there):
-    offered, _ = there
+def test_the_key_is_made_once_and_only_its_owner_reads_it(mine):
+    offered, _ = mine
     path = offered.ops.settings.site / signing.KEY_FILE
     path.unlink(missing_ok=True)
     keys = {signing.site_key(offered.ops) for _ in range(3)}
@@ -143,8 +135,8 @@ def test_the_key_is_made_once_and_only_its_owner_reads_it(there):
     assert not list(path.parent.glob(".*.key"))
 
 
-def test_no_token_stands_in_the_log(there):
-    offered, client = there
+def test_no_token_stands_in_the_log(mine):
+    offered, client = mine
     url = url_of(client, offered.tokens.pi)
     client.get(url)
     client.get(f"/api/v0.1/Download/file?uri=x&token={offered.tokens.pi}")
@@ -167,13 +159,13 @@ def run(text, folder, **environment):
     return subprocess.run(command, cwd=folder, env={"PATH": os.environ["PATH"], **environment}, capture_output=True, text=True, check=False)
 
 
-def test_the_script_names_no_host_that_a_request_says(there):
-    _, client = there
+def test_the_script_names_no_host_that_a_request_says(mine):
+    _, client = mine
     assert "evil" not in script(client, FOUR, Host="evil.test")
 
 
-def test_what_is_asked_for_cannot_write_into_the_script(there, tmp_path):
-    _, client = there
+def test_what_is_asked_for_cannot_write_into_the_script(mine, tmp_path):
+    _, client = mine
     nasty = ["'; touch pwned; '", "$(touch pwned)", "`touch pwned`", "a\ntouch pwned", 'mast:JWST/product/"; touch pwned; "', "\x1b[31mred"]
     text = script(client, [*nasty, uri(OPEN[0])])
     done = run(text, tmp_path / "run")
@@ -184,16 +176,16 @@ def test_what_is_asked_for_cannot_write_into_the_script(there, tmp_path):
     assert [path.name for path in tmp_path.rglob("*.fits") if "run" in path.parts] == [f"{OPEN[0]}_cal.fits"]
 
 
-def test_the_script_hides_what_is_hidden_and_names_what_is_exclusive(there):
-    offered, client = there
+def test_the_script_hides_what_is_hidden_and_names_what_is_exclusive(mine):
+    offered, client = mine
     text = script(client, FOUR)
     assert f"get JWST/{EXCLUSIVE}/{EXCLUSIVE}_cal.fits" in text
     assert f"get JWST/{HIDDEN}" not in text
     assert hashlib.sha256(content(offered, HIDDEN)).hexdigest() not in text
 
 
-def test_the_script_goes_on_where_it_stopped_and_trusts_no_spoilt_file(there, tmp_path):
-    offered, client = there
+def test_the_script_goes_on_where_it_stopped_and_trusts_no_spoilt_file(mine, tmp_path):
+    offered, client = mine
     text = script(client, [uri(OPEN[0]), uri(OPEN[1])])
     folder = tmp_path / "run" / "files" / "JWST"
     for root, begun in ((OPEN[0], content(offered, OPEN[0])[:1000]), (OPEN[1], b"spoilt")):
@@ -225,8 +217,8 @@ def members(answer) -> dict[str, bytes]:
         return {member.name: tar.extractfile(member).read() for member in tar.getmembers()}
 
 
-def test_a_staged_request_becomes_a_tar_of_what_its_owner_may_have(there):
-    offered, client = there
+def test_a_staged_request_becomes_a_tar_of_what_its_owner_may_have(mine):
+    offered, client = mine
     made = staged(client, offered.tokens.pi)
     assert made.status_code == 202
     told = ready(client, offered.tokens.pi, made.json()["id"])
@@ -242,8 +234,8 @@ def test_a_staged_request_becomes_a_tar_of_what_its_owner_may_have(there):
     assert client.get(told["urls"][1]["url"]).content == content(offered, EXCLUSIVE)
 
 
-def test_the_policy_is_asked_again_when_the_files_go_out(there):
-    offered, client = there
+def test_the_policy_is_asked_again_when_the_files_go_out(mine):
+    offered, client = mine
     number = staged(client, offered.tokens.pi).json()["id"]
     told = ready(client, offered.tokens.pi, number)
     grant_gone(offered)
@@ -256,8 +248,8 @@ def test_the_policy_is_asked_again_when_the_files_go_out(there):
 
 
 @pytest.mark.parametrize("who", ["", "other", "full"])
-def test_a_request_is_its_owners_alone(there, who):
-    offered, client = there
+def test_a_request_is_its_owners_alone(mine, who):
+    offered, client = mine
     number = staged(client, offered.tokens.pi).json()["id"]
     token = getattr(offered.tokens, who) if who else ""
     for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/files.tar")):
@@ -266,8 +258,8 @@ def test_a_request_is_its_owners_alone(there, who):
     assert listed.json().get("requests", []) == []
 
 
-def test_requests_are_listed_ended_and_expire(there):
-    offered, client = there
+def test_requests_are_listed_ended_and_expire(mine):
+    offered, client = mine
     token = offered.tokens.pi
     first, second = (staged(client, token, [uri(OPEN[n])]).json()["id"] for n in (0, 1))
     ready(client, token, first), ready(client, token, second)
@@ -281,8 +273,8 @@ def test_requests_are_listed_ended_and_expire(there):
     assert staging.counts(offered.ops)["ended"] == 2
 
 
-def test_a_request_whose_process_was_killed_is_begun_again_by_who_looks_at_it(there, monkeypatch):
-    offered, client = there
+def test_a_request_whose_process_was_killed_is_begun_again_by_who_looks_at_it(mine, monkeypatch):
+    offered, client = mine
     monkeypatch.setattr(bundles, "_begin", lambda *_: None)
     number = staged(client, offered.tokens.pi).json()["id"]
     assert staging.waiting(offered.ops) == [number]
@@ -293,8 +285,8 @@ def test_a_request_whose_process_was_killed_is_begun_again_by_who_looks_at_it(th
     assert staging.requests(offered.ops, state="ready")[0]["files"] == 3
 
 
-def test_what_trouble_of_the_machine_keeps_from_being_ready_is_tried_again(there, monkeypatch):
-    offered, client = there
+def test_what_trouble_of_the_machine_keeps_from_being_ready_is_tried_again(mine, monkeypatch):
+    offered, client = mine
     monkeypatch.setattr(staging, "sound_path", lambda *_: 1 / 0)
     number = staged(client, offered.tokens.pi).json()["id"]
     until(lambda: "stage.failed" in (offered.ops.settings.folder("logs") / "journal.jsonl").read_text())
@@ -314,8 +306,8 @@ def spoil(path):
     path.write_bytes(bytes(path.stat().st_size))
 
 
-def test_a_damaged_file_is_left_out_and_the_rest_is_ready(there):
-    offered, client = there
+def test_a_damaged_file_is_left_out_and_the_rest_is_ready(mine):
+    offered, client = mine
     spoil(object_of(offered, OPEN[1]))
     number = staged(client, offered.tokens.pi, [uri(OPEN[0]), uri(OPEN[1])]).json()["id"]
     told = ready(client, offered.tokens.pi, number)
@@ -324,8 +316,8 @@ def test_a_damaged_file_is_left_out_and_the_rest_is_ready(there):
     assert "P16" in staging.requests(offered.ops)[0]["error"]
 
 
-def test_a_tar_whose_bytes_turn_out_damaged_has_no_end(there, monkeypatch):
-    offered, client = there
+def test_a_tar_whose_bytes_turn_out_damaged_has_no_end(mine, monkeypatch):
+    offered, client = mine
     number = staged(client, offered.tokens.pi, [uri(OPEN[0]), uri(OPEN[1])]).json()["id"]
     told = ready(client, offered.tokens.pi, number)
     monkeypatch.setattr(files, "CHEAP", 0)
@@ -334,8 +326,8 @@ def test_a_tar_whose_bytes_turn_out_damaged_has_no_end(there, monkeypatch):
         client.get(told["tar"], headers=head(offered.tokens.pi))
 
 
-def test_bounds_of_requests_are_held_and_said(there, monkeypatch):
-    offered, client = there
+def test_bounds_of_requests_are_held_and_said(mine, monkeypatch):
+    offered, client = mine
     token = offered.tokens.pi
     assert staged(client, token, []).status_code == 400
     assert staged(client, token, "x").status_code == 400
@@ -361,15 +353,15 @@ def test_a_request_larger_than_the_site_allows_is_refused(tmp_path):
         assert "ask in parts" in answer.json()["message"]
 
 
-def test_a_request_needs_its_scope(there):
-    offered, client = there
+def test_a_request_needs_its_scope(mine):
+    offered, client = mine
     token = accounts.give_token(offered.ops, "pi", scopes=["read"], reason="test")
     assert staged(client, token).status_code == 403
     assert staged(client, "").status_code == 401
 
 
-def test_staff_and_accounts_of_one_name_are_apart(there):
-    offered, client = there
+def test_staff_and_accounts_of_one_name_are_apart(mine):
+    offered, client = mine
     accounts.put(offered.ops, "operator", "astronomer", reason="test")
     token = accounts.give_token(offered.ops, "operator", reason="test")
     number = staged(client, offered.tokens.staff).json()["id"]

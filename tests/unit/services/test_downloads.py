@@ -3,7 +3,6 @@ from __future__ import annotations
 import email
 from datetime import timedelta
 
-import httpx2
 import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
@@ -16,8 +15,7 @@ from dmsops.core.errors import DmsError
 from dmsops.distribution import accounts, files, grants
 from dmsops.distribution.audit import records
 from dmsops.services.downloads import DOWNLOAD, give
-from tests.offered import EXCLUSIVE, HIDDEN, OPEN, RESTRICTED, YEAR, call_of, offered_site, uri
-from tests.serving import served
+from tests.offered import EXCLUSIVE, HIDDEN, OPEN, RESTRICTED, YEAR, call_of, uri
 
 ASKERS = ("anonymous", "other", "partner", "pi", "full", "staff")
 ANSWERS = {
@@ -26,24 +24,6 @@ ANSWERS = {
     RESTRICTED: (401, 403, 403, 403, 200, 200),
     HIDDEN: (404, 404, 404, 200, 200, 200),
 }
-
-
-@pytest.fixture(scope="module")
-def there(tmp_path_factory):
-    """Give a site that tests only ask, with a client."""
-    offered = offered_site(tmp_path_factory.mktemp("downloads") / "site")
-    with served(offered.ops) as base, httpx2.Client(base_url=base) as client:
-        yield offered, client
-    offered.ops.db.dispose()
-
-
-@pytest.fixture
-def mine(tmp_path):
-    """Give a site of the test's own."""
-    offered = offered_site(tmp_path / "site")
-    with served(offered.ops) as base, httpx2.Client(base_url=base) as client:
-        yield offered, client
-    offered.ops.db.dispose()
 
 
 def asked(client, root=OPEN[0], token="", method="GET", **headers):

@@ -1,21 +1,16 @@
 from __future__ import annotations
 
-import httpx2
 import pytest
 
-from tests.offered import EXCLUSIVE, OPEN, RESTRICTED, offered_site, uri
-from tests.serving import served
+from tests.offered import EXCLUSIVE, OPEN, RESTRICTED, uri
 
 SEARCH, PRODUCTS = "/search/jwst/api/v0.1/search", "/search/jwst/api/v0.1/post_list_products"
 SEEN = sorted([EXCLUSIVE, RESTRICTED, *OPEN])
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory):
-    offered = offered_site(tmp_path_factory.mktemp("missions") / "site")
-    with served(offered.ops) as base, httpx2.Client(base_url=base) as opened:
-        yield opened
-    offered.ops.db.dispose()
+def client(there):
+    return there[1]
 
 
 def found(client, *conditions, **asked):

@@ -16,26 +16,10 @@ from dmsops.services import portal_filters as filters
 from dmsops.services.portal_rows import view_of
 from dmsops.testing.products import write_product
 from dmsops.testing.sites import small_site
-from tests.offered import EXCLUSIVE, HIDDEN, OPEN, RESTRICTED, START, SUFFIXES, YEAR, Offered, let_in, offer, offered_site, uri
+from tests.offered import EXCLUSIVE, HIDDEN, OPEN, RESTRICTED, START, SUFFIXES, YEAR, Offered, let_in, offer, uri
 from tests.serving import served
 
 SEEN = sorted([EXCLUSIVE, RESTRICTED, *OPEN])
-
-
-@pytest.fixture(scope="module")
-def there(tmp_path_factory):
-    offered = offered_site(tmp_path_factory.mktemp("portal") / "site")
-    with served(offered.ops) as base, httpx2.Client(base_url=base) as client:
-        yield offered, client
-    offered.ops.db.dispose()
-
-
-@pytest.fixture
-def mine(tmp_path):
-    offered = offered_site(tmp_path / "site")
-    with served(offered.ops) as base, httpx2.Client(base_url=base) as client:
-        yield offered, client
-    offered.ops.db.dispose()
 
 
 def invoked(client, service, params, token="", **asked):
