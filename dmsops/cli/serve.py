@@ -12,10 +12,13 @@ from dmsops.cli.frame import Answer, notes, verb
 from dmsops.flows import telling
 from dmsops.ops import Ops
 from dmsops.services import edb as service
+from dmsops.services import several
 from dmsops.services import site as public
 from dmsops.services.server import ADDRESS, WARNING, address_of, is_this_machine, listen, make_server
 
 if TYPE_CHECKING:
+    import socket
+
     from starlette.applications import Starlette
 
 
@@ -35,14 +38,20 @@ def _where(port: int) -> Callable[[Callable[..., Answer]], Callable[..., Answer]
     return add
 
 
-def _serve(ops: Ops, host: str, port: int, make: Callable[[Ops, str], Starlette], lines: Callable[[str, str], list[str]]) -> Answer:
-    """Serve an application until it is interrupted, and say first how to reach it."""
+def _listen(ops: Ops, host: str, port: int, lines: Callable[[str, str], list[str]]) -> tuple[socket.socket, str]:
+    """Take an address, and say how to reach it."""
     listener = listen(host, port, beyond=True)
     address = address_of(listener)
     for line in lines(ops.settings.name, address):
         notes.print(line, markup=False, soft_wrap=True)
     if not is_this_machine(host):
         notes.print(WARNING, markup=False, soft_wrap=True)
+    return listener, address
+
+
+def _serve(ops: Ops, host: str, port: int, make: Callable[[Ops, str], Starlette], lines: Callable[[str, str], list[str]]) -> Answer:
+    """Serve an application until it is interrupted, and say first how to reach it."""
+    listener, address = _listen(ops, host, port, lines)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # the server takes both while it runs, and hands them on when it has ended
     make_server(make(ops, address)).run(sockets=[listener])
@@ -60,12 +69,24 @@ def edb(ops: Ops, host: str, port: int) -> Answer:
 
 @_where(public.PORT)
 @click.option("--base", default="", metavar="URL", help="Address that clients reach the site by, where a proxy stands before it.")
-def site(ops: Ops, host: str, port: int, base: str) -> Answer:
+@click.option(
+    "--processes",
+    type=click.IntRange(1, several.MOST),
+    default=1,
+    show_default=True,
+    help="Processes that answer; several need PostgreSQL.",
+)
+def site(ops: Ops, host: str, port: int, base: str, processes: int) -> Answer:
     """Serve the archive to astronomers and partners, until Ctrl-C.
 
     Search, download, TAP, SIA2, DataLink, and the partners' feed: descriptions are everybody's, files by their exclusive access period.
     """
+    several.need_postgresql(ops, processes)
     with telling.in_background(ops):
+        if processes > 1:
+            listener, address = _listen(ops, host, port, _site_addresses)
+            several.Several(ops, listener, base or address, processes).run()
+            return Answer({"address": address}, ["stopped"])
         return _serve(ops, host, port, lambda given, address: public.make_app(given, base or address), _site_addresses)
 
 
