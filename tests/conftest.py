@@ -44,12 +44,14 @@ PARTS: dict[str, Callable[[], Path | None]] = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process when several share the work, and all that use the pool of machines in one more."""
-    for item in items:
-        pool = "condor_pool" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("condor" if pool else item.nodeid.partition("::")[0]))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep the tests of a file in one process when several share the work; so too all that use the pool of machines, or a browser."""
+    group = item.nodeid.partition("::")[0]
+    if "condor_pool" in getattr(item, "fixturenames", ()):
+        group = "condor"
+    elif group.startswith("tests/browser/"):
+        group = "browser"
+    item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
