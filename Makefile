@@ -77,7 +77,7 @@ clients: $(STAMP) ## Fetch the newest astroquery (a pre-release) and CADC's clie
 
 .PHONY: test
 test: $(STAMP) ## Run every test (WORKERS=2 at a time), and every runbook and notebook
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder $(TESTS)
 	$(frozen_site)
 	$(compare_books)
 

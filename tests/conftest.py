@@ -11,6 +11,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from dmsops.core.clock import SimulatedClock
 from dmsops.core.people import Person, Role
@@ -44,14 +46,17 @@ PARTS: dict[str, Callable[[], Path | None]] = {
 }
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep the tests of a file in one process when several share the work; so too all that use the pool of machines, or a browser."""
-    group = item.nodeid.partition("::")[0]
-    if "condor_pool" in getattr(item, "fixturenames", ()):
-        group = "condor"
-    elif group.startswith("tests/browser/"):
-        group = "browser"
-    item.add_marker(pytest.mark.xdist_group(group))
+class ByFile(LoadFileScheduling):
+    """Keeps the tests of a file in one process when several share the work; so too all that use a browser, or the pool of machines."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "browser" if file.startswith("tests/browser/") else "condor" if "condor" in file else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    """Share the work by files (pytest-xdist's own groups do not know pytest 9.2's node ids)."""
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
