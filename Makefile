@@ -12,6 +12,8 @@ SITE ?= rehearsal/site
 PORT ?= 5006
 TESTS ?= tests
 WORKERS ?= 2
+# Browsers, engines and pools are tested one after the other: each takes the machine.
+ALONE := tests/browser tests/e2e tests/integration/workflow
 BOOKS := $(wildcard runbooks/*.ipynb notebooks/*.ipynb)
 
 .PHONY: help
@@ -77,7 +79,10 @@ clients: $(STAMP) ## Fetch the newest astroquery (a pre-release) and CADC's clie
 
 .PHONY: test
 test: $(STAMP) ## Run every test (WORKERS=2 at a time), and every runbook and notebook
-	@$(BIN)/python -m pytest -n $(WORKERS) --no-loadscope-reorder $(TESTS)
+	@if [ "$(TESTS)" = tests ]; then
+	  $(BIN)/python -m pytest $(ALONE)
+	fi
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS) $(if $(filter tests,$(TESTS)),$(ALONE:%=--ignore=%))
 	$(frozen_site)
 	$(compare_books)
 

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from xdist.remote import Producer
-from xdist.scheduler import LoadFileScheduling
 
 from dmsops.core.clock import SimulatedClock
 from dmsops.core.people import Person, Role
@@ -44,19 +42,6 @@ PARTS: dict[str, Callable[[], Path | None]] = {
     "astroquery-dev": lambda: CLIENTS if (CLIENTS / "astroquery").is_dir() else None,
     "caom2repo": lambda: CLIENTS if (CLIENTS / "caom2repo").is_dir() else None,
 }
-
-
-class ByFile(LoadFileScheduling):
-    """Keeps the tests of a file in one process when several share the work; so too all that use a browser, or the pool of machines."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = super()._split_scope(nodeid)
-        return "browser" if file.startswith("tests/browser/") else "condor" if "condor" in file else file
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
-    """Share the work by files (pytest-xdist's own groups do not know pytest 9.2's node ids)."""
-    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
