@@ -72,9 +72,14 @@ class Count:
                 return
 
 
+def writable(text: str) -> str:
+    """Give text with what XML has no way to write replaced by a question mark."""
+    return _FORBIDDEN.sub("?", text)
+
+
 def escaped(text: str) -> str:
     """Write a text so that XML reads it; what XML cannot hold becomes a question mark."""
-    return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], _FORBIDDEN.sub("?", text))
+    return _SPECIAL.sub(lambda found: _ESCAPES[found[0]], writable(text))
 
 
 def _head(answer: Answer) -> str:

@@ -111,10 +111,11 @@ def _bad(name: str, number: int, field: str, why: str) -> BadInput:
 
 def write_inventory(held: Iterable[Held], taken_at: datetime) -> bytes:
     """Write an inventory, in the order given: the same form as partners' ones."""
-    lines = [f"{_TAKEN}{_stamp(taken_at)}"]
-    lines += ["\t".join((h.collection, h.observation_id, _stamp(h.changed_at), h.checksum)) for h in held]
+    lines = [f"{_TAKEN}{stamp(taken_at)}"]
+    lines += ["\t".join((h.collection, h.observation_id, stamp(h.changed_at), h.checksum)) for h in held]
     return ("\n".join(lines) + "\n").encode()
 
 
-def _stamp(when: datetime) -> str:
+def stamp(when: datetime) -> str:
+    """Write a time as the IVOA does; thousandths are cut off, so that a list asked for from there holds it again."""
     return when.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")

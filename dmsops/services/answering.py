@@ -110,8 +110,7 @@ def _answered(ops: Ops, name: str, route: Route, asked: Asked) -> Answer:
         return guarded(lambda: route(asked) if asked.method == "GET" else _only_get())
     except Exception as error:  # noqa: BLE001 - no traceback goes to a client
         number = _failed(ops, name, asked, error)
-        message = f"the service failed on this request; {LOG} of the site says why, under the number {number}"
-        return told(500, code="failed", message=message, remedy="Tell the shift lead the number; procedure P21 opens an anomaly.")
+        return told(500, code="failed", message=words_of(number), remedy="Tell the shift lead the number; procedure P21 opens an anomaly.")
 
 
 def _only_get() -> Answer:
@@ -119,11 +118,19 @@ def _only_get() -> Answer:
 
 
 def _failed(ops: Ops, name: str, asked: Asked, error: Exception) -> str:
+    return note_failure(ops, f"{name}.failed", error, **asked.as_line())
+
+
+def note_failure(ops: Ops, event: str, error: Exception, **facts: Any) -> str:
+    """Write what nobody foresaw into the site's log, without tokens, and give the number under which it stands there."""
     number = secrets.token_hex(4)
-    trace = without_tokens("".join(traceback.format_exception(error)))
-    event = f"{name}.failed"
-    ops.log.error(event, number=number, trace=trace, **asked.as_line())
+    ops.log.error(event, number=number, trace=without_tokens("".join(traceback.format_exception(error))), **facts)
     return number
+
+
+def words_of(number: str) -> str:
+    """Tell a client of a failure that nobody foresaw."""
+    return f"the service failed on this request; {LOG} of the site says why, under the number {number}"
 
 
 def _response(answer: Answer) -> Any:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from dmsops.archive import holdings
 from dmsops.core.clock import iso
@@ -17,10 +16,9 @@ from dmsops.core.errors import BadInput, Refused
 from dmsops.distribution import signing, staging, tarring
 from dmsops.distribution.access import Requester, Scope
 from dmsops.distribution.accounts import named, need_scope
-from dmsops.distribution.audit import Access
 from dmsops.distribution.files import Held, Judgement, judge, refusal, unknown
 from dmsops.services.bundle_script import script
-from dmsops.services.downloads import DOWNLOAD, SIGNED
+from dmsops.services.downloads import SIGNED, access_of, address_of
 from dmsops.services.web import Route
 
 if TYPE_CHECKING:
@@ -81,13 +79,9 @@ def _bundle(call: Call) -> Response:
     seen = [found[uri] for uri in uris if uri in found and judge(call.requester, found[uri], call.now).visible]
     unseen = sorted(set(uris) - {held.uri for held in seen})
     name = f"mastDownload_{call.now:%Y%m%d%H%M%S}"
-    files = [(f"{held.collection}/{held.observation_id}/{held.name}", _address(call, held.uri), held.sha256) for held in seen]
+    files = [(f"{held.collection}/{held.observation_id}/{held.name}", address_of(call, held.uri), held.sha256) for held in seen]
     text = script(call.base, iso(call.now), name, files, unseen)
     return Response(text, media_type="application/x-sh", headers={"Content-Disposition": f'attachment; filename="{name}.sh"'})
-
-
-def _address(call: Call, uri: str) -> str:
-    return f"{call.base}{DOWNLOAD}?uri={quote(uri, safe=':/')}"
 
 
 def _sign(call: Call) -> Response:
@@ -128,11 +122,7 @@ def _signed(call: Call, files: Iterable[Held], hours: float) -> list[dict[str, A
 
 
 def _record_refused(call: Call, refused: Iterable[tuple[Held, Judgement]], route: str) -> None:
-    call.service.recorder.record(*(_access(call, held, call.requester, judged, route) for held, judged in refused))
-
-
-def _access(call: Call, held: Held, who: Requester, judged: Judgement, route: str) -> Access:
-    return Access(requester=who, address=call.address, route=route, uri=held.uri, verdict=judged.verdict, size=held.size)
+    call.service.recorder.record(*(access_of(call, held, call.requester, judged, route) for held, judged in refused))
 
 
 def _make(call: Call) -> Response:
@@ -203,7 +193,7 @@ def _tar(call: Call) -> Response:
         raise Refused(f"the staged request is {staged.state}, not ready", remedy="Ask for it again in a while, or make a new one (P17).")
     found = _found(call.ops, staged.uris)
     files = [found[uri] for uri in staged.uris if uri in found]
-    record = lambda held, who, judged: call.service.recorder.record(_access(call, held, who, judged, "stage"))  # noqa: E731
+    record = lambda held, who, judged: call.service.recorder.record(access_of(call, held, who, judged, "stage"))  # noqa: E731
     headers = {"Content-Disposition": f'attachment; filename="{shlex.quote(staged.id)}.tar"', "Cache-Control": "private, no-store"}
     return StreamingResponse(tarring.tar(call.ops, lambda: _as_now(call), files, record), media_type="application/x-tar", headers=headers)
 

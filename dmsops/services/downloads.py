@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from dmsops.archive import holdings
 from dmsops.catalogue.naming import product_uri
@@ -84,7 +85,7 @@ def give(call: Call, uri: str, route: str, asker: Requester) -> Response:
         raise unknown(uri)
     judged = judge(asker, found, call.now)
     if not judged.allowed:
-        call.service.recorder.record(_access(call, found, route, asker, judged, None))
+        call.service.recorder.record(access_of(call, found, asker, judged, route))
         raise refusal(asker, uri, judged)
     headers = _headers(found, judged)
     if _is_known(call, found):
@@ -92,12 +93,19 @@ def give(call: Call, uri: str, route: str, asker: Requester) -> Response:
     response: Response = _file(found, sound_path(call.ops, found), headers)
     if call.method != "HEAD":
         size = _size_of(response, call.headers.get("range"), call.headers.get("if-range"), found.size)
-        call.service.recorder.record(_access(call, found, route, asker, judged, size))
+        call.service.recorder.record(access_of(call, found, asker, judged, route, size))
     return response
 
 
-def _access(call: Call, found: Held, route: str, asker: Requester, judged: Judgement, size: int | None) -> Access:
-    return Access(requester=asker, address=call.address, route=route, uri=found.uri, verdict=judged.verdict, size=size)
+def access_of(call: Call, held: Held, asker: Requester, judged: Judgement, route: str, size: int | None = None) -> Access:
+    """Give the line that the record of access gets of a file that was judged; ``size`` in bytes, default all of it."""
+    whole = held.size if size is None else size
+    return Access(requester=asker, address=call.address, route=route, uri=held.uri, verdict=judged.verdict, size=whole)
+
+
+def address_of(call: Call, uri: str) -> str:
+    """Give the address at which a file is downloaded."""
+    return f"{call.base}{DOWNLOAD}?uri={quote(uri, safe=':/')}"
 
 
 def _headers(found: Holding, judged: Judgement) -> dict[str, str]:

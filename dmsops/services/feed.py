@@ -10,11 +10,11 @@ gives the addresses of an observation's files; ``POST /caom/refusals`` takes a p
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import format_datetime
 from itertools import batched
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from dmsops.archive import feed, holdings, rows
 from dmsops.archive.describing import collection_of
@@ -26,7 +26,9 @@ from dmsops.core.errors import BadInput, DmsError, NotFound, StoreDamaged
 from dmsops.distribution import partners
 from dmsops.distribution.access import decide, may_have
 from dmsops.distribution.files import judge
+from dmsops.interfaces.partners import stamp
 from dmsops.services import vosi
+from dmsops.services.downloads import address_of
 from dmsops.services.web import Call, Route
 
 if TYPE_CHECKING:
@@ -35,12 +37,10 @@ if TYPE_CHECKING:
 TSV, XML = "text/tab-separated-values", "text/xml"
 REMEDY = "The feed is described in procedure P17."
 _OFFERED = {
-    "ivo://ivoa.net/std/VOSI#capabilities": ("capabilities", "full"),
-    "ivo://ivoa.net/std/VOSI#availability": ("availability", "full"),
-    "vos://cadc.nrc.ca~vospace/CADC/std/CAOM2Repository#obs-1.2": ("observations", "base"),
-    "vos://cadc.nrc.ca~vospace/CADC/std/CAOM2Repository#del-1.0": ("deletions", "base"),
+    "vos://cadc.nrc.ca~vospace/CADC/std/CAOM2Repository#obs-1.2": "observations",
+    "vos://cadc.nrc.ca~vospace/CADC/std/CAOM2Repository#del-1.0": "deletions",
 }
-"""What is offered, by the names under which harvesters look for it (CADC's), and where."""
+"""What is offered beside VOSI, by the names under which harvesters look for it (CADC's), and where."""
 _CHUNK = 500
 """Lines that are sent at once where a list has no bound."""
 
@@ -79,18 +79,8 @@ def _collection(call: Call) -> str:
 
 def capabilities(call: Call) -> Response:
     """Say what the feed offers and where (VOSI), by torkeep's names."""
-    from lxml import etree
-
-    spaces = {
-        "vosi": "http://www.ivoa.net/xml/VOSICapabilities/v1.0", "vs": "http://www.ivoa.net/xml/VODataService/v1.1",
-        "xsi": "http://www.w3.org/2001/XMLSchema-instance",
-    }  # fmt: skip
-    root = etree.Element(f"{{{spaces['vosi']}}}capabilities", nsmap=spaces)
-    for standard, (path, use) in _OFFERED.items():
-        interface = etree.SubElement(etree.SubElement(root, "capability", standardID=standard), "interface", role="std")
-        interface.set(f"{{{spaces['xsi']}}}type", "vs:ParamHTTP")
-        etree.SubElement(interface, "accessURL", use=use).text = f"{call.base}/caom/{path}"
-    return _text(etree.tostring(root, encoding="UTF-8", xml_declaration=True), XML)
+    root = f"{call.base}/caom"
+    return vosi.capabilities_of([vosi.offered(standard, f"{root}/{path}", use="base") for standard, path in _OFFERED.items()], root)
 
 
 def collections(call: Call) -> Response:
@@ -172,16 +162,11 @@ def _limit(call: Call) -> int | None:
 
 def _lines(collection: str, found: Iterable[Listed], *, withdrawn: bool) -> Iterator[str]:
     for row in found:
-        at = _stamp(row.changed_at)
+        at = stamp(row.changed_at)
         if withdrawn:
             yield f"{entity_id(collection, row.observation_id)}\t{collection}\t{row.observation_id}\t{at}\n"
         else:
             yield f"{collection}\t{row.observation_id}\t{at}\t{row.checksum}\n"
-
-
-def _stamp(when: datetime) -> str:
-    """Write a time as the IVOA does; thousandths are cut off, so that a list asked for from there holds it again."""
-    return when.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
 
 
 def _next(call: Call, last: Listed, limit: int, *, withdrawn: bool) -> str:
@@ -241,8 +226,8 @@ def files(call: Call) -> Response:
     for one in held:
         visible = decide(asker, release=one.meta_release, program=one.program, now=call.now).allowed
         given = visible and judge(call.requester, one, call.now).allowed
-        address = f"{call.base}/api/v0.1/Download/file?uri={quote(one.uri, safe=':/')}" if given else ""
-        release = _stamp(one.release) if one.release else ""
+        address = address_of(call, one.uri) if given else ""
+        release = stamp(one.release) if one.release else ""
         lines += [f"{one.uri}\t{one.sha256}\t{one.size}\t{release}\t{address}\n"] if visible else []
     return _text("".join(lines), TSV)
 

@@ -18,7 +18,7 @@ from dmsops.core.errors import BadInput, NotFound
 from dmsops.services import portal_filters as filters
 from dmsops.services.portal import cone
 from dmsops.services.portal_answers import pieces
-from dmsops.services.portal_rows import LARGEST, Cone, page, view_of
+from dmsops.services.portal_rows import LARGEST, Cone, lots_of, page, view_of
 from dmsops.services.web import Route
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from dmsops.services.web import Call
 
 MOST_FILESETS, MOST_CONDITIONS, MOST_PLACES, LIMIT = 20_000, 50, 100, 5_000
-_LOT = 1_000
 _TYPES = {"char": ("string", "VARCHAR"), "double": ("float", "FLOAT"), "int": ("integer", "INTEGER"), "long": ("integer", "INTEGER")}
 _DEGREES = {"degrees": 1.0, "deg": 1.0, "arcminutes": 1 / 60, "arcmin": 1 / 60, "arcseconds": 1 / 3600, "arcsec": 1 / 3600}
 _KEY = "fileSetName"
@@ -71,10 +70,8 @@ def _search(call: Call) -> Response:
     size = 0 if only_counted else min(limit, LARGEST)
     found = page(call, view, columns, [clauses], places, start=offset, size=size, order=order)
     info = [{"name": c.name, "type": "DATETIME" if c.xtype == "timestamp" else _TYPES[c.datatype][1]} for c in columns]
-    names = [column.name for column in columns]
     head = {"messages": [], "info": info, "search_params": {**asked, "count_only": only_counted}, "totalResults": found.total}
-    rows = (dict(zip(names, row, strict=True)) for row in found.rows)
-    return StreamingResponse(pieces(head, "results", rows), media_type="application/json")
+    return StreamingResponse(pieces(head, "results", found.named()), media_type="application/json")
 
 
 def _places(asked: dict[str, Any]) -> list[Cone]:
@@ -140,13 +137,10 @@ def _products(call: Call) -> Response:
 
     ids = _ids(call.json().get("dataset_ids"))
     view = view_of("products")
-    lots = [[observation.c.id.in_(ids[i : i + _LOT])] for i in range(0, len(ids), _LOT)]
-    found = page(call, view, view.columns, lots, start=0, size=LARGEST, order=(observation.c.id, artifact.c.uri))
+    found = page(call, view, view.columns, lots_of(ids), start=0, size=LARGEST, order=(observation.c.id, artifact.c.uri))
     if found.total > LARGEST:
         raise BadInput(f"these filesets have {found.total:,} files; {LARGEST:,} are listed at once: name fewer", field="dataset_ids")
-    names = [column.name for column in view.columns]
-    rows = (_product(dict(zip(names, row, strict=True))) for row in found.rows)
-    return StreamingResponse(pieces({"messages": []}, "products", rows), media_type="application/json")
+    return StreamingResponse(pieces({"messages": []}, "products", map(_product, found.named())), media_type="application/json")
 
 
 def _ids(given: Any) -> list[str]:

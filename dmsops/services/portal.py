@@ -20,7 +20,7 @@ from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, DmsError
 from dmsops.services import portal_filters as filters
 from dmsops.services.portal_answers import answer, configured, mashup, told_whoami, whoami
-from dmsops.services.portal_rows import LARGEST, Cone, Rows, count, page, view_of, visible
+from dmsops.services.portal_rows import LARGEST, Cone, Rows, count, lots_of, page, view_of, visible
 from dmsops.services.web import Route, json_object
 
 if TYPE_CHECKING:
@@ -149,10 +149,9 @@ def _products(call: Call, _service: str, params: dict[str, Any], asked: dict[str
     view = view_of("products")
     clauses = _clauses(view, params)
     ids = _observation_ids(call, params.get("obsid"))
-    lots = [[observation.c.id.in_(ids[i : i + _LOT]), *clauses] for i in range(0, len(ids), _LOT)]
     start, size, paging = _paging(asked)
     order = (observation.c.id, artifact.c.uri)
-    return answer(page(call, view, _chosen(view, params), lots, start=start, size=size, order=order), paging)
+    return answer(page(call, view, _chosen(view, params), lots_of(ids, clauses), start=start, size=size, order=order), paging)
 
 
 def _observation_ids(call: Call, given: Any) -> list[str]:

@@ -24,10 +24,8 @@ _TEXT_OF_NUMBER = {"obsid", "obsID", "parent_obsid"}
 
 def answer(found: Rows, paging: dict[str, int]) -> Response:
     """Write a page of rows."""
-    names = [column.name for column in found.columns]
     fields = [(c.name, "string" if c.name in _TEXT_OF_NUMBER else _TYPES[c.datatype]) for c in found.columns]
-    rows = (dict(zip(names, row, strict=True)) for row in found.rows)
-    return mashup(fields, rows, page_of=paging, total=found.total, number=len(found.rows))
+    return mashup(fields, found.named(), page_of=paging, total=found.total, number=len(found.rows))
 
 
 def mashup(fields: list[tuple[str, str]], rows: Any, *, page_of: dict[str, int], total: int, number: int | None = None) -> Response:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LARGEST, MOST_PLACED, MOST_ORDERED = 50_000, 200_000, 20_000
 """Rows of a page, rows that are found by place (some seconds' work), and those of them that are ordered by a column."""
-_FIRST_LOOK, _LARGEST_LOOK, _LOT = 500, 20_000, 2_000
+_FIRST_LOOK, _LARGEST_LOOK, _LOT, _NAMED = 500, 20_000, 2_000, 1_000
 _o, _p = observation.c, plane.c
 Cone = tuple[float, float, float]
 """Right ascension, declination, radius; degrees."""
@@ -44,6 +44,16 @@ class Rows:
     columns: tuple[Column, ...]
     rows: list[tuple[Any, ...]]
     total: int
+
+    def named(self) -> Iterator[dict[str, Any]]:
+        """Give the rows with the names of their columns."""
+        names = [column.name for column in self.columns]
+        return (dict(zip(names, row, strict=True)) for row in self.rows)
+
+
+def lots_of(ids: Sequence[str], clauses: Clauses = ()) -> list[Clauses]:
+    """Give the clauses of observations by their names, in lots that a database takes, each with what else must hold."""
+    return [[_o.id.in_(some), *clauses] for some in batched(ids, _NAMED)]
 
 
 def visible(call: Call, view: View) -> sa.ColumnElement[bool]:

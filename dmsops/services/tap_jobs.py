@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from dmsops.core.clock import iso
 from dmsops.core.errors import BadInput, NotFound
 from dmsops.distribution import uws
-from dmsops.distribution.forms import form_of
 from dmsops.distribution.votable import TYPE, error_document
 from dmsops.services import uws_xml
 from dmsops.services.tap_runner import wake
-from dmsops.services.vo_answers import of_call, packed, rows_of, sent, told_votable
+from dmsops.services.vo_answers import form_wanted, of_call, packed, sent, told_votable
 from dmsops.services.vosi import ESA
 from dmsops.services.web import Call, Route
 
@@ -42,7 +43,7 @@ def routes(root: str) -> list[Route]:
         route(job, shown, "GET"),
         route(job, changed, "POST"),
         route(job, deleted, "DELETE"),
-        *(route(f"{job}/{name}", part, "GET") for name in ("phase", "executionduration", "destruction", "quote", "owner")),
+        *(route(f"{job}/{name}", partial(part, name), "GET") for name in ("phase", "executionduration", "destruction", "quote", "owner")),
         *(route(f"{job}/{name}", changed, "POST") for name in ("phase", "executionduration", "destruction", "parameters")),
         route(f"{job}/parameters", parameters, "GET"),
         route(f"{job}/results", results, "GET"),
@@ -91,21 +92,13 @@ def listed(call: Call, root: str) -> Response:
 def made(call: Call, root: str) -> Response:
     """Make a job of the request's fields; PHASE=RUN starts it."""
     fields = of_call(call)
-    _look_through(fields)
+    form_wanted(fields)  # what could never run is said at once; a query may still come later
     given = [(name.upper(), value) for name, value in call.fields if name.upper() not in _OWN]
     job_id = uws.create(call.ops, call.requester, given, run_id=fields.get("RUNID", ""))
     if fields.get("PHASE", "").upper() == "RUN":
         uws.run(call.ops, call.requester, job_id)
     wake(call.ops, call.base)
     return _to(_address(call, root, job_id))
-
-
-def _look_through(fields: dict[str, str]) -> None:
-    """Say at once what could never run; a query may still come later."""
-    rows_of(fields.get("MAXREC", ""))
-    form_of(fields.get("RESPONSEFORMAT") or fields.get("FORMAT", ""))
-    if fields.get("UPLOAD"):
-        raise BadInput("tables cannot be uploaded here: write their values into the query", field="UPLOAD")
 
 
 def shown(call: Call, root: str) -> Response:
@@ -149,7 +142,7 @@ def changed(call: Call, root: str) -> Response:
     if phase not in {"", "RUN", "ABORT"}:
         raise BadInput(f"PHASE is RUN or ABORT, not '{phase[:40]}'", field="PHASE")
     given = [(name.upper(), value) for name, value in call.fields if name.upper() not in _OWN]
-    _look_through(fields)
+    form_wanted(fields)
     seconds, until = fields.get("EXECUTIONDURATION"), fields.get("DESTRUCTION")
     if seconds is not None and not (seconds.strip().isascii() and seconds.strip().isdigit()):
         raise BadInput(f"EXECUTIONDURATION is a whole number of seconds, not '{seconds[:40]}'", field="EXECUTIONDURATION")
@@ -169,13 +162,13 @@ def deleted(call: Call, root: str) -> Response:
     return _to(_address(call, root))
 
 
-def part(call: Call, _root: str) -> Response:
+def part(name: str, call: Call, _root: str) -> Response:
     """Give one part of a job as text."""
-    job, name = _job(call), call.url.partition("?")[0].rstrip("/").rpartition("/")[2]
+    job = _job(call)
     texts = {
         "phase": job.phase,
         "executionduration": str(job.seconds),
-        "destruction": uws_xml.time_text(job.destruction),
+        "destruction": iso(job.destruction),
         "quote": "",
         "owner": job.owner_name,
     }

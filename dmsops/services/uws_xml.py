@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
+from dmsops.core.clock import iso
 from dmsops.distribution import uws
+from dmsops.distribution.votable import writable
 
 _UWS, _XLINK, _XSI = "http://www.ivoa.net/xml/UWS/v1.0", "http://www.w3.org/1999/xlink", "http://www.w3.org/2001/XMLSchema-instance"
 _NAMES = {"uws": _UWS, "xlink": _XLINK, "xsi": _XSI}
-
-
-def time_text(when: datetime) -> str:
-    """Write a UTC time as DALI has it."""
-    return f"{when:%Y-%m-%dT%H:%M:%S}.{when.microsecond // 1000:03d}Z"
 
 
 def _root(name: str, *, version: bool = False) -> Any:
@@ -36,13 +32,7 @@ def _add(parent: Any, name: str, text: str | None, *, optional: bool = False, **
     if text is None:
         element.set(f"{{{_XSI}}}nil", "true")
     else:
-        element.text = _clean(text)
-
-
-def _clean(text: str) -> str:
-    return "".join(
-        sign if sign in "\t\n\r" or (" " <= sign not in "\ufffe\uffff" and not "\ud800" <= sign <= "\udfff") else "?" for sign in text
-    )
+        element.text = writable(text)
 
 
 def _written(element: Any) -> bytes:
@@ -59,11 +49,11 @@ def job(of: uws.Job, address: str) -> bytes:
     _add(root, "ownerId", of.owner_name or None)
     _add(root, "phase", of.phase)
     _add(root, "quote", None)
-    _add(root, "creationTime", time_text(of.made_at))
-    _add(root, "startTime", time_text(of.started_at) if of.started_at else None)
-    _add(root, "endTime", time_text(of.ended_at) if of.ended_at else None)
+    _add(root, "creationTime", iso(of.made_at))
+    _add(root, "startTime", iso(of.started_at) if of.started_at else None)
+    _add(root, "endTime", iso(of.ended_at) if of.ended_at else None)
     _add(root, "executionDuration", str(of.seconds))
-    _add(root, "destruction", time_text(of.destruction))
+    _add(root, "destruction", iso(of.destruction))
     root.append(_parameters(of))
     root.append(_results(of, address))
     if of.phase == uws.ERROR:
@@ -81,7 +71,7 @@ def _add_error(root: Any, of: uws.Job) -> None:
 def _parameters(of: uws.Job) -> Any:
     root = _root("parameters")
     for name, value in of.parameters:
-        _add(root, "parameter", value, id=_clean(name))
+        _add(root, "parameter", value, id=writable(name))
     return root
 
 
@@ -122,5 +112,5 @@ def job_list(jobs: Sequence[uws.Job], address: str) -> bytes:
         _add(element, "phase", of.phase)
         _add(element, "runId", of.run_id or None, optional=True)
         _add(element, "ownerId", of.owner_name or None)
-        _add(element, "creationTime", time_text(of.made_at))
+        _add(element, "creationTime", iso(of.made_at))
     return _written(root)

@@ -83,14 +83,18 @@ def asked_of(fields: Mapping[str, str]) -> Asked:
         raise BadInput(f"REQUEST is doQuery, not '{fields['REQUEST'][:40]}'", field="REQUEST")
     if fields.get("LANG", "ADQL").upper() not in {"ADQL", "ADQL-2.0", "ADQL-2.1"}:
         raise BadInput(f"LANG is ADQL, not '{fields['LANG'][:40]}'", field="LANG")
-    if fields.get("UPLOAD"):
-        raise BadInput("tables cannot be uploaded here: write their values into the query", field="UPLOAD")
+    rows, form = form_wanted(fields)
     query = fields.get("QUERY", "")
     if not query.strip():
         raise BadInput("QUERY is missing", field="QUERY")
-    return Asked(
-        query=query, rows=rows_of(fields.get("MAXREC", "")), form=form_of(fields.get("RESPONSEFORMAT") or fields.get("FORMAT", ""))
-    )
+    return Asked(query=query, rows=rows, form=form)
+
+
+def form_wanted(fields: Mapping[str, str]) -> tuple[int, Form]:
+    """Read how many rows are wanted in which form; raises `BadInput`, also for a table that comes with the request."""
+    if fields.get("UPLOAD"):
+        raise BadInput("tables cannot be uploaded here: write their values into the query", field="UPLOAD")
+    return rows_of(fields.get("MAXREC", "")), form_of(fields.get("RESPONSEFORMAT") or fields.get("FORMAT", ""))
 
 
 def rows_of(given: str) -> int:

@@ -12,9 +12,8 @@ from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, NotFound
 from dmsops.distribution import tarring, uws
 from dmsops.distribution.access import Requester
-from dmsops.distribution.audit import Access
 from dmsops.distribution.files import Held, Judgement, judge
-from dmsops.services.downloads import give
+from dmsops.services.downloads import access_of, give
 from dmsops.services.vo_answers import of_call
 from dmsops.services.web import Call, Route
 
@@ -74,9 +73,7 @@ def _tar(call: Call, fields: dict[str, str]) -> Response:
         raise NotFound("the archive has no files of these planes", remedy="Search for them again in jwst.plane (procedure P17).")
 
     def record(held: Held, who: Requester, judged: Judgement) -> None:
-        size = held.size if judged.allowed else None
-        access = Access(requester=who, address=call.address, route="esa", uri=held.uri, verdict=judged.verdict, size=size)
-        call.service.recorder.record(access)
+        call.service.recorder.record(access_of(call, held, who, judged, "esa"))
 
     pieces = tarring.tar(call.ops, lambda: call.requester, found, record)
     return StreamingResponse(pieces, media_type="application/x-tar", headers={"Content-Disposition": 'attachment; filename="products.tar"'})

@@ -58,7 +58,7 @@ def tap_routes(root: str) -> list[Route]:
     """Give the routes of VOSI below a TAP service."""
 
     def interfaces(call: Call) -> Response:
-        return _capabilities(_tap(f"{call.base}{root}"), f"{call.base}{root}")
+        return capabilities_of(_tap(f"{call.base}{root}"), f"{call.base}{root}")
 
     def described(call: Call) -> Response:
         return tables(call, flags=root == ESA)
@@ -76,7 +76,7 @@ def service_routes(root: str, standard: str, address: str) -> list[Route]:
     """Give the routes of VOSI below a service with one standard (an IVOID) at one address."""
 
     def interfaces(call: Call) -> Response:
-        return _capabilities([_plain(standard, f"{call.base}{address}")], f"{call.base}{root}")
+        return capabilities_of([offered(standard, f"{call.base}{address}")], f"{call.base}{root}")
 
     return [Route(path=f"{root}/capabilities", handler=interfaces), Route(path=f"{root}/availability", handler=availability)]
 
@@ -105,7 +105,8 @@ def _interface(capability: Any, address: str, *, use: str, kind: str = "vs:Param
     _sub(found, "accessURL", address, use=use)
 
 
-def _plain(standard: str, address: str, *, use: str = "full") -> Any:
+def offered(standard: str, address: str, *, use: str = "full") -> Any:
+    """Describe one capability: a standard by its IVOID, and the address at which it is offered."""
     from lxml import etree
 
     capability = etree.Element("capability", {"standardID": standard}, nsmap={"xsi": _XSI})
@@ -133,8 +134,8 @@ def _tap(address: str) -> list[Any]:
     _sub(limit, "default", str(ROWS), unit="row")
     _sub(limit, "hard", str(MOST_ROWS), unit="row")
     rest = [
-        _plain("ivo://ivoa.net/std/VOSI#tables-1.1", f"{address}/tables"),
-        _plain("ivo://ivoa.net/std/DALI#examples", f"{address}/examples"),
+        offered("ivo://ivoa.net/std/VOSI#tables-1.1", f"{address}/tables"),
+        offered("ivo://ivoa.net/std/DALI#examples", f"{address}/examples"),
     ]
     return [capability, *rest]
 
@@ -154,11 +155,12 @@ def _language() -> Any:
     return language
 
 
-def _capabilities(own: Sequence[Any], root: str) -> Response:
+def capabilities_of(own: Sequence[Any], root: str) -> Response:
+    """Answer with what a service below an address can do: its own capabilities, and VOSI's."""
     from lxml import etree
 
     document = etree.Element(f"{{{_NAMES['vosi']}}}capabilities", nsmap=_NAMES)
-    shared = [_plain(f"ivo://ivoa.net/std/VOSI#{name}", f"{root}/{name}") for name in ("capabilities", "availability")]
+    shared = [offered(f"ivo://ivoa.net/std/VOSI#{name}", f"{root}/{name}") for name in ("capabilities", "availability")]
     for capability in (*own, *shared):
         document.append(capability)
     return _xml(document)

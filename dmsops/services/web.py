@@ -7,9 +7,7 @@ in the form that the clients of its protocol read (`Route.told`); anything else 
 from __future__ import annotations
 
 import json
-import secrets
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,7 +19,7 @@ from dmsops.distribution.access import ANONYMOUS, Requester
 from dmsops.distribution.audit import Recorder
 from dmsops.distribution.limits import Limits
 from dmsops.services.access import without_tokens
-from dmsops.services.answering import LOG, LONGEST
+from dmsops.services.answering import LONGEST, note_failure, words_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -225,11 +223,8 @@ def _told(route: Route, error: DmsError) -> Response:
 
 
 def _failed(ops: Ops, route: Route, request: Request, error: Exception) -> Response:
-    number = secrets.token_hex(4)
-    trace = without_tokens("".join(traceback.format_exception(error)))
-    ops.log.error("site.failed", number=number, trace=trace, what=_what(request))
-    message = f"the service failed on this request; {LOG} of the site says why, under the number {number}"
-    return route.told(500, DmsError(message, number=number))
+    number = note_failure(ops, "site.failed", error, what=_what(request))
+    return route.told(500, DmsError(words_of(number), number=number))
 
 
 def _what(request: Request) -> str:

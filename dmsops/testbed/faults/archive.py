@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable, Sequence
-from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from dmsops.archive.tables import archived_product
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput
 from dmsops.core.files import make_folder, write_bytes
+from dmsops.interfaces.partners import stamp
 from dmsops.storage import LocalStore
 from dmsops.testbed.faults.registry import fault
 from dmsops.workflow import blackboard
@@ -145,7 +145,7 @@ def lose_rows(ops: Ops, rng: np.random.Generator) -> str:
 def miss_harvest(ops: Ops, rng: np.random.Generator) -> str:
     """Lay down a partner's inventory of this moment, in which one observation is missing that it has had the time to harvest."""
     lines = partners.inventory(ops).decode("utf-8").splitlines(keepends=True)
-    until = (ops.clock.now() - partners.LOOK_BACK).astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
+    until = stamp(ops.clock.now() - partners.LOOK_BACK)
     told = [n for n, line in enumerate(lines) if not line.startswith("#") and line.split("\t")[2] < until]
     if not told:
         raise BadInput("fault F37 finds no observation that a partner could have harvested by now", fault="F37")
