@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import ssl
 import threading
@@ -146,6 +147,23 @@ def test_a_key_that_others_may_read_signs_nothing(names: Any, ops: Any) -> None:
     assert (outcome.result, "others may read" in outcome.why) == (Result.LATER, True)
 
 
+def read_whole(talking: socket.socket) -> None:
+    """Read a request to the end of its body: to close with bytes unread would reset the connection, answer and all."""
+    read = b""
+    while b"\r\n\r\n" not in read:
+        piece = talking.recv(65536)
+        if not piece:
+            return
+        read += piece
+    head, _, body = read.partition(b"\r\n\r\n")
+    length = int(re.search(rb"(?i)content-length: *(\d+)", head)[1])  # type: ignore[index]
+    while len(body) < length:
+        piece = talking.recv(65536)
+        if not piece:
+            return
+        body += piece
+
+
 @contextmanager
 def answering(answer: bytes, context: ssl.SSLContext | None = None, *, drip: bool = False) -> Iterator[int]:
     """Answer each connection with these bytes, perhaps one by one for ever; gives the port."""
@@ -155,7 +173,7 @@ def answering(answer: bytes, context: ssl.SSLContext | None = None, *, drip: boo
     def talk(connection: socket.socket) -> None:
         try:
             with context.wrap_socket(connection, server_side=True) if context else connection as talking:
-                talking.recv(65536)
+                read_whole(talking)
                 talking.sendall(answer)
                 while drip and not over.wait(0.02):
                     talking.sendall(b"x")
