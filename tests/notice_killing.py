@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.message import Message
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,12 @@ from dmsops.distribution.tables import notice, notice_delivery
 from dmsops.flows import telling
 from dmsops.ops import Ops, connect
 from dmsops.testing.observations import clean
-from tests.struck import _CONTEXT, _HEAVY
+from tests.hooks import listening
+from tests.struck import CONTEXT, preload
 from tests.telling import LOOPBACK, person, telling_site
+from tests.waiting import until
 
-_CONTEXT.set_forkserver_preload([*_HEAVY, "dmsops.flows.telling", "dmsops.ops", "httpx2"])
+preload("dmsops.flows.telling", "dmsops.ops", "httpx2")
 LEAD = Person("tester", Role.LEAD)
 LEASE = 1.0
 
@@ -49,7 +51,7 @@ def live_site(folder: Path, database: str) -> Ops:
 
 def dispatcher(ops: Ops) -> ForkServerProcess:
     """Start a dispatcher in a process of its own."""
-    started = _CONTEXT.Process(target=_run, args=(ops.settings.site,))
+    started = CONTEXT.Process(target=_run, args=(ops.settings.site,))
     started.start()
     return started
 
@@ -81,8 +83,9 @@ class Ledger:
     address: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def keep(self, path: str, event: dict[str, Any]) -> str:
-        """Write an event down; says how to answer: ``ok``, ``wrong`` or ``drop``."""
+    def take(self, path: str, _headers: Message, body: bytes) -> int:
+        """Write an event down; gives the status of the answer, 0 to hang up."""
+        event = json.loads(body)
         line = json.dumps([path, event["id"], event["event"], event["observation_id"]]) + "\n"
         with self._lock:
             with self.path.open("a", encoding="utf-8") as file:
@@ -90,7 +93,7 @@ class Ledger:
                 file.flush()
                 os.fsync(file.fileno())
             drawn = self.chance.random()
-        return "wrong" if drawn < self.trouble / 2 else "drop" if drawn < self.trouble else "ok"
+        return 500 if drawn < self.trouble / 2 else 0 if drawn < self.trouble else 200
 
     def lines(self) -> list[list[str]]:
         """Give what came: place, id, event, observation."""
@@ -101,31 +104,8 @@ class Ledger:
 def kept(path: Path, chance: random.Random) -> Iterator[Ledger]:
     """Run a receiver that keeps a ledger."""
     ledger = Ledger(path, chance)
-
-    class Hook(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            event = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            answer = ledger.keep(self.path, event)
-            if answer == "drop":
-                self.close_connection = True
-                return
-            self.send_response(200 if answer == "ok" else 500)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-    ledger.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with listening(ledger.take) as ledger.address:
         yield ledger
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @dataclass
@@ -175,12 +155,11 @@ class Killing:
     def finish(self) -> None:
         """Let one dispatcher come to the end of all that waits."""
         last = dispatcher(self.ops)
-        until = time.monotonic() + 120
-        while self._open() and time.monotonic() < until:
-            time.sleep(0.05)
-        last.kill()
-        last.join()
-        assert not self._open(), "it does not come to its end"
+        try:
+            until(lambda: not self._open(), 120)
+        finally:
+            last.kill()
+            last.join()
 
     def _open(self) -> bool:
         with reading(self.ops.db) as c:

@@ -16,9 +16,9 @@ from dmsops.flows import doctor, repairs
 from dmsops.ops import Ops
 from dmsops.receipt import sweep
 from dmsops.testing.defects import DEFECTS
-from tests import archive_killing, struck
+from tests import archive_killing
 from tests.grounds import Ground, spoil, statements
-from tests.struck import Alone, Work, child, end_and_audit
+from tests.struck import Alone, Work, child, end_and_audit, preload
 
 REPAIRABLE = ("C41", "C45", "C50", "C52")
 NOT_REPAIRABLE = "C46"
@@ -115,4 +115,4 @@ def _gone(ops: Ops) -> None:
 
 
 doctor.load()
-struck._CONTEXT.set_forkserver_preload([*struck._HEAVY, __name__])
+preload(__name__)

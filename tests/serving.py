@@ -1,11 +1,15 @@
-"""The site's services, served for real on a free port of this machine while a test runs."""
+"""Services, served for real on a free port of this machine while a test runs."""
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from starlette.applications import Starlette
+
+from dmsops.core.people import Role, put_person, put_token
 from dmsops.ops import Ops
 from dmsops.services import site
 from dmsops.services.server import address_of, listen, make_server
@@ -20,13 +24,34 @@ def served(ops: Ops) -> Iterator[str]:
     """
     listener = listen()
     address = address_of(listener).rstrip("/")
-    server = make_server(site.make_app(ops, address))
+    with _running(site.make_app(ops, address), listener):
+        yield address
+
+
+@contextmanager
+def serving(app: Starlette) -> Iterator[str]:
+    """Serve one service; gives its address, as ``http://127.0.0.1:49152/``."""
+    listener = listen()
+    with _running(app, listener):
+        yield address_of(listener)
+
+
+@contextmanager
+def _running(app: Starlette, listener: socket.socket) -> Iterator[None]:
+    server = make_server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="served", daemon=True)
     thread.start()
     try:
         until(lambda: server.started or not thread.is_alive())
-        yield address
+        yield
     finally:
         server.should_exit = True
         thread.join(timeout=30)
         listener.close()
+
+
+def token_of(ops: Ops, name: str = "reader") -> str:
+    """Make a viewer of the site and give the token they have."""
+    with ops.db.begin() as c:
+        put_person(c, name, Role.VIEWER)
+        return put_token(c, name)

@@ -21,10 +21,18 @@ from dmsops.ops import Ops, connect
 from tests.failpoints import ERRNOS, fails_with, is_killed, watched
 from tests.receipts import swept_at_once
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_HEAVY = ["dmsops.archive.withdraw", "dmsops.engineering.resolve", "dmsops.testing.sites", "caom2", "astropy.io.fits"]
-_CONTEXT.set_forkserver_preload(_HEAVY)
+CONTEXT = multiprocessing.get_context("forkserver")
+_loaded: list[str] = []
 Do = Callable[[Ops, Any], None]
+
+
+def preload(*modules: str) -> None:
+    """Let the server that processes are forked from load modules, besides those that it was told before."""
+    _loaded.extend(modules)
+    CONTEXT.set_forkserver_preload(_loaded)
+
+
+preload("dmsops.archive.withdraw", "dmsops.engineering.resolve", "dmsops.testing.sites", "caom2", "astropy.io.fits")
 
 
 def site(folder: Path) -> Ops:
@@ -116,7 +124,7 @@ def end_and_audit(ops: Ops, alone: Alone, given: Any) -> None:
 
 def child(ops: Ops, do: Do, given: Any, at: int = 0, errno: int | None = None) -> ForkServerProcess:
     """Do the work in a process of its own, struck at one call; forked from a server, as this process has threads of libraries."""
-    started = _CONTEXT.Process(target=_in_child, args=(ops.settings.site, ops.clock.now(), do, given, at, errno))
+    started = CONTEXT.Process(target=_in_child, args=(ops.settings.site, ops.clock.now(), do, given, at, errno))
     started.start()
     return started
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from dmsops.ops import Ops
 from dmsops.testing.deliveries import START
 from dmsops.testing.products import write_product
 from dmsops.testing.sites import small_site
+from tests.hooks import listening
 
 PROGRAM, OTHER = "02726", "01063"
 LOOPBACK = ("127.0.0.0/8",)
@@ -131,40 +131,18 @@ class Receiver:
         """How often each id came."""
         return Counter(event["id"] for event in self.events)
 
+    def take(self, _path: str, headers: Message, body: bytes) -> int:
+        """Take a request; gives the status of the answer, 0 to hang up."""
+        answer = self.answers.pop(0) if self.answers else 200
+        if answer != "lose":
+            self.got.append((dict(headers), body))
+        return 0 if isinstance(answer, str) else answer
+
 
 @contextmanager
-def receiver(answers: Sequence[int | str] = ()) -> Iterator[Receiver]:
+def receiver() -> Iterator[Receiver]:
     """Run a receiver on a free port of this machine."""
-    kept = Receiver(answers=list(answers))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _made_for(kept))
-    kept.address = f"http://127.0.0.1:{server.server_port}/hook"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    kept = Receiver()
+    with listening(kept.take) as address:
+        kept.address = f"{address}/hook"
         yield kept
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def _made_for(kept: Receiver) -> type[BaseHTTPRequestHandler]:
-    class Hook(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            answer = kept.answers.pop(0) if kept.answers else 200
-            if answer != "lose":
-                kept.got.append((dict(self.headers), body))
-            if isinstance(answer, str):
-                self.close_connection = True
-                return
-            self.send_response(answer)
-            if answer in (301, 302, 307, 308):
-                self.send_header("Location", "/elsewhere")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    return Hook

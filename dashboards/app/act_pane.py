@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -13,8 +12,10 @@ import panel as pn
 from dashboards.app import actions, plan_text, theme
 from dashboards.app.act_fields import Fields
 from dashboards.app.actions import Choice
+from dashboards.app.confirm_pane import ConfirmPane
 from dashboards.app.fragment import Fragment
-from dmsops.core.errors import BadInput, NotFound, StalePlan
+from dashboards.app.turns import in_turn
+from dmsops.core.errors import BadInput, NotFound
 from dmsops.workflow.choose import Selection
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Request:
         return cls(verb=row["verb"], choice=choice, answer=answer, number=row["id"])
 
 
-class ActPane:
+class ActPane(ConfirmPane[Request, "Plan"]):
     """What somebody reads and fills in before an act.
 
     Parameters
@@ -55,167 +56,104 @@ class ActPane:
     """
 
     def __init__(self, frame: Frame, on_end: Callable[[str], None]) -> None:
-        sheets: dict[str, Any] = {"stylesheets": [theme.css("widgets")], "margin": (4, 8, 4, 0)}
-        self._frame = frame
-        self._on_end = on_end
-        self._turn = 0
-        self.request: Request | None = None
-        self.plan: Plan | None = None
         self.wrong = ""
-        self.preview = Fragment()
         self.fields = Fields(self.renew)
         self.offers = Fragment(self._take_reason)
-        self.reason = pn.widgets.TextInput(
-            label="Reason (goes into the journal)", sizing_mode="stretch_width", css_classes=["key-reason"], **sheets
-        )
-        self.count = pn.widgets.TextInput(label="Type the number of steps to confirm", width=260, css_classes=["key-count"], **sheets)
-        self.confirm = pn.widgets.Button(label="Do it", color="primary", disabled=True, css_classes=["key-confirm"], **sheets)
-        self.cancel = pn.widgets.Button(label="Leave it", css_classes=["key-leave"], **sheets)
-        self.missing = Fragment()
-        self.reason.param.watch(self._check, "value_input")
-        self.count.param.watch(self._check, "value_input")
-        self.confirm.on_click(self.carry_out)
-        self.cancel.on_click(lambda _: self._close(""))
-        self.view = pn.Column(
-            self.preview, self.fields.view, self.reason, self.offers, self.count, self.missing, pn.Row(self.confirm, self.cancel),
-            visible=False, sizing_mode="stretch_width",
-        )  # fmt: skip
+        super().__init__(frame, on_end, to_count="Type the number of steps to confirm")
 
-    async def open(self, request: Request) -> None:
-        """Make the preview and show it."""
-        self.request = request
-        self.reason.value = self.reason.value_input = ""
-        self.reason.label = "The note (goes into the journal)" if request.verb == "note" else "Reason (goes into the journal)"
-        self.fields.show("" if request.answer else request.verb, fixed=request.choice.params, person=self._frame.person.name)
-        self.offers.html = _offers([] if request.answer else actions.recent_reasons(self._frame.hub.ops, request.verb))
-        self.view.visible = True
-        await self.renew()
+    def parts(self) -> list[Any]:
+        """Give the parts of the pane, from the top."""
+        return [self.preview, self.fields.view, self.reason, self.offers, self.count, self.missing, pn.Row(self.confirm, self.cancel)]
 
-    async def renew(self, *_: Any) -> None:
-        """Make the preview again; of several under way the newest counts."""
-        request = self.request
-        if request is None:
-            return
-        self._turn += 1
-        turn = self._turn
-        self.plan, self.wrong = None, ""
-        self.count.value = self.count.value_input = ""
-        self.preview.html = f"<h2>{escape(_title(request))}</h2><p>Looking at {escape(request.choice.words)}…</p>"
-        self._check()
-        ops, person = self._frame.hub.ops, self._frame.person
-        try:
-            made = await asyncio.to_thread(actions.preview, ops, person, request.verb, request.choice, self.fields.params)
-        except Exception as error:  # noqa: BLE001 - no preview may stay open that will never be there
-            if turn == self._turn:
-                self._could_not(error)
-            return
-        if turn == self._turn:
-            self.plan = made
-            self.preview.html = self._head(request) + plan_text.describe(
-                made, "" if request.answer else request.choice.words, asks=not request.answer
-            )
-            self._check()
+    def fill(self, asked: Request) -> None:
+        """Set the fields for an act."""
+        super().fill(asked)
+        self.reason.label = "The note (goes into the journal)" if asked.verb == "note" else "Reason (goes into the journal)"
+        self.fields.show("" if asked.answer else asked.verb, fixed=asked.choice.params, person=self._frame.person.name)
+        self.offers.html = _offers([] if asked.answer else actions.recent_reasons(self._frame.hub.ops, asked.verb))
 
-    def _could_not(self, error: Exception) -> None:
+    def looking(self, asked: Request) -> str:
+        """Say what is looked at."""
+        self.wrong = ""
+        return f"Looking at {escape(asked.choice.words)}…"
+
+    def look(self, asked: Request) -> Plan:
+        """Make the plan of an act."""
+        return actions.preview(self._frame.hub.ops, self._frame.person, asked.verb, asked.choice, self.fields.params)
+
+    def could_not(self, error: Exception) -> None:
         """Say what is wrong with a parameter beside it; close over anything else."""
-        if isinstance(error, BadInput | NotFound) and self.fields.names:
+        if self.asked is not None and isinstance(error, BadInput | NotFound) and self.fields.names:
             self.wrong = f"{error.message[:1].upper()}{error.message[1:]}."
-            self.preview.html = f"<h2>{escape(_title(self.request))}</h2>"
+            self.preview.html = f"<h2>{escape(self.title(self.asked))}</h2>"
             self._check()
             return
-        self._frame.refuse(error)
-        self._close("")
+        super().could_not(error)
 
-    def _head(self, request: Request) -> str:
-        return f"<p><b>{request.answer.capitalize()}</b>: {escape(request.choice.words)}</p>" if request.answer else ""
+    def title(self, asked: Request) -> str:
+        """Give the verb."""
+        return asked.verb.capitalize()
+
+    def describe(self, asked: Request, seen: Plan) -> str:
+        """Write the plan, and what is answered by it."""
+        head = f"<p><b>{asked.answer.capitalize()}</b>: {escape(asked.choice.words)}</p>" if asked.answer else ""
+        return head + plan_text.describe(seen, "" if asked.answer else asked.choice.words, asks=not asked.answer)
 
     def _take_reason(self, reason: str) -> None:
         self.reason.value = self.reason.value_input = reason
 
     @property
-    def said(self) -> str:
-        """The reason as it stands in its field."""
-        return str(self.reason.value_input or self.reason.value or "").strip()
-
-    def _check(self, *_: Any) -> None:
-        missing = self.what_is_missing()
-        self.count.visible = bool(self._to_type)
-        self.confirm.disabled = bool(missing)
-        self.confirm.label = self._label(len(self.plan.again) if self.plan else 0)
-        self.missing.html = f'<p class="{"warn" if self.wrong else "soft"}">{escape(missing)}</p>' if missing else ""
-
-    @property
     def _takes_back(self) -> bool:
-        return self.request is not None and self.request.answer == "withdraw"
+        return self.asked is not None and self.asked.answer == "withdraw"
 
-    @property
-    def _to_type(self) -> str:
-        """The number that a person types to confirm; empty when there is nothing to count."""
-        return str(len(self.plan.again)) if self.plan and self.plan.again and not self._takes_back else ""
+    def to_type(self) -> int:
+        """Give the number of steps that are done again."""
+        return len(self.seen.again) if self.seen and not self._takes_back else 0
 
-    def _label(self, count: int) -> str:
-        if self.request is None:
+    def label(self) -> str:
+        """Give the verb, and how many steps it is for."""
+        if self.asked is None:
             return "Do it"
-        if self.request.answer:
-            return f"{self.request.answer.capitalize()} act {self.request.number}"
-        ask = "Ask to " if self.plan and self.plan.second else ""
-        verb = {"handled": "mark as handled", "note": "note"}.get(self.request.verb, self.request.verb)
+        if self.asked.answer:
+            return f"{self.asked.answer.capitalize()} act {self.asked.number}"
+        count = len(self.seen.again) if self.seen else 0
+        ask = "Ask to " if self.seen and self.seen.second else ""
+        verb = {"handled": "mark as handled", "note": "note"}.get(self.asked.verb, self.asked.verb)
         words = f"{verb}{f' {theme.plural(count, "step")}' if count else ''}"
         return ask + words if ask else words.capitalize()
 
-    def what_is_missing(self) -> str:
-        """Say what still keeps the act from being done; empty when nothing does."""
-        if self.wrong:
+    def keeps(self) -> str:
+        """Say what is wrong with a parameter, or that nothing would change."""
+        if self.wrong or self.seen is None:
             return self.wrong
-        if self.plan is None:
-            return "The preview is being made."
-        if not self._takes_back and not self.plan.again and not self.plan.notes:
-            return "Nothing would change."
-        if not self.said:
-            return "Write the note to go on." if self.request and self.request.verb == "note" else "Write a reason to go on."
-        typed = str(self.count.value_input or self.count.value or "").strip().replace(",", "")
-        return f"Type {self._to_type} to confirm." if self._to_type and typed != self._to_type else ""
+        return "" if self._takes_back or self.seen.again or self.seen.notes else "Nothing would change."
 
-    async def carry_out(self, *_: Any) -> None:
-        """Do what the preview shows; a plan that no longer holds is made again and shown instead."""
-        if self.request is None or self.plan is None or self.what_is_missing():
-            return
-        line, request = "", self.request
-        self.confirm.disabled = True
-        with self._frame.telling():
-            try:
-                line = await asyncio.to_thread(self._act, request, self.plan.hash)
-            except StalePlan as error:
-                self._frame.refuse(error)
-                if request.answer:
-                    self._close("")
-                else:
-                    await self.renew()
-        if line:
-            self._close(line)
+    def asks_reason(self) -> str:
+        """Ask for the note that an act writes, or for its reason."""
+        return "Write the note to go on." if self.asked and self.asked.verb == "note" else "Write a reason to go on."
+
+    def tone(self) -> str:
+        """Warn where a parameter is wrong."""
+        return "warn" if self.wrong else "soft"
+
+    async def stale(self, asked: Request) -> None:
+        """Show what holds now; somebody else's act that does not hold any more is not answered."""
+        if asked.answer:
+            await in_turn(lambda: self.close(""))
         else:
-            self._check()
+            await super().stale(asked)
 
-    def _act(self, request: Request, ticket: str) -> str:
+    def do(self, asked: Request, seen: Plan, reason: str) -> str:
+        """Do an act, or answer one."""
         ops, person, params = self._frame.hub.ops, self._frame.person, self.fields.params
-        if request.answer == "withdraw":
-            actions.withdraw(ops, person, request.number, reason=self.said)
-            return f"Act {request.number} is taken back, by {person.name}."
-        if request.answer == "agree":
-            done = actions.agree(ops, person, request.number, reason=self.said)
+        if asked.answer == "withdraw":
+            actions.withdraw(ops, person, asked.number, reason=reason)
+            return f"Act {asked.number} is taken back, by {person.name}."
+        if asked.answer == "agree":
+            done = actions.agree(ops, person, asked.number, reason=reason)
         else:
-            done = actions.carry_out(ops, person, request.verb, request.choice, params, reason=self.said, ticket=ticket)
+            done = actions.carry_out(ops, person, asked.verb, asked.choice, params, reason=reason, ticket=seen.hash)
         return plan_text.receipt(done, person.name)
-
-    def _close(self, line: str) -> None:
-        self._turn += 1
-        self.request = None
-        self.view.visible = False
-        self._on_end(line)
-
-
-def _title(request: Request | None) -> str:
-    return request.verb.capitalize() if request else ""
 
 
 def pause_of(verb: str, scope: str, target: str) -> Request:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboards.app import theme
 from dashboards.app.archive_lists import KINDS, SEEN, bare, finding_mark, mark
-from dashboards.app.story_parts import LINES, bullets, head, ident, shortened, table
+from dashboards.app.story_parts import LINES, Once, bullets, head, ident, shortened, table
 from dmsops.archive import errors, finding_queries, queries
 from dmsops.core.errors import NotFound
 
@@ -20,17 +20,19 @@ WRAPPED = "values"
 """Class of tables whose names are broken where there is no room: none of their columns may be out of sight."""
 
 
-def story(ops: Ops, view: str, row: Row, verbs: str, now: datetime) -> str:
+def story(ops: Ops, once: Once, view: str, row: Row, verbs: str, now: datetime) -> str:
     """Write a row's story as HTML.
 
     Parameters
     ----------
+    once : callable
+        Reads something once per change of the site: a story is drawn every second.
     view : str
         The list that the row stands in.
     verbs : str
         What can be done about it, as HTML.
     """
-    return _STORIES[view](ops, row, verbs, now)
+    return _STORIES[view](ops, once, row, verbs, now)
 
 
 def _whole(words: str) -> str:
@@ -41,7 +43,7 @@ def _link(view: str, row: object, words: str) -> str:
     return f'<button class="plain" data-pick="story {view} {escape(str(row))}">{escape(words)}</button>'
 
 
-def _error(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
+def _error(ops: Ops, once: Once, row: Row, verbs: str, now: datetime) -> str:
     kind = row["kind"]
     facts = {
         "kind": escape(f"{kind}: {errors.KINDS.get(kind, '')}"),
@@ -55,18 +57,19 @@ def _error(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
     offered = [[ident(name), ident(str(sha256)[:12])] for name, sha256 in row["products"].items()]
     members = shortened("Made from", [str(one) for one in row["members"] or ()])
     found = shortened("What its description lacks", [str(one) for one in row["findings"]])
-    return top + found + table("Offered", offered, ("product", "sha256 begins"), WRAPPED) + members + _archived(ops, row["observation_id"])
+    archived = _archived(ops, once, row["observation_id"])
+    return top + found + table("Offered", offered, ("product", "sha256 begins"), WRAPPED) + members + archived
 
 
-def _archived(ops: Ops, identity: str) -> str:
-    there = queries.products(ops, observation_id=identity)
+def _archived(ops: Ops, once: Once, identity: str) -> str:
+    there = once(("archived", identity), lambda: queries.products(ops, observation_id=identity))
     if not there:
         return '<p class="soft">Nothing of it is archived.</p>'
     return f"<h3>Archived now</h3><p>{theme.plural(len(there), 'product')}: {_link('observations', identity, 'its observation')}</p>"
 
 
-def _finding(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
-    seen = finding_queries.story(ops, row["id"])
+def _finding(ops: Ops, once: Once, row: Row, verbs: str, now: datetime) -> str:
+    seen = once(("finding", row["id"]), lambda: finding_queries.story(ops, row["id"]))
     facts = {
         "expected": escape(seen["expected"]),
         "seen": escape(seen["observed"]) if len(seen["observed"]) > SEEN else f"<b>{escape(seen['observed'])}</b>",
@@ -90,7 +93,7 @@ def _life(events: list[Row], now: datetime) -> str:
     return table("Its life", lines, css=WRAPPED)
 
 
-def _object(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
+def _object(ops: Ops, once: Once, row: Row, verbs: str, now: datetime) -> str:
     facts = {
         "seen": escape(row["observed"]),
         "read": theme.age(row["checked_at"], now),
@@ -108,9 +111,9 @@ def _object(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
     return top + bullets("It is", list(row["names"])) + find
 
 
-def _observation(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
+def _observation(ops: Ops, once: Once, row: Row, verbs: str, now: datetime) -> str:
     try:
-        seen = queries.story(ops, row["id"])
+        seen = once(("observation", row["id"]), lambda: queries.story(ops, row["id"]))
     except NotFound:
         return f'<p class="soft">{escape(row["id"])} is not in the archive any more.</p>'
     one = seen["observation"] or row
@@ -180,7 +183,7 @@ def _events(seen: Row, now: datetime) -> str:
     return bullets("Withdrawals", graves) + table("Events", lines, ("version", "event", "when"))
 
 
-def _audit(ops: Ops, row: Row, verbs: str, now: datetime) -> str:
+def _audit(ops: Ops, once: Once, row: Row, verbs: str, now: datetime) -> str:
     facts = {
         "scope": escape(row["scope"]),
         "by": escape(row["actor"]),

@@ -95,15 +95,10 @@ class ArchiveView(ListBoard):
         """Give the row whose story is open, also where it stands on another page."""
         view, key = self.address.shown, self.address.row
         found = super()._row()
-        if found is not None:
+        if found is not None or view not in PAGED:
             return found
-        if view == "findings" and key.isdecimal() and len(key) < 16:
-            return next(iter(finding_queries.findings(self.hub.ops, states=(), ids=[int(key)], limit=1)), None)
-        if view == "observations":
-            return next((row for row in queries.observations(self.hub.ops, prefix=key, limit=1) if row["id"] == key), None)
-        if view == "objects":
-            return next((row for row in pages.damaged(self.hub.ops, text=key, limit=1) if row["sha256"] == key), None)
-        return None
+        elsewhere: Row | None = self.hub.once(("row", view, key), lambda: _elsewhere(self.hub.ops, view, key))
+        return elsewhere
 
     def needing(self) -> Mapping[str, int]:
         """Count what needs a person, by list."""
@@ -115,7 +110,7 @@ class ArchiveView(ListBoard):
 
     def story_of(self, view: str, row: Row, verbs: str) -> str:
         """Write a row's story."""
-        return archive_stories.story(self.hub.ops, view, row, verbs, self.hub.snapshot.now)
+        return archive_stories.story(self.hub.ops, self.hub.once, view, row, verbs, self.hub.snapshot.now)
 
     def offered(self) -> Sequence[Deed]:
         """Give what can be done now, to the row whose story is open, to all that is found, and to the archive."""
@@ -187,6 +182,19 @@ class ArchiveView(ListBoard):
         if line:
             self.rows.renew()
         super()._deed_ended(line)
+
+
+def _elsewhere(ops: Ops, view: str, key: str) -> Row | None:
+    """Look for a row of a long list by its key alone."""
+    found: Sequence[Row]
+    if view == "findings":
+        number = [int(key)] if key.isdecimal() and len(key) < 16 else []
+        found = finding_queries.findings(ops, states=(), ids=number, limit=1) if number else ()
+    elif view == "observations":
+        found = queries.observations(ops, prefix=key, limit=1)
+    else:
+        found = pages.damaged(ops, text=key, limit=1)
+    return next((row for row in found if archive_lists.LISTS[view].key(row) == key), None)
 
 
 def _observations(ops: Ops, **wanted: Any) -> Sequence[Row]:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import panel as pn
-
-from dashboards.app import theme
-from dashboards.app.fragment import Fragment
+from dashboards.app.confirm_pane import ConfirmPane
 from dmsops.core import people
-from dmsops.core.errors import NotAllowed, StalePlan
+from dmsops.core.errors import NotAllowed
 from dmsops.core.people import Role, require
 
 if TYPE_CHECKING:
@@ -63,7 +59,7 @@ class Deed:
     reasoned: bool = True
 
 
-class DeedPane:
+class DeedPane(ConfirmPane[Deed, Preview]):
     """What somebody reads and fills in before a deed.
 
     Parameters
@@ -73,111 +69,49 @@ class DeedPane:
     """
 
     def __init__(self, frame: Frame, on_end: Callable[[str], None]) -> None:
-        sheets: dict[str, Any] = {"stylesheets": [theme.css("widgets")], "margin": (4, 8, 4, 0)}
-        self._frame = frame
-        self._on_end = on_end
-        self._turn = 0
-        self.deed: Deed | None = None
-        self.seen: Preview | None = None
-        self.preview = Fragment()
-        self.missing = Fragment()
-        self.reason = pn.widgets.TextInput(
-            label="Reason (goes into the journal)", sizing_mode="stretch_width", css_classes=["key-reason"], **sheets
-        )
-        self.count = pn.widgets.TextInput(label="Type the count to confirm", width=260, css_classes=["key-count"], **sheets)
-        self.confirm = pn.widgets.Button(label="Do it", color="primary", disabled=True, css_classes=["key-confirm"], **sheets)
-        self.cancel = pn.widgets.Button(label="Leave it", css_classes=["key-leave"], **sheets)
-        self.reason.param.watch(self._check, "value_input")
-        self.count.param.watch(self._check, "value_input")
-        self.confirm.on_click(self.carry_out)
-        self.cancel.on_click(lambda _: self.close(""))
-        self.view = pn.Column(
-            self.preview, self.reason, self.count, self.missing, pn.Row(self.confirm, self.cancel),
-            visible=False, sizing_mode="stretch_width",
-        )  # fmt: skip
+        super().__init__(frame, on_end, to_count="Type the count to confirm")
 
-    async def open(self, deed: Deed) -> None:
-        """Make the preview and show it."""
-        self.deed = deed
-        self.reason.value = self.reason.value_input = ""
-        self.reason.visible = deed.reasoned
-        self.view.visible = True
-        await self.renew()
+    def fill(self, asked: Deed) -> None:
+        """Set the fields for a deed."""
+        super().fill(asked)
+        self.reason.visible = asked.reasoned
 
-    async def renew(self) -> None:
-        """Make the preview again; of several under way the newest counts."""
-        if self.deed is None:
-            return
-        self._turn += 1
-        turn = self._turn
-        self.seen = None
-        self.count.value = self.count.value_input = ""
-        self.preview.html = f"<h2>{escape(self.deed.title)}</h2><p>Looking…</p>"
-        self._check()
-        try:
-            made = await asyncio.to_thread(self.deed.look, self._in_hand())
-        except Exception as error:  # noqa: BLE001 - no preview may stay open that will never be there
-            if turn == self._turn:
-                self._frame.refuse(error)
-                self.close("")
-            return
-        if turn == self._turn and self.deed is not None:
-            self.seen = made
-            self.preview.html = f"<h2>{escape(self.deed.title)}</h2>{made.html}"
-            self._check()
+    def look(self, asked: Deed) -> Preview:
+        """Make a deed's preview."""
+        return asked.look(self._in_hand())
+
+    def do(self, asked: Deed, seen: Preview, reason: str) -> str:
+        """Do a deed."""
+        return asked.do(self._in_hand(), seen.ticket, reason)
 
     def _in_hand(self) -> Ops:
         """Give the site in the person's hand, with the role they have now: it may have changed since they signed in."""
         ops = self._frame.hub.ops
         return ops.as_person(people.find(ops.db, self._frame.person.name))
 
-    @property
-    def said(self) -> str:
-        """The reason as it stands in its field."""
-        return str(self.reason.value_input or self.reason.value or "").strip()
+    def title(self, asked: Deed) -> str:
+        """Give a deed's title."""
+        return asked.title
 
-    def what_is_missing(self) -> str:
-        """Say what still keeps the deed from being done; empty when nothing does."""
-        if self.seen is None:
-            return "The preview is being made."
-        if self.seen.empty:
-            return "Nothing would change."
-        if not self.said and (self.deed is None or self.deed.reasoned):
-            return "Write a reason to go on."
-        typed = str(self.count.value_input or self.count.value or "").strip().replace(",", "")
-        return f"Type {self.seen.count} to confirm." if self.seen.count and typed != str(self.seen.count) else ""
+    def describe(self, asked: Deed, seen: Preview) -> str:
+        """Give the preview as the deed wrote it."""
+        return f"<h2>{escape(asked.title)}</h2>{seen.html}"
 
-    def _check(self, *_: Any) -> None:
-        missing = self.what_is_missing()
-        self.count.visible = bool(self.seen and self.seen.count)
-        self.confirm.disabled = bool(missing)
-        self.confirm.label = self.deed.title if self.deed else "Do it"
-        self.missing.html = f'<p class="soft">{escape(missing)}</p>' if missing else ""
+    def label(self) -> str:
+        """Give the deed's title."""
+        return self.asked.title if self.asked else "Do it"
 
-    async def carry_out(self, *_: Any) -> None:
-        """Do what the preview shows; a preview that no longer holds is made again and shown instead."""
-        if self.deed is None or self.seen is None or self.what_is_missing():
-            return
-        line, deed, ticket = "", self.deed, self.seen.ticket
-        self.confirm.disabled = True
-        self.missing.html = '<p class="soft">It is being done…</p>'
-        with self._frame.telling():
-            try:
-                line = await asyncio.to_thread(deed.do, self._in_hand(), ticket, self.said)
-            except StalePlan as error:
-                self._frame.refuse(error)
-                await self.renew()
-        if line:
-            self.close(line)
-        else:
-            self._check()
+    def to_type(self) -> int:
+        """Give the count of the preview."""
+        return self.seen.count if self.seen else 0
 
-    def close(self, line: str) -> None:
-        """Close the pane; whatever it was making is forgotten."""
-        self._turn += 1
-        self.deed = self.seen = None
-        self.view.visible = False
-        self._on_end(line)
+    def keeps(self) -> str:
+        """Say that nothing would change, where it is so."""
+        return "Nothing would change." if self.seen and self.seen.empty else ""
+
+    def asks_reason(self) -> str:
+        """Ask for a reason, where something is decided."""
+        return "Write a reason to go on." if self.asked is None or self.asked.reasoned else ""
 
 
 def buttons(deeds: list[Deed]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from dashboards.app.deed_pane import Deed, Preview, cannot
 from dashboards.app.distribution_lists import when
 from dashboards.app.distribution_pane import Field, FieldDeed
 from dashboards.app.story_parts import bullets, ident, table
-from dmsops.core.clock import parse_iso
+from dmsops.core.clock import time_of
 from dmsops.core.errors import BadInput, DmsError
 from dmsops.core.people import Role
 from dmsops.core.tickets import need_ticket, ticket_of
@@ -129,10 +128,10 @@ def _let_in(row: Row, person: Person) -> Deed:
             raise BadInput(f"'{name[:40]}' is no open account" if name else "Write whom to let in", field="account")
         if given["kind"] not in grants.KINDS:
             raise BadInput(f"'{given['kind'][:20]}' is neither pi nor guest", field="kind")
-        until = _time(given["until"])
+        until = time_of(given["until"], "until") if given["until"] else None
         if until is not None and until <= ops.clock.now():
             raise BadInput(f"{until:%Y-%m-%d %H:%M} is past", field="until")
-        there = [one for one in grants.grants(ops, program=program, name=name) if one["revoked_at"] is None]
+        there = [one for one in grants.grants(ops, program=program, name=name) if one["stands"]]
         return [program, name, given["kind"], until, [one["id"] for one in there]], there
 
     def look(ops: Ops) -> Preview:
@@ -161,13 +160,6 @@ def _let_in(row: Row, person: Person) -> Deed:
     return FieldDeed(key="let-in", title="Let somebody in", look=look, do=do, why_not=why_not, fields=fields, given=given)
 
 
-def _time(text: str) -> datetime | None:
-    try:
-        return parse_iso(text) if text else None
-    except ValueError:
-        raise BadInput(f"'{text[:40]}' is no time as 2023-12-04T00:00:00Z", field="until") from None
-
-
 def _end(one: Row, person: Person) -> Deed:
     number, name, program = one["id"], one["account"], one["program"]
 
@@ -187,7 +179,7 @@ def _end(one: Row, person: Person) -> Deed:
         return f"The grant of {name} to program {program} has ended, by {ops.operator.name}."
 
     return Deed(
-        key=f"end-{number}", title=f"End the grant of {name}", look=look, do=do, why_not=cannot(person, Role.LEAD, "accounts revoke")
+        key=f"end-{number}", title=f"End the grant of {name}", look=look, do=do, why_not=cannot(person, Role.LEAD, "accounts end-grant")
     )
 
 
@@ -195,8 +187,7 @@ def _revoke(row: Row, person: Person) -> Deed:
     name = row["name"]
 
     def good(ops: Ops) -> list[Row]:
-        now = ops.clock.now()
-        return [one for one in accounts.tokens(ops, name) if one["revoked_at"] is None and one["expires_at"] > now]
+        return [one for one in accounts.tokens(ops, name) if one["good"]]
 
     def look(ops: Ops) -> Preview:
         found = good(ops)
@@ -225,9 +216,9 @@ def _shut(row: Row, person: Person) -> Deed:
     name = row["name"]
 
     def ticket_now(ops: Ops) -> tuple[str, int]:
-        held = [one["id"] for one in grants.grants(ops, name=name) if one["revoked_at"] is None]
+        held = [one for one in grants.grants(ops, name=name) if one["stands"]]
         found = next((one for one in accounts.accounts(ops) if one["name"] == name), {})
-        return ticket_of([name, found.get("closed_at"), held]), len(held)
+        return ticket_of([name, found.get("closed_at"), [one["id"] for one in held]]), len({one["program"] for one in held})
 
     def look(ops: Ops) -> Preview:
         ticket, held = ticket_now(ops)

@@ -171,7 +171,7 @@ LISTS = {
         ),
     ),
     "partners": _listing(
-        "name", "No partner data centre has an account. `dmsops accounts put --kind partner` makes one (procedure P18).",
+        "name", "No partner data centre has an account. `dmsops accounts put NAME partner` makes one (procedure P18).",
         (
             ("state", partner_mark), ("partner", _thing("name")), ("last harvest", _age("harvested_at")), ("behind", lag),
             ("refused", _count("refusals")), ("differences", lambda row, _: counted(row["differences"])),

@@ -43,20 +43,28 @@ class FieldPane(DeedPane):
     """
 
     def __init__(self, frame: Frame, on_end: Callable[[str], None]) -> None:
-        super().__init__(frame, on_end)
         self.inputs: dict[str, Any] = {}
         self.fields = pn.Column(sizing_mode="stretch_width")
-        self.view.insert(1, self.fields)
+        super().__init__(frame, on_end)
 
-    async def open(self, deed: Deed) -> None:
-        """Make the fields and the preview, and show them."""
-        wanted = deed.fields if isinstance(deed, FieldDeed) else ()
-        if isinstance(deed, FieldDeed):
-            deed.given.clear()
-            deed.given.update({one.name: one.value for one in wanted})
+    def parts(self) -> list[Any]:
+        """Give the parts of the pane, from the top."""
+        preview, *rest = super().parts()
+        return [preview, self.fields, *rest]
+
+    def first(self) -> str:
+        """Give the class of the field that is filled in first: what a deed asks for stands above the reason."""
+        return f"key-{next(iter(self.inputs))}" if self.inputs else super().first()
+
+    def fill(self, asked: Deed) -> None:
+        """Make the fields of a deed."""
+        super().fill(asked)
+        wanted = asked.fields if isinstance(asked, FieldDeed) else ()
+        if isinstance(asked, FieldDeed):
+            asked.given.clear()
+            asked.given.update({one.name: one.value for one in wanted})
         self.inputs = {one.name: self._input(one) for one in wanted}
         self.fields.objects = list(self.inputs.values())
-        await super().open(deed)
 
     def _input(self, one: Field) -> Any:
         made = pn.widgets.TextInput(
@@ -72,6 +80,6 @@ class FieldPane(DeedPane):
 
     async def say(self, name: str, value: str) -> None:
         """Take what a field says now, and make the preview again."""
-        if isinstance(self.deed, FieldDeed) and self.deed.given.get(name) != value.strip():
-            self.deed.given[name] = value.strip()
+        if isinstance(self.asked, FieldDeed) and self.asked.given.get(name) != value.strip():
+            self.asked.given[name] = value.strip()
             await self.renew()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboards.app.beside import Beside, Parts
 from dashboards.app.distribution_work import Works
-from dmsops.distribution import audit, board_queries, notice_queries, partners, staging
+from dmsops.distribution import audit, board_queries, notice_queries, partners, staging, staging_standing
 from dmsops.distribution.notices import Standing
 from dmsops.flows import partners as partner_flow
 from dmsops.flows import programs
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 MOST = 1000
 """As many subscriptions, refusals or staged requests are read, the newest or those that need a person first."""
-STUCK = timedelta(hours=1)
-"""A request whose files are not ready after this long has nobody who lays them ready (ours)."""
 LATE = timedelta(days=1)
 """A partner who has not harvested what changed this long ago is behind (ours)."""
 _KEPT = 100
@@ -70,9 +68,8 @@ class Distribution:
 def read(ops: Ops) -> Distribution:
     """Read the site; a list that cannot be read is empty and named, and blinds no other list."""
     part, now = Parts(ops), ops.clock.now()
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     return Distribution(
-        handovers=part.of("handovers", lambda: _handovers(ops, now), ()),
+        handovers=part.of("handovers", lambda: _handovers(ops), ()),
         subscriptions=part.of("subscriptions", lambda: _subscriptions(ops), ()),
         refusals=part.of("refusals", lambda: tuple(partners.refusals(ops, limit=MOST)), ()),
         partners=part.of("partners", lambda: tuple(partner_flow.states(ops)), ()),
@@ -81,29 +78,17 @@ def read(ops: Ops) -> Distribution:
         accounts=part.of("accounts", lambda: tuple(board_queries.accounts(ops)), ()),
         accesses=part.of("accesses", lambda: board_queries.number(ops), 0),
         told=part.of("subscriptions", lambda: notice_queries.summary(ops) | board_queries.trouble(ops), {}),
-        today=part.of("accesses", lambda: audit.counts(ops, midnight), {}),
+        today=part.of("accesses", lambda: audit.today(ops), {}),
         laid=part.of("staged", lambda: staging.counts(ops), {}),
         broken=part.broken,
         number=next(_READINGS),
     )
 
 
-def _handovers(ops: Ops, now: datetime) -> tuple[Row, ...]:
+def _handovers(ops: Ops) -> tuple[Row, ...]:
     """Give hand-overs, those that need a person first, then the newest."""
-    limit = timedelta(minutes=ops.settings.wss_answer_minutes)
-    rows = [{**row, "standing": handover_standing(row, now, limit)} for row in handed.deliveries(ops)]
-    rank = {"refused": 0, "not answered": 0, "not sent": 0, "waits for the answer": 1, "being sent": 1}
-    return tuple(sorted(rows, key=lambda row: (rank.get(row["standing"], 2), -row["prepared_at"].timestamp())))
-
-
-def handover_standing(row: Row, now: datetime, limit: timedelta) -> str:
-    """Say how a hand-over is: what has no answer after the time that a hand-over waits for one needs a person."""
-    if row["state"] in ("refused", "acknowledged"):
-        return str(row["state"])
-    sent = row["sent_at"]
-    if sent is None:
-        return "not sent" if now - row["prepared_at"] > limit else "being sent"
-    return "not answered" if now - sent > limit else "waits for the answer"
+    rank = {**dict.fromkeys(handed.NEED_A_PERSON, 0), "waits for the answer": 1, "being sent": 1}
+    return tuple(sorted(handed.handovers(ops), key=lambda row: (rank.get(row["standing"], 2), -row["prepared_at"].timestamp())))
 
 
 def _subscriptions(ops: Ops) -> tuple[Row, ...]:
@@ -122,19 +107,9 @@ def subscription_standing(row: Row) -> str:
 
 def _staged(ops: Ops, now: datetime) -> tuple[Row, ...]:
     """Give staged requests, those that need a person first, then the newest."""
-    rows = [{**row, "standing": staged_standing(row, now)} for row in staging.requests(ops, limit=MOST)]
-    rank = {"stuck": 0, "failed": 0, "requested": 1, "ready in part": 2, "ready": 2}
+    rows = [{**row, "standing": staging_standing.standing(row, now)} for row in staging.requests(ops, limit=MOST)]
+    rank = {**dict.fromkeys(staging_standing.NEED_A_PERSON, 0), "requested": 1, "ready in part": 2, "ready": 2}
     return tuple(sorted(rows, key=lambda row: rank.get(row["standing"], 3)))
-
-
-def staged_standing(row: Row, now: datetime) -> str:
-    """Say how a staged request is: ``failed`` is one of which nothing could be laid ready, until its time is over."""
-    if row["state"] == staging.REQUESTED:
-        return "stuck" if now - row["made_at"] > STUCK else "requested"
-    over = row["expires_at"] is None or row["expires_at"] <= now
-    if row["error"] and not over:
-        return "ready in part" if row["files"] else "failed"
-    return str(row["state"])
 
 
 class DistributionReader(Beside[Distribution]):
@@ -182,8 +157,8 @@ def needing(seen: Distribution) -> dict[str, int]:
     """Count what needs a person, by list of the board; that nobody tells is one thing more among the subscriptions."""
     standing = {view: [row["standing"] for row in getattr(seen, view)] for view in ("handovers", "staged")}
     return {
-        "handovers": sum(word in ("refused", "not answered", "not sent") for word in standing["handovers"]),
+        "handovers": sum(word in handed.NEED_A_PERSON for word in standing["handovers"]),
         "subscriptions": sum(seen.told.get(word, 0) for word in ("not_through", "stopped")) + bool(seen.told.get("lanes")),
         "refusals": max(len(seen.refusals), sum(row["refusals"] for row in seen.partners)),
-        "staged": sum(word in ("stuck", "failed") for word in standing["staged"]),
+        "staged": sum(word in staging_standing.NEED_A_PERSON for word in standing["staged"]),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ from dashboards.app.distribution_lists import (
     program_mark,
     when,
 )  # fmt: skip
-from dashboards.app.story_parts import LINES, head, ident, table
+from dashboards.app.story_parts import LINES, Once, head, ident, table
 from dmsops.distribution import board_queries, notice_queries
 from dmsops.distribution import grants as grant_queries
 from dmsops.distribution.accounts import tokens
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 Row = dict[str, Any]
-Once = Callable[[Any, Callable[[], Any]], Any]
 
 
 def story(ops: Ops, once: Once, view: str, row: Row, verbs: str, now: datetime) -> str:
@@ -200,7 +198,7 @@ def _program(ops: Ops, once: Once, row: Row, verbs: str, now: datetime) -> str:
         "next release": when(seen["next_release"], now) if seen["next_release"] else "",
         "last release": when(seen["last_release"], now) if seen["last_release"] else "",
     }
-    let = [[grant_mark(one, now), f"{link('accounts', one['account'], one['account'])} ({escape(one['kind'])})", _grant_words(one, now)]
+    let = [[_grant_mark(one), f"{link('accounts', one['account'], one['account'])} ({escape(one['kind'])})", _grant_words(one, now)]
            for one in seen["granted"][:LINES]]  # fmt: skip
     asked = [[escape(one["who"]), f"{one['granted']:,}", f"{one['denied']:,}", theme.size(one["bytes"]), theme.age(one["last_at"], now)]
              for one in seen["askers"][:LINES]]  # fmt: skip
@@ -222,14 +220,8 @@ def _release_mark(release: datetime | None, now: datetime) -> str:
     return theme.mark("done", "public") if release <= now else theme.mark("held", "exclusive")
 
 
-def grant_mark(one: Row, now: datetime) -> str:
-    """Draw whether a grant stands."""
-    return theme.mark("done", "stands") if stands(one, now) else mark("ended")
-
-
-def stands(one: Row, now: datetime) -> bool:
-    """Tell whether a grant has not ended."""
-    return one["revoked_at"] is None and (one["until"] is None or one["until"] > now)
+def _grant_mark(one: Row) -> str:
+    return theme.mark("done", "stands") if one["stands"] else mark("ended")
 
 
 def _grant_words(one: Row, now: datetime) -> str:
@@ -251,11 +243,11 @@ def _account(ops: Ops, once: Once, row: Row, verbs: str, now: datetime) -> str:
         "closed": theme.age(row["closed_at"], now) if row["closed_at"] else "",
     }
     keys = [
-        [_token_mark(one, now), f"{escape(', '.join(one['scopes']))}<br>{escape(one['label'])}", f"until {when(one['expires_at'], now)}"]
+        [_token_mark(one), f"{escape(', '.join(one['scopes']))}<br>{escape(one['label'])}", f"until {when(one['expires_at'], now)}"]
         for one in held[:LINES]
     ]  # fmt: skip
     mine = [
-        [grant_mark(one, now), f"{link('programs', one['program'], one['program'])} ({escape(one['kind'])})", _grant_words(one, now)]
+        [_grant_mark(one), f"{link('programs', one['program'], one['program'])} ({escape(one['kind'])})", _grant_words(one, now)]
         for one in let[:LINES]
     ]  # fmt: skip
     files = [[mark(one["verdict"], VERDICTS.get(one["verdict"])), bare(one["uri"]), theme.age(one["at"], now)] for one in asked]
@@ -268,10 +260,10 @@ def _account(ops: Ops, once: Once, row: Row, verbs: str, now: datetime) -> str:
     )  # fmt: skip
 
 
-def _token_mark(one: Row, now: datetime) -> str:
-    if one["revoked_at"] is not None:
-        return theme.mark("cancelled", "revoked")
-    return theme.mark("done", "good") if one["expires_at"] > now else theme.mark("cancelled", "expired")
+def _token_mark(one: Row) -> str:
+    if one["good"]:
+        return theme.mark("done", "good")
+    return theme.mark("cancelled", "expired" if one["revoked_at"] is None else "revoked")
 
 
 _STORIES = {

@@ -126,7 +126,8 @@ class DistributionView(ListBoard):
         found = super()._row()
         if found is not None or view != "accesses" or not key.isdecimal() or len(key) > 15:
             return found
-        return board_queries.access(self.hub.ops, int(key))
+        elsewhere: Row | None = self.hub.distribution.once(("access", key), lambda: board_queries.access(self.hub.ops, int(key)))
+        return elsewhere
 
     def needing(self) -> Mapping[str, int]:
         """Count what needs a person, by list."""
@@ -136,7 +137,7 @@ class DistributionView(ListBoard):
         """Give what can be done to a row."""
         if view == "programs":
             seen = self.hub.distribution.once(("program", row["id"]), lambda: programs.story(self.hub.ops, row["id"]))
-            row = {**row, "granted": [one for one in seen["granted"] if distribution_stories.stands(one, self.hub.snapshot.now)]}
+            row = {**row, "granted": [one for one in seen["granted"] if one["stands"]]}
         return distribution_deeds.of(view, row, self.person, self.hub.distribution.works, self.hub.work)
 
     def story_of(self, view: str, row: Row, verbs: str) -> str:
@@ -216,12 +217,6 @@ class DistributionView(ListBoard):
         before = board_queries.page_before(self.hub.ops, **self._wanted(), first=first, limit=PAGE)
         self.anchor = self.anchor if before else 0
         self.address.param.update(before=before, row="")
-
-    async def begin(self, key: str) -> None:
-        """Open the preview of something that is offered; what it asks for is written first."""
-        await super().begin(key)
-        if self.pane.view.visible and self.pane.inputs:
-            self.frame.focus(f"key-{next(iter(self.pane.inputs))}")
 
     def _deed_ended(self, line: str) -> None:
         if line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +16,7 @@ from dashboards.app.fragment import Fragment
 from dashboards.app.frame import Board, Frame
 from dashboards.app.hub import Hub
 from dashboards.app.rows import Listing, Rows
+from dashboards.app.turns import in_turn
 from dmsops.core.errors import Refused
 
 if TYPE_CHECKING:
@@ -177,15 +179,19 @@ class ListBoard(BoardView):
         return self.deeds
 
     async def begin(self, key: str) -> None:
-        """Open the preview of something that is offered."""
-        with self.frame.telling():
-            deed = next((d for d in self.offered() if d.key == key), None)
-            if deed is None or deed.why_not:
-                raise Refused(deed.why_not.rstrip(".") if deed else "that cannot be done any more", remedy="")
-            self.story.visible = False
-            self.frame.wire.drawer = True
-            await self.pane.open(deed)
-            self.frame.focus("key-reason")
+        """Open the preview of something that is offered, with the cursor where a person writes first."""
+        deed = next((d for d in self.offered() if d.key == key), None)
+        if deed is None or deed.why_not:
+            gone = Refused(deed.why_not.rstrip(".") if deed else "that cannot be done any more", remedy="")
+            await in_turn(partial(self.frame.refuse, gone))
+            return
+        await self.pane.open(deed, self._aside)
+        await in_turn(lambda: self.frame.focus(self.pane.first()))
+
+    def _aside(self) -> None:
+        """Make room for the preview."""
+        self.story.visible = False
+        self.frame.wire.drawer = True
 
     def _deed_ended(self, line: str) -> None:
         self.story.visible = bool(self.address.row)

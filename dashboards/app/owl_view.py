@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,8 @@ from dashboards.app.frame import Board, Frame
 from dashboards.app.hub import Filter, Hub, Matching, Snapshot
 from dashboards.app.owl_address import Address
 from dashboards.app.steps_table import StepsTable
-from dmsops.core.errors import Refused
+from dashboards.app.turns import in_turn
+from dmsops.core.errors import DmsError, Refused
 from dmsops.workflow import acts, compare, queries
 
 if TYPE_CHECKING:
@@ -127,10 +129,17 @@ class OwlView(BoardView):
 
     async def compare(self, step_id: int) -> None:
         """Show what changed between a step's newest attempt and the bad one before it; reading products takes its time."""
-        with self.frame.telling():
-            self._diff = await asyncio.to_thread(compare.attempts, self.hub.ops, step_id)
-            if self.address.step == step_id:
-                self._draw_story()
+        try:
+            diff = await asyncio.to_thread(compare.attempts, self.hub.ops, step_id)
+        except Exception as error:  # noqa: BLE001 - a person must read what happened, whatever it was
+            await in_turn(partial(self.frame.refuse, error))
+            return
+        await in_turn(partial(self._compared, step_id, diff))
+
+    def _compared(self, step_id: int, diff: AttemptDiff) -> None:
+        self._diff = diff
+        if self.address.step == step_id:
+            self._draw_story()
 
     def _offer_verbs(self) -> None:
         chosen, wanted = self.table.chosen, self.address.wanted
@@ -248,13 +257,19 @@ class OwlView(BoardView):
 
     async def begin(self, request: Request) -> None:
         """Open the drawer with a preview."""
-        with self.frame.telling():
+        try:
             acts.may(self.person, request.verb)
-            self.address.step = 0
-            self.story.visible = False
-            self.frame.wire.drawer = True
-            await self.pane.open(request)
-            self.frame.focus("key-reason")
+        except DmsError as error:
+            await in_turn(partial(self.frame.refuse, error))
+            return
+        await self.pane.open(request, self._aside)
+        await in_turn(lambda: self.frame.focus(self.pane.first()))
+
+    def _aside(self) -> None:
+        """Make room for the preview."""
+        self.address.step = 0
+        self.story.visible = False
+        self.frame.wire.drawer = True
 
     def _act_ended(self, line: str) -> None:
         self.frame.wire.drawer = False

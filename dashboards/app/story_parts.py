@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dashboards.app import theme
 from dmsops.core.errors import NotFound
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from dashboards.app.archive_work import Piece
     from dmsops.ops import Ops
 
+Once = Callable[[Any, Callable[[], Any]], Any]
+"""Reads something, by its key, once until the site has changed: a story is drawn every second."""
 LINES = 60
 """As many lines of a story are written; `dmsops receipt where` has the whole."""
 SHOWN = 25

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import sqlalchemy as sa
 
@@ -22,25 +22,13 @@ UNSETTLED = (FindingState.OPEN.value, FindingState.ACKNOWLEDGED.value)
 _ORDER = (_f.severity, _f.check, _f.uri)  # "error" comes before "warning"
 
 
-def findings(
-    ops: Ops,
-    *,
-    states: Sequence[str] = UNSETTLED,
-    checks: Sequence[str] = (),
-    severity: str = "",
-    prefix: str = "",
-    text: str = "",
-    ids: Sequence[int] = (),
-    fixable: bool = False,
-    limit: int = 500,
-    offset: int = 0,
-) -> list[Row]:
-    """Give findings, errors first, then by check and thing.
+class Wanted(TypedDict, total=False):
+    """Which findings are wanted; all that is given must hold.
 
-    Parameters
+    Attributes
     ----------
     states : sequence of str
-        Any of these; empty means every state.
+        Any of these; empty means every state, and none given means `UNSETTLED`.
     checks : sequence of str
         Any of these; empty means every check.
     prefix : str
@@ -52,41 +40,37 @@ def findings(
     fixable : bool
         Only those that the doctor can repair.
     """
-    query = sa.select(finding).where(*_tests(states, checks, severity, prefix, text, ids, fixable)).order_by(*_ORDER)
+
+    states: Sequence[str]
+    checks: Sequence[str]
+    severity: str
+    prefix: str
+    text: str
+    ids: Sequence[int]
+    fixable: bool
+
+
+def findings(ops: Ops, *, limit: int = 500, offset: int = 0, **wanted: Unpack[Wanted]) -> list[Row]:
+    """Give findings, errors first, then by check and thing."""
+    query = sa.select(finding).where(*_tests(**wanted)).order_by(*_ORDER)
     return mappings(ops.db, query.limit(limit).offset(offset))
 
 
-def number(
-    ops: Ops,
-    *,
-    states: Sequence[str] = UNSETTLED,
-    checks: Sequence[str] = (),
-    severity: str = "",
-    prefix: str = "",
-    text: str = "",
-    ids: Sequence[int] = (),
-    fixable: bool = False,
-) -> int:
+def number(ops: Ops, **wanted: Unpack[Wanted]) -> int:
     """Count what `findings` would give without a limit."""
-    tests = _tests(states, checks, severity, prefix, text, ids, fixable)
-    return int(mappings(ops.db, sa.select(sa.func.count().label("n")).select_from(finding).where(*tests))[0]["n"])
+    query = sa.select(sa.func.count().label("n")).select_from(finding).where(*_tests(**wanted))
+    return int(mappings(ops.db, query)[0]["n"])
 
 
-def by_state(ops: Ops, **wanted: Any) -> dict[str, int]:
-    """Count what `findings` would give without a limit, by state; states that none is in are left out.
-
-    Parameters
-    ----------
-    **wanted
-        As `number` takes them.
-    """
-    given = {"states": UNSETTLED, "checks": (), "severity": "", "prefix": "", "text": "", "ids": (), "fixable": False, **wanted}
-    query = sa.select(_f.state, sa.func.count().label("n")).where(*_tests(**given)).group_by(_f.state)
+def by_state(ops: Ops, **wanted: Unpack[Wanted]) -> dict[str, int]:
+    """Count what `findings` would give without a limit, by state; states that none is in are left out."""
+    query = sa.select(_f.state, sa.func.count().label("n")).where(*_tests(**wanted)).group_by(_f.state)
     return {row["state"]: int(row["n"]) for row in mappings(ops.db, query)}
 
 
 def _tests(
-    states: Sequence[str], checks: Sequence[str], severity: str, prefix: str, text: str, ids: Sequence[int], fixable: bool
+    *, states: Sequence[str] = UNSETTLED, checks: Sequence[str] = (), severity: str = "", prefix: str = "", text: str = "",
+    ids: Sequence[int] = (), fixable: bool = False,
 ) -> list[Any]:  # fmt: skip
     tests: list[Any] = [_f.state.in_(states)] if states else []
     tests += [_f.check.in_(checks)] if checks else []
@@ -119,11 +103,7 @@ def counts(ops: Ops, *, prefix: str = "") -> list[Row]:
     """Count the findings that stand by check: ``check, title, severity, fix, open, acknowledged, waived``, errors first."""
     each = {state.value: sa.func.sum(sa.case((_f.state == state.value, 1), else_=0)).label(state.value) for state in STANDING}
     query = sa.select(_f.check, _f.severity, sa.func.max(_f.title).label("title"), sa.func.max(_f.fix).label("fix"), *each.values())
-    query = (
-        query.where(*_tests(tuple(each), (), "", prefix, "", (), fixable=False))
-        .group_by(_f.check, _f.severity)
-        .order_by(_f.severity, _f.check)
-    )
+    query = query.where(*_tests(states=tuple(each), prefix=prefix)).group_by(_f.check, _f.severity).order_by(_f.severity, _f.check)
     return [{**row, **{state: int(row[state]) for state in each}} for row in mappings(ops.db, query)]
 
 

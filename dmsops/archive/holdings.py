@@ -6,13 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import batched
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from dmsops.archive.states import ARCHIVED
 from dmsops.archive.tables import archived_product, artifact, observation, plane
 from dmsops.catalogue.naming import PRODUCTS, is_product, product_name, product_uri
+from dmsops.core.db import reading
+
+if TYPE_CHECKING:
+    from dmsops.ops import Ops
 
 _o, _p, _a, _f = observation.c, plane.c, artifact.c, archived_product.c
 _MANY, _LONGEST = 400, 120
@@ -100,7 +104,13 @@ def by_uris(c: sa.Connection, uris: Sequence[str]) -> dict[str, Holding]:
     """Find many files by their URIs; those that are not there are left out."""
     names = [name for uri in dict.fromkeys(uris) if is_product(uri) and is_possible(name := product_name(uri))]
     asked = frozenset(uris)
-    return {found.uri: found for some in batched(names, _MANY) for found in _all(c, _f.name.in_(some)) if found.uri in asked}
+    return {held.uri: held for some in batched(names, _MANY) for held in _all(c, _f.name.in_(some)) if held.uri in asked}
+
+
+def found(ops: Ops, uris: Sequence[str]) -> dict[str, Holding]:
+    """Find many files as `by_uris` does, in a reading of its own."""
+    with reading(ops.db) as c:
+        return by_uris(c, uris)
 
 
 def of(c: sa.Connection, observation_ids: Sequence[str]) -> Iterator[Holding]:

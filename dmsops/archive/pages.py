@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from dmsops.archive.fixity import is_held
 from dmsops.archive.reconcile import CORRECT
 from dmsops.archive.tables import archived_product, fixity, observation
 from dmsops.core.db import mappings, reading
@@ -52,15 +53,17 @@ def number_of_damaged(ops: Ops, *, text: str = "") -> int:
 
 
 def _tests(text: str) -> list[Any]:
-    """Ask for the bad readings of what the archive still answers for: a document that was written anew is nobody's any more."""
-    product = sa.select(_p.id).where(_p.sha256 == _f.sha256)
-    document = sa.select(_o.xml_sha256).where(_o.xml_sha256.is_not(None))  # read once: it has no index
-    tests = [_f.outcome != CORRECT, sa.or_(product.exists(), _f.sha256.in_(document))]
+    """Ask for the bad readings of what the archive still answers for."""
+    tests = [_f.outcome != CORRECT, is_held()]
     for word in text.split():
-        own = [column.contains(word, autoescape=True) for column in (_f.sha256, _f.outcome, _f.observed)]
-        named = product.where(sa.or_(*(column.contains(word, autoescape=True) for column in (_p.name, _p.observation_id))))
-        tests.append(sa.or_(*own, named.exists(), _f.sha256.in_(document.where(_o.id.contains(word, autoescape=True)))))
+        product = sa.select(_p.id).where(_p.sha256 == _f.sha256, _holds(word, _p.name, _p.observation_id))
+        document = sa.select(_o.xml_sha256).where(_holds(word, _o.id))
+        tests.append(sa.or_(_holds(word, _f.sha256, _f.outcome, _f.observed), product.exists(), _f.sha256.in_(document)))
     return tests
+
+
+def _holds(word: str, *columns: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    return sa.or_(*(column.contains(word, autoescape=True) for column in columns))
 
 
 def _owner(products: list[Any], document: str | None) -> Row:

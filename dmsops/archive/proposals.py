@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from dmsops.archive.tables import proposal
 from dmsops.core import journal
-from dmsops.core.db import reading, transact
+from dmsops.core.db import mappings, transact
 from dmsops.core.errors import BadInput
+from dmsops.core.names import need_program
 from dmsops.core.people import Role, require
 from dmsops.core.tickets import need_reason
 
@@ -44,8 +44,7 @@ def put(ops: Ops, program: str, *, reason: str, exclusive_days: int | None = Non
     """
     require(ops.operator, Role.LEAD, "archive proposal")
     need_reason("archive proposal", reason)
-    if re.fullmatch(r"[0-9]{5}", program) is None:
-        raise BadInput(f"'{program}' is not a program of five digits", field="program")
+    need_program(program)
     if exclusive_days is not None and not 0 <= exclusive_days <= MOST_DAYS:
         raise BadInput(f"field 'exclusive_days': {exclusive_days} is not 0 to {MOST_DAYS}", field="exclusive_days")
     values: dict[str, Any] = {**words, **({} if exclusive_days is None else {"exclusive_days": exclusive_days})}
@@ -73,7 +72,7 @@ def exclusive_days(c: sa.Connection, program: str) -> int | None:
     return c.execute(sa.select(_p.exclusive_days).where(_p.id == program)).scalar()
 
 
-def listed(ops: Ops) -> list[dict[str, Any]]:
-    """Give the proposals in order."""
-    with reading(ops.db) as c:
-        return [dict(row) for row in c.execute(sa.select(proposal).order_by(_p.id)).mappings()]
+def listed(ops: Ops, program: str | None = None) -> list[dict[str, Any]]:
+    """Give the proposals in order, or the one of a program."""
+    query = sa.select(proposal).order_by(_p.id)
+    return mappings(ops.db, query if program is None else query.where(_p.id == program))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from dmsops.archive.holdings import META_RELEASE
 from dmsops.archive.published_columns import (
     ARTIFACTS,
-    HIDDEN,
     OBSERVATIONS,
     PLANES,
     THERE,
@@ -106,7 +106,7 @@ PLANE = View(
     ),
     source=PLANES,
     where=THERE,
-    meta_release=HIDDEN,
+    meta_release=META_RELEASE,
     program=o.proposal_id,
 )
 ARTIFACT = View(
@@ -128,6 +128,6 @@ ARTIFACT = View(
     ),
     source=ARTIFACTS,
     where=THERE,
-    meta_release=HIDDEN,
+    meta_release=META_RELEASE,
     program=o.proposal_id,
 )

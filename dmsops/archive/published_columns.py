@@ -8,7 +8,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dmsops.archive.holdings import META_RELEASE
 from dmsops.archive.states import ARCHIVED
 from dmsops.archive.tables import artifact, observation, observation_member, plane, plane_input, proposal
 from dmsops.archive.views import NOW, Column
@@ -22,7 +21,6 @@ PLANES = plane.join(observation).outerjoin(proposal, proposed.id == o.proposal_i
 ARTIFACTS = artifact.join(plane).join(observation)
 MEMBERS = observation_member.join(observation)
 THERE = (o.state == ARCHIVED,)
-HIDDEN = META_RELEASE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

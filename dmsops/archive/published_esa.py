@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from dmsops.archive.holdings import META_RELEASE
 from dmsops.archive.published_columns import (
     ARTIFACTS,
-    HIDDEN,
     MEMBERS,
     OBSERVATIONS,
     PLANES,
@@ -83,7 +83,9 @@ _PLANE: tuple[Column, ...] = (
 
 
 def _of_planes(name: str, description: str, columns: tuple[Column, ...]) -> View:
-    return View(name=name, description=description, columns=columns, source=PLANES, where=THERE, meta_release=HIDDEN, program=o.proposal_id)
+    return View(
+        name=name, description=description, columns=columns, source=PLANES, where=THERE, meta_release=META_RELEASE, program=o.proposal_id
+    )
 
 
 MAIN = _of_planes("jwst.main", "Observations and planes together: one row for each plane.", (*_OBSERVED, *_PLANE, *_TARGET))
@@ -127,7 +129,7 @@ ARTIFACT = View(
     ),
     source=ARTIFACTS,
     where=THERE,
-    meta_release=HIDDEN,
+    meta_release=META_RELEASE,
     program=o.proposal_id,
 )
 MEMBER = View(

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.types import TypeDecorator
 
 from dmsops.archive.holdings import FILES, META_RELEASE, RELEASE
-from dmsops.archive.states import ARCHIVED
+from dmsops.archive.published_columns import PLANES, THERE
 from dmsops.archive.tables import archived_product, artifact, observation, plane, proposal
 from dmsops.archive.views import Column, View
 from dmsops.core.db import utc_text
@@ -79,7 +79,6 @@ _JPEG_URL = sa.select(sa.func.min(_a.uri)).where(_a.plane_id == _p.id, _a.produc
 _PROGRAM = sa.func.ltrim(_o.proposal_id, "0")
 _NOTHING = sa.cast(sa.null(), sa.String())
 _TYPE = sa.case((_o.kind == "derived", "D"), else_="S")
-_SOURCE = plane.join(observation).outerjoin(proposal, proposal.c.id == _o.proposal_id)
 
 
 def _text(name: str, expression: Any, description: str, ucd: str = "", **more: Any) -> Column:
@@ -125,8 +124,8 @@ def observations(rights: Rights) -> View:
         _text("obsid", sa.cast(OBSID, sa.String()), "Number of the observation here", "meta.record"),
     )  # fmt: skip
     return View(
-        name="mast.observations", description="Observations, in the words of MAST's portal", columns=columns, source=_SOURCE,
-        where=(_o.state == ARCHIVED, _IS_BEST), meta_release=META_RELEASE, program=_o.proposal_id,
+        name="mast.observations", description="Observations, in the words of MAST's portal", columns=columns, source=PLANES,
+        where=(*THERE, _IS_BEST), meta_release=META_RELEASE, program=_o.proposal_id,
     )  # fmt: skip
 
 
@@ -174,7 +173,7 @@ def products(rights: Rights) -> View:
     )
     return View(
         name="mast.products", description="Files of observations, in the words of MAST's portal", columns=columns, source=FILES,
-        where=(_o.state == ARCHIVED,), meta_release=META_RELEASE, program=_o.proposal_id,
+        where=THERE, meta_release=META_RELEASE, program=_o.proposal_id,
     )  # fmt: skip
 
 
@@ -219,6 +218,6 @@ def filesets(rights: Rights) -> View:
         _text("s_region", _p.region, "Footprint (STC-S)"),
     )
     return View(
-        name="mast.filesets", description="Observations, in the words of MAST's JWST search", columns=columns, source=_SOURCE,
-        where=(_o.state == ARCHIVED, _IS_BEST), meta_release=META_RELEASE, program=_o.proposal_id,
+        name="mast.filesets", description="Observations, in the words of MAST's JWST search", columns=columns, source=PLANES,
+        where=(*THERE, _IS_BEST), meta_release=META_RELEASE, program=_o.proposal_id,
     )  # fmt: skip

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
 
+from dmsops.archive.holdings import META_RELEASE
 from dmsops.archive.published_columns import (
     BASE,
-    HIDDEN,
     PLANES,
     THERE,
-    Keyed,
     keyed,
     number,
     o,
@@ -33,8 +33,7 @@ LINKS = "/datalink/links?ID="
 
 def _model(column: Column, utype: str, *, optional: bool = False) -> Column:
     """Give the same column with its place in the model."""
-    given = {name: getattr(column, name) for name in (*Column.__slots__, *(Keyed.__slots__ if isinstance(column, Keyed) else ()))}
-    return type(column)(**given | {"utype": f"obscore:{utype}", "std": True, "principal": column.principal or not optional})
+    return replace(column, utype=f"obscore:{utype}", std=True, principal=column.principal or not optional)
 
 
 def _link() -> Any:
@@ -148,5 +147,5 @@ _COLUMNS = (
 )  # fmt: skip
 OBSCORE = View(
     name="ivoa.obscore", description="ObsCore 1.1: one row for each plane of an archived observation.", utype="ivo://ivoa.net/std/obscore#table-1.1",
-    columns=_COLUMNS, source=PLANES, where=THERE, meta_release=HIDDEN, program=o.proposal_id,
+    columns=_COLUMNS, source=PLANES, where=THERE, meta_release=META_RELEASE, program=o.proposal_id,
 )  # fmt: skip

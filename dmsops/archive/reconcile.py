@@ -7,7 +7,7 @@ some hundreds at a time, so that memory does not grow with the archive but with 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,7 @@ _MAGIC = {"fits": b"SIMPLE  =", "jpg": b"\xff\xd8\xff", "json": b"{", "xml": b"<
 _PAGE = 500
 _o, _p, _a, _ap = observation.c, plane.c, artifact.c, archived_product.c
 Progress = Callable[[int, int, str], None]
+Sizes = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +79,12 @@ def reconcile(ops: Ops, scope: Scope, progress: Progress | None = None) -> Recon
     counts, differing, done = Counter(dict.fromkeys(CLASSES, 0)), [], 0
     total, now = _number(ops, scope), ops.clock.now()
     for owners, artifacts, products, before in _pages(ops, scope):
+        sizes = ops.store.sizes({row.sha256 for row in (*products.values(), *before)})
         for uri in sorted(artifacts.keys() | products.keys()):
-            found = _compared(ops, scope, uri, artifacts.get(uri), products.get(uri))
+            found = _compared(ops, scope, sizes, uri, artifacts.get(uri), products.get(uri))
             counts[found.kind if found else CORRECT] += 1
             differing += [found] if found else []
-        for found in (_lost(ops, scope, row) for row in before):
+        for found in (_lost(ops, scope, sizes, row) for row in before):
             counts.update([found.kind] if found else [])
             differing += [found] if found else []
         counts[NOT_PUBLIC] += sum(_held(row, now) for row in artifacts.values())
@@ -138,20 +140,18 @@ def _of_withdrawn(c: sa.Connection, owners: Sequence[str]) -> Sequence[Any]:
     return c.execute(query.where(_o.state != ARCHIVED, _o.xml_sha256.is_not(None), _o.id.in_(owners)).order_by(_o.id)).all()
 
 
-def _lost(ops: Ops, scope: Scope, row: Any) -> Difference | None:
+def _lost(ops: Ops, scope: Scope, sizes: Sizes, row: Any) -> Difference | None:
     """Give what has become of the bytes of a superseded product, or of a withdrawn document: they are kept for ever."""
     uri = version_uri(row.name, row.version) if row.name else observation_uri(row.collection, row.observation_id)
     sha256 = row.sha256
     words: tuple[str, str, str] | None = None
-    try:
-        size = ops.store.size(sha256)
-    except NotFound:
+    size = sizes.get(sha256)
+    if size is None:
         words = MISSING, f"object {sha256[:12]}... in the store", "it is not there"
-    else:
-        if row.size is not None and size != row.size:
-            words = DIFF_LENGTH, "one length", f"{row.size} bytes when it was archived, {size} in the store"
-        elif scope.deep and (damage := damaged(ops, sha256)):
-            words = DIFF_CHECKSUM, f"sha256:{sha256}", damage
+    elif row.size is not None and size != row.size:
+        words = DIFF_LENGTH, "one length", f"{row.size} bytes when it was archived, {size} in the store"
+    elif scope.deep and (damage := damaged(ops, sha256)):
+        words = DIFF_CHECKSUM, f"sha256:{sha256}", damage
     if words is None:
         return None
     kind, expected, observed = words
@@ -162,24 +162,23 @@ def _held(row: Any, now: datetime) -> bool:
     return row.data_release is None or row.data_release > now
 
 
-def _compared(ops: Ops, scope: Scope, uri: str, said: Any, kept: Any) -> Difference | None:
+def _compared(ops: Ops, scope: Scope, sizes: Sizes, uri: str, said: Any, kept: Any) -> Difference | None:
     """Give how a file differs; the first class of those that apply."""
     owner = (said or kept).observation_id
-    for kind, (expected, observed) in _faults(ops, scope, uri, said, kept):
+    for kind, (expected, observed) in _faults(ops, scope, sizes, uri, said, kept):
         return Difference(kind=kind, observation_id=owner, uri=uri, expected=expected, observed=observed)
     return None
 
 
-def _faults(ops: Ops, scope: Scope, uri: str, said: Any, kept: Any) -> Iterator[tuple[str, tuple[str, str]]]:
+def _faults(ops: Ops, scope: Scope, sizes: Sizes, uri: str, said: Any, kept: Any) -> Iterator[tuple[str, tuple[str, str]]]:
     if said is None:
         yield NOT_IN_CAOM, ("an artifact that names it", "a current product that the catalogue does not name")
         return
     if kept is None:
         yield MISSING, ("a current product", "none of this name is archived")
         return
-    try:
-        size = ops.store.size(kept.sha256)
-    except NotFound:
+    size = sizes.get(kept.sha256)
+    if size is None:
         yield MISSING, (f"object {kept.sha256[:12]}... in the store", "it is not there")
         return
     if not said.content_length == kept.size == size:

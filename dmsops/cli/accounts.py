@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import click
 
 from dmsops.cli.frame import Answer, table, verb
-from dmsops.core.clock import parse_iso
-from dmsops.core.errors import BadInput
+from dmsops.core.clock import time_of
 from dmsops.distribution import accounts as library
 from dmsops.distribution import grants
 from dmsops.distribution.access import Scope
@@ -93,15 +90,9 @@ def revoke(ops: Ops, name: str, reason: str) -> Answer:
 @REASON
 def grant(ops: Ops, name: str, program: str, until: str, reason: str, *, as_pi: bool) -> Answer:
     """Let an account have a program's data before they are public. A lead decides."""
-    number = grants.grant(ops, name, program, kind="pi" if as_pi else "guest", until=_time(until), reason=reason)
+    ends = time_of(until, "until") if until else None
+    number = grants.grant(ops, name, program, kind="pi" if as_pi else "guest", until=ends, reason=reason)
     return Answer({"grant": number}, [f"grant {number}: {name} may have the data of program {program}"])
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        return parse_iso(text) if text else None
-    except ValueError:
-        raise BadInput(f"'{text}' is no time as 2023-12-04T00:00:00Z", field="until") from None
 
 
 @click.option("--program", default="", help="Of this program.")

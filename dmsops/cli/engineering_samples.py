@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dmsops.cli.frame import Answer, table, verb
+from dmsops.core.clock import time_of
 from dmsops.core.errors import BadInput, Refused
 from dmsops.engineering import queries
 from dmsops.engineering import trend as trends
@@ -18,7 +19,6 @@ from dmsops.engineering.columns import NO_RAW
 from dmsops.engineering.rules import at, moment
 from dmsops.interfaces.prds import telemetry_database
 from dmsops.ops import Ops
-from dmsops.procedures.engineering import time_of
 
 if TYPE_CHECKING:
     from datetime import datetime

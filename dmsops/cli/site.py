@@ -9,6 +9,7 @@ from dmsops.cli.progress import Bar
 from dmsops.core import config, db
 from dmsops.core.people import Person, Role, system_user
 from dmsops.ops import Ops, connect, create_site
+from dmsops.wfsc.answers import not_real
 
 _LOST = {"table": "Table", "rows": "Rows", "words": "What is lost"}
 SHOWN = 20
@@ -26,7 +27,8 @@ def init(site: str | None, name: str, mode: str, workers: int) -> Answer:
     """Make a site in --site DIR: folders, site.toml, database. You become its lead."""
     folder = create_site(config.site_folder(site), name=name, mode=mode, workers=workers)
     _rebuilt(str(folder))  # a site that was there already may have come from an older schema
-    return Answer({"site": str(folder)}, [f"Site made at {folder}", "Next: dmsops testbed references, or dmsops rehearse wavefront"])
+    lines = [f"Site made at {folder}", not_real(config.load(folder)), "Next: dmsops testbed references, or dmsops rehearse wavefront"]
+    return Answer({"site": str(folder)}, [line for line in lines if line])
 
 
 def upgrade(site: str | None) -> Answer:

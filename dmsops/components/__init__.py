@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from dmsops.archive import errors, finding_queries, fixity
 from dmsops.archive import queries as archived
 from dmsops.core.clock import iso
-from dmsops.distribution import audit, board_queries, partners
+from dmsops.distribution import audit, board_queries, partners, staging_standing
 from dmsops.engineering import queries as engineering
 from dmsops.engineering.states import EngineeringState
 from dmsops.flows.engineering import INGEST
 from dmsops.receipt import queries as received
 from dmsops.wfsc import queries as wavefront
+from dmsops.wfsc.answers import not_real
 from dmsops.workflow import queries
 
 if TYPE_CHECKING:
@@ -149,22 +150,28 @@ def _archive(ops: Ops) -> tuple[str, str, int]:
 
 
 def _distribution(ops: Ops) -> tuple[str, str, int]:
-    trouble = board_queries.trouble(ops)
+    trouble = board_queries.trouble(ops) | staging_standing.trouble(ops)
+    standings = [row["standing"] for row in wavefront.handovers(ops)]
     found = {
+        "hand-overs to WSS refused, not answered or not sent (procedure P17)": sum(word in wavefront.NEED_A_PERSON for word in standings),
         "subscriptions not getting through (procedure P17)": trouble["not_through"],
         "subscriptions stopped after days of failing (procedure P17)": trouble["stopped"],
         "subscriptions that nobody tells (run `dmsops notify run`, procedure P17)": trouble["lanes"],
         "things refused by partners (procedure P17)": sum(row["refusals"] for row in partners.partners(ops)),
+        "large requests that nobody lays ready (procedure P17)": trouble["stuck"],
+        "large requests of which nothing could be laid ready (procedure P16)": trouble["failed"],
     }
     said = "; ".join(f"{words}: {count}" for words, count in found.items() if count)
-    today = audit.counts(ops, ops.clock.now().replace(hour=0, minute=0, second=0, microsecond=0))
+    today = audit.today(ops)
     given = f"Accesses since midnight UTC: {today.get(audit.GRANTED, 0)} given, {today.get(audit.DENIED, 0)} refused."
     return _counted(sum(found.values()), f"{said[:1].upper()}{said[1:]}. {given}", given)
 
 
 def _wavefront(ops: Ops) -> tuple[str, str, int]:
     late = [c for c in wavefront.clock_rows(ops) if c["state"] in ("at risk", "late", "missed")]
-    return _attention(len(late), "wavefront clocks need a person (procedure P10).", "Every wavefront clock is in time.")
+    state, sentence, waiting = _attention(len(late), "wavefront clocks need a person (procedure P10).", "Every wavefront clock is in time.")
+    simulated = not_real(ops.settings)
+    return ("attention", f"{sentence} {simulated}", waiting + 1) if simulated else (state, sentence, waiting)
 
 
 def _quiet(sentence: str) -> _Check:

@@ -6,6 +6,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from dmsops.core.errors import BadInput
+
 
 class Clock(Protocol):
     """Something that knows the time (UTC, aware) and can wait."""
@@ -79,6 +81,30 @@ def time_of_day(when: datetime, seen_from: datetime) -> str:
 
 
 def parse_iso(text: str) -> datetime:
-    """Read a time written by `iso` (or any ISO time; without a zone it is UTC)."""
+    """Read a time written by `iso` (or any ISO time; without a zone it is UTC).
+
+    Raises
+    ------
+    ValueError
+        It is none, or lies outside the years 1 to 9999 of UTC.
+    """
     when = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    try:
+        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    except OverflowError:
+        msg = f"'{text}' lies outside the years of UTC"
+        raise ValueError(msg) from None
+
+
+def time_of(text: str, field: str) -> datetime:
+    """Read a UTC time that somebody gave: as `parse_iso`, with blanks around it, also a date alone.
+
+    Raises
+    ------
+    BadInput
+        It is none.
+    """
+    try:
+        return parse_iso(text.strip())
+    except ValueError:
+        raise BadInput(f"field '{field}': '{text[:40]}' is no time as 2022-12-04T03:42:02Z (UTC)", field=field) from None

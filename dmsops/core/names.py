@@ -10,13 +10,13 @@ import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from dmsops.core.errors import BadName
+from dmsops.core.errors import BadInput, BadName
 from dmsops.core.exposure_names import BASE36, ExposureName, GuideStarName, Name, VisitId
 
 __all__ = [
     "DETECTORS", "FAMILIES", "INSTRUMENTS", "AssociationName", "CombinedProduct", "EphemerisName", "ExposureName", "ExposureProduct",
     "GuideStarName", "GuideStarProduct", "Name", "PoolName", "RecorderFileName", "StatusFileName", "VisitId",
-    "parse_any", "safe_file_name",
+    "need_program", "parse_any", "safe_file_name",
 ]  # fmt: skip
 
 DETECTORS = (
@@ -245,6 +245,12 @@ def parse_any(text: str) -> Any:
         if family.matches(text):
             return family.parse(text)
     raise BadName(f"'{text}' follows none of the known naming rules", name=text)
+
+
+def need_program(text: str) -> None:
+    """Refuse what is not a program's five digits (`BadInput`)."""
+    if re.fullmatch(r"[0-9]{5}", text) is None:
+        raise BadInput(f"field 'program': '{text[:40]}' is not a program of five digits", field="program")
 
 
 def safe_file_name(text: str) -> str:

@@ -15,7 +15,8 @@ class OutwardSettings(BaseSettings):
     wss_address: Path | None = Field(None, description="Folder where the wavefront team picks up deliveries; empty means outbox/wss.")
     wss_answers: Literal["simulated", "team"] = Field(
         "simulated",
-        description="Who answers hand-overs: 'simulated' lets the simulated wavefront team look at each and answer at once (rehearsals);"
+        description="Who answers hand-overs: 'simulated' lets the simulated wavefront team look at each and answer at once (rehearsals;"
+        " a live site is told so);"
         " 'team' waits for the answer that the wavefront team lays into acknowledgements/ of its address.",
     )
     wss_answer_minutes: float = Field(

@@ -114,15 +114,15 @@ def put_token(connection: sa.Connection, name: str, *, withdraw: bool = False) -
         Nobody of the site has that name.
     """
     token = "" if withdraw else f"dmsops_{secrets.token_urlsafe(32)}"
-    values = {"token": _digest(token) if token else None}
+    values = {"token": token_digest(token) if token else None}
     if not connection.execute(sa.update(people).where(people.c.name == name).values(values)).rowcount:
         raise NotFound(f"'{name}' is not known on this site", remedy="`dmsops people list` names who is (procedure P01).", name=name)
     return token
 
 
-def _digest(token: str) -> str:
-    # A token is 256 random bits: a fast hash keeps it as well as a slow one would.
-    return hashlib.sha256(token.encode()).hexdigest()
+def token_digest(token: str) -> str:
+    """Give what is kept of a token; it is 256 random bits, so a fast hash keeps it as well as a slow one."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
 def by_token(engine: sa.Engine, token: str) -> Person:
@@ -134,7 +134,7 @@ def by_token(engine: sa.Engine, token: str) -> Person:
         It belongs to nobody: it was withdrawn, replaced, or is not a token of this site.
     """
     with reading(engine) as c:
-        row = c.execute(sa.select(people).where(people.c.token == _digest(token))).one_or_none()
+        row = c.execute(sa.select(people).where(people.c.token == token_digest(token))).one_or_none()
     if row is None:
         raise NotSignedIn(
             "the token that was given belongs to nobody on this site: it is mistyped, withdrawn or replaced",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from collections.abc import Sequence
@@ -15,9 +14,10 @@ import sqlalchemy as sa
 from dmsops.core import journal
 from dmsops.core.db import mappings, reading, transact
 from dmsops.core.errors import BadInput, NotAllowed, NotFound, NotSignedIn
-from dmsops.core.people import Role, by_token, people, require
+from dmsops.core.people import Role, by_token, people, require, token_digest
 from dmsops.core.tickets import need_reason
 from dmsops.distribution.access import ANONYMOUS, Kind, Requester, Scope
+from dmsops.distribution.mail import is_address
 from dmsops.distribution.tables import access_grant, account, account_token
 
 if TYPE_CHECKING:
@@ -32,7 +32,16 @@ FILES = ("public", "all")
 REMEDY = "Ask the archive staff for an account or a fresh token (procedure P18)."
 _a, _t, _g = account.c, account_token.c, access_grant.c
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}", re.ASCII)
-_EMAIL = re.compile(r"[^@\s\x00-\x1f<>\"]{1,64}@[A-Za-z0-9.-]{1,189}", re.ASCII)
+
+
+def is_good(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """Give the clauses of a token that is good: neither void nor past its end."""
+    return (_t.revoked_at.is_(None), _t.expires_at > now)
+
+
+def stands(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """Give the clauses of a grant that stands: neither ended by somebody nor by itself."""
+    return (_g.revoked_at.is_(None), sa.or_(_g.until.is_(None), _g.until > now))
 
 
 def put(
@@ -59,7 +68,7 @@ def _usable(name: str, kind: str, email: str, files: str) -> None:
         raise BadInput(f"'{name[:80]}' is not a usable account name: small letters, digits, '.', '-', '_'", field="name")
     if kind not in (Kind.ASTRONOMER, Kind.PARTNER):
         raise BadInput(f"'{kind}' is not a kind of account; they are astronomer and partner", field="kind")
-    if email and _EMAIL.fullmatch(email) is None:
+    if email and not is_address(email):
         raise BadInput(f"'{email[:80]}' is not an e-mail address", field="email")
     if files not in FILES:
         raise BadInput(f"field 'files' is '{files}', not one of {', '.join(FILES)}", field="files")
@@ -88,17 +97,19 @@ def close(ops: Ops, name: str, *, reason: str) -> None:
 
 
 def _close(c: sa.Connection, ops: Ops, name: str, reason: str) -> None:
-    _need(c, name)
+    need_account(c, name)
     now = ops.clock.now()
     c.execute(sa.update(account).where(_a.name == name).values(closed_at=now))
     c.execute(sa.update(account_token).where(_t.account == name, _t.revoked_at.is_(None)).values(revoked_at=now))
     journal.write(c, ops.clock, "account.closed", name, actor=ops.operator.name, reason=reason)
 
 
-def _need(c: sa.Connection, name: str) -> sa.Row[Any]:
+def need_account(c: sa.Connection, name: str) -> sa.Row[Any]:
+    """Give an account that is open; raises `NotFound` where there is none."""
     row = c.execute(sa.select(account).where(_a.name == name, _a.closed_at.is_(None))).one_or_none()
     if row is None:
-        raise NotFound(f"there is no account '{name[:80]}'", remedy="`dmsops accounts list` names them (procedure P18).", account=name)
+        remedy = "`dmsops accounts list` names them; `dmsops accounts put` makes one (procedure P18)."
+        raise NotFound(f"there is no account '{name[:80]}'", remedy=remedy, account=name[:80])
     return row
 
 
@@ -130,16 +141,11 @@ def _scope(text: str) -> str:
 
 
 def _keep(c: sa.Connection, ops: Ops, name: str, token: str, scopes: list[str], days: int, label: str, reason: str) -> None:
-    _need(c, name)
+    need_account(c, name)
     now = ops.clock.now()
-    values = {"account": name, "sha256": digest(token), "label": label[:64], "scopes": scopes, "made_at": now}
+    values = {"account": name, "sha256": token_digest(token), "label": label[:64], "scopes": scopes, "made_at": now}
     c.execute(sa.insert(account_token).values(**values, expires_at=now + timedelta(days=days)))
     journal.write(c, ops.clock, "account.token", name, actor=ops.operator.name, reason=reason, scopes=scopes, days=days)
-
-
-def digest(token: str) -> str:
-    """Give what is kept of a token; it is 256 random bits, so a fast hash keeps it as well as a slow one."""
-    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
 def revoke_tokens(ops: Ops, name: str, *, reason: str) -> int:
@@ -150,10 +156,9 @@ def revoke_tokens(ops: Ops, name: str, *, reason: str) -> int:
 
 
 def _revoke(c: sa.Connection, ops: Ops, name: str, reason: str) -> int:
-    _need(c, name)
+    need_account(c, name)
     now = ops.clock.now()
-    good = (_t.account == name, _t.revoked_at.is_(None), _t.expires_at > now)
-    number = c.execute(sa.update(account_token).where(*good).values(revoked_at=now)).rowcount
+    number = c.execute(sa.update(account_token).where(_t.account == name, *is_good(now)).values(revoked_at=now)).rowcount
     journal.write(c, ops.clock, "account.tokens-revoked", name, actor=ops.operator.name, reason=reason, tokens=number)
     return number
 
@@ -170,21 +175,20 @@ def requester(ops: Ops, token: str) -> Requester:
         return ANONYMOUS
     now = ops.clock.now()
     with reading(ops.db) as c:
-        row = c.execute(_token_query(token, now)).one_or_none()
+        row = c.execute(_good_tokens(now, _t.sha256 == token_digest(token))).one_or_none()
         if row is not None:
-            return _of_account(row, _programs(c, row.account, now))
+            return _of_account(row, programs_of(c, row.account, now))
     return _staff(ops, token)
 
 
-def _token_query(token: str, now: datetime) -> Any:
+def _good_tokens(now: datetime, *tests: sa.ColumnElement[bool]) -> sa.Select[Any]:
     columns = (_t.account, _t.scopes, _a.kind, _a.display_name, _a.files)
-    good = (_t.sha256 == digest(token), _t.revoked_at.is_(None), _t.expires_at > now, _a.closed_at.is_(None))
-    return sa.select(*columns).join(account, _a.name == _t.account).where(*good)
+    return sa.select(*columns).join(account, _a.name == _t.account).where(*tests, *is_good(now), _a.closed_at.is_(None))
 
 
-def _programs(c: sa.Connection, name: str, now: datetime) -> frozenset[str]:
-    good = (_g.account == name, _g.revoked_at.is_(None), sa.or_(_g.until.is_(None), _g.until > now))
-    return frozenset(c.execute(sa.select(_g.program).where(*good)).scalars())
+def programs_of(c: sa.Connection, name: str, now: datetime) -> frozenset[str]:
+    """Give the programs whose exclusive data are an account's."""
+    return frozenset(c.execute(sa.select(_g.program).where(_g.account == name, *stands(now))).scalars())
 
 
 def _of_account(row: sa.Row[Any], programs: frozenset[str]) -> Requester:
@@ -221,11 +225,9 @@ def named(ops: Ops, name: str, kind: str) -> Requester | None:
     if kind == Kind.STAFF:
         return _staff_named(ops, name)
     now = ops.clock.now()
-    good = (_t.account == name, _t.revoked_at.is_(None), _t.expires_at > now, _a.closed_at.is_(None), _a.kind == kind)
-    columns = (_t.account, _t.scopes, _a.kind, _a.display_name, _a.files)
     with reading(ops.db) as c:
-        rows = c.execute(sa.select(*columns).join(account, _a.name == _t.account).where(*good)).all()
-        programs = _programs(c, name, now)
+        rows = c.execute(_good_tokens(now, _t.account == name, _a.kind == kind)).all()
+        programs = programs_of(c, name, now)
     found = [_of_account(row, programs) for row in rows]
     best = next((one for one in found if Scope.READ in one.scopes), found[0] if found else None)
     return best and replace(best, scopes=frozenset().union(*(one.scopes for one in found)))
@@ -243,9 +245,10 @@ def accounts(ops: Ops) -> list[dict[str, Any]]:
 
 
 def tokens(ops: Ops, name: str = "") -> list[dict[str, Any]]:
-    """Give tokens, newest first: ``id, account, label, scopes, made_at, expires_at, revoked_at``; never a sum."""
+    """Give tokens, newest first: ``id, account, label, scopes, made_at, expires_at, revoked_at``, whether ``good``; never a sum."""
     columns = [column for column in account_token.c if column.name != "sha256"]
-    return mappings(ops.db, sa.select(*columns).where(_t.account == name if name else sa.true()).order_by(_t.id.desc()))
+    good = sa.and_(*is_good(ops.clock.now())).label("good")
+    return mappings(ops.db, sa.select(*columns, good).where(_t.account == name if name else sa.true()).order_by(_t.id.desc()))
 
 
 def need_scope(asker: Requester, scope: Scope, what: str) -> None:

@@ -92,6 +92,11 @@ def records(
     return mappings(ops.db, sa.select(access_record).where(*tests).order_by(_r.id.desc()).limit(limit))
 
 
+def today(ops: Ops) -> dict[str, int]:
+    """Count accesses since midnight (UTC), as `counts` does."""
+    return counts(ops, ops.clock.now().replace(hour=0, minute=0, second=0, microsecond=0))
+
+
 def counts(ops: Ops, since: datetime) -> dict[str, int]:
     """Count accesses since a time, by verdict; and the bytes that were given (``bytes``)."""
     query = sa.select(_r.verdict, sa.func.count(), sa.func.sum(_r.size)).where(_r.at >= since).group_by(_r.verdict)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from dmsops.core.db import mappings, reading
+from dmsops.distribution.accounts import is_good, stands
 from dmsops.distribution.audit import DENIED, GRANTED
 from dmsops.distribution.notices import Delivery, Standing
 from dmsops.distribution.tables import access_grant, access_record, account, account_token, notice_delivery, subscription
@@ -97,21 +98,17 @@ def _added(one: Row | None, other: Row) -> Row:
 def accounts(ops: Ops) -> list[Row]:
     """Give the accounts, open ones first, each with the number of its good ``tokens`` and of its ``grants`` that stand."""
     now = ops.clock.now()
-    tokens = sa.select(sa.func.count()).where(_t.account == _a.name, _t.revoked_at.is_(None), _t.expires_at > now)
-    held = sa.select(sa.func.count()).where(_g.account == _a.name, *_stands(now))
+    tokens = sa.select(sa.func.count()).where(_t.account == _a.name, *is_good(now))
+    held = sa.select(sa.func.count()).where(_g.account == _a.name, *stands(now))
     columns = (*_a, tokens.scalar_subquery().label("tokens"), held.scalar_subquery().label("grants"))
     return mappings(ops.db, sa.select(*columns).order_by(_a.closed_at.is_not(None), _a.name))
 
 
 def grants_of_programs(ops: Ops) -> dict[str, int]:
     """Count the grants that stand, by program."""
-    query = sa.select(_g.program, sa.func.count()).where(*_stands(ops.clock.now())).group_by(_g.program)
+    query = sa.select(_g.program, sa.func.count()).where(*stands(ops.clock.now())).group_by(_g.program)
     with reading(ops.db) as c:
         return {row[0]: int(row[1]) for row in c.execute(query)}
-
-
-def _stands(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    return (_g.revoked_at.is_(None), sa.or_(_g.until.is_(None), _g.until > now))
 
 
 def trouble(ops: Ops) -> Row:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dmsops.core.errors import BadInput, DmsError, Failed, Refused
-from dmsops.core.files import in_words, locked, make_folder, sha256_of, sync_folder
+from dmsops.core.files import in_words, locked, make_folder, sync_folder
 from dmsops.distribution.client_asking import LONGEST_WAIT, TRIES, Again, Site, connected, problem_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}", re.ASCII)
 _SUM = re.compile(r"[0-9a-f]{64}")
-_CHUNK = 1 << 18
+type Stamp = tuple[int, int, int]
+"""Of a file: its number, size, and when it was changed; what is the same was not changed."""
 Progress = Callable[[str, int, int | None], None]
 """Told of a file, how many bytes of it are here, and how many it has (None: not known yet)."""
 
@@ -105,6 +106,7 @@ class _Fetch:
         self._client, self._site, self._folder, self._progress, self._stop = client, site, folder, progress, stop
         self._target = folder / one.name
         self._spoilt = 0
+        self._summed: dict[Path, tuple[Stamp, Any]] = {}
 
     def done(self) -> Fetched:
         """Fetch it, in as many tries as bring more of it."""
@@ -149,7 +151,7 @@ class _Fetch:
     def _asked(self) -> Fetched:
         headers, part = self._site.headers(self._url), self._part()
         if self._target.is_file():
-            headers["If-None-Match"] = f'"{sha256_of(self._target)}"'
+            headers["If-None-Match"] = f'"{self._digest(self._target).hexdigest()}"'
         if part is not None and part.stat().st_size:
             headers |= {"Range": f"bytes={part.stat().st_size}-", "If-Range": f'"{part.name.rsplit(".", 2)[1]}"'}
         with self._client.stream("GET", self._url, headers=headers) as response:
@@ -177,18 +179,32 @@ class _Fetch:
             _forget(going_on)
             raise Again("the site sent other bytes than those that were asked for", 0.1)
         place = self._folder / f".{self.name}.{wanted}.part"
-        with place.open("ab") as file:
-            found = self._poured(response, file, _total(response))
-            file.flush()
-            os.fsync(file.fileno())
+        place.open("ab").close()  # it is there now; to touch what was there would be to change it
+        digest = self._digest(place)
+        try:
+            with place.open("ab") as file:
+                self._poured(response, file, digest, _total(response))
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            self._summed[place] = _stamp(place), digest
+        found = str(digest.hexdigest())
         if found != wanted:
             return self._again(place, found, wanted)
         place.replace(self._target)
         sync_folder(self._folder)
         return Fetched(name=self.name, path=self._target, state="got", size=self._target.stat().st_size)
 
-    def _poured(self, response: httpx2.Response, file: BinaryIO, total: int | None) -> str:
-        digest, here = _begun(Path(file.name)), file.tell()
+    def _digest(self, path: Path) -> Any:
+        """Sum a file that is here; its bytes are read once, and again only when they have changed since."""
+        stamp = _stamp(path)
+        if path not in self._summed or self._summed[path][0] != stamp:
+            self._summed[path] = stamp, _begun(path)
+        return self._summed[path][1]
+
+    def _poured(self, response: httpx2.Response, file: BinaryIO, digest: Any, total: int | None) -> None:
+        """Write the bytes of an answer, and add them to the sum."""
+        here = file.tell()
         for piece in response.iter_raw():
             if self._stop.is_set():
                 raise Refused("it was interrupted; what is here is gone on with")
@@ -198,7 +214,6 @@ class _Fetch:
             self._progress(self.name, here, total)
         if total is not None and here < total:
             raise Again("the connection ended before the file did", None)
-        return str(digest.hexdigest())
 
     def _again(self, place: Path, found: str, wanted: str) -> Fetched:
         place.unlink()
@@ -218,11 +233,13 @@ def _forget(part: Path | None) -> None:
 
 
 def _begun(part: Path) -> Any:
-    digest = hashlib.sha256()
     with part.open("rb") as file:
-        while piece := file.read(_CHUNK):
-            digest.update(piece)
-    return digest
+        return hashlib.file_digest(file, "sha256")
+
+
+def _stamp(path: Path) -> Stamp:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_ctime_ns
 
 
 def _sum_of(response: httpx2.Response) -> str:

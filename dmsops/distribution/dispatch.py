@@ -20,7 +20,7 @@ from dmsops.core import journal
 from dmsops.core.db import reading, transact
 from dmsops.distribution import access, channels
 from dmsops.distribution.access import Requester
-from dmsops.distribution.notices import Channel, Delivery, Standing, as_owner, document, due, happening
+from dmsops.distribution.notices import Channel, Delivery, Standing, as_owner, document, due, happening, look_at
 from dmsops.distribution.outcomes import REFUSALS, Outcome, Result, wait_seconds
 from dmsops.distribution.tables import notice, notice_delivery, subscription
 
@@ -32,8 +32,6 @@ Releases = Callable[[sa.Connection, Sequence[str]], dict[str, datetime | None]]
 Send = Callable[..., Outcome]
 LANES = 8
 """Subscriptions that are told at the same time."""
-LOOK_AGAIN = timedelta(hours=1)
-"""How often it is looked whether something withheld may be told: a grant may have been given, a date corrected."""
 REVEALED = 1000
 _n, _d, _s = notice.c, notice_delivery.c, subscription.c
 
@@ -161,13 +159,8 @@ def _seen(c: sa.Connection, rows: Sequence[Any], owner: Requester, releases: Rel
         if access.decide(owner, release=release, program=row.program or None, now=now).allowed:
             seen.append(row)
         else:
-            _change(c, [row], state=Delivery.WITHHELD.value, next_at=_look_at(release, now), attempts=0, error="")
+            _change(c, [row], state=Delivery.WITHHELD.value, next_at=look_at(release, now), attempts=0, error="")
     return tuple(seen)
-
-
-def _look_at(release: datetime | None, now: datetime) -> datetime:
-    soon = now + LOOK_AGAIN
-    return soon if release is None or release <= now else min(release, soon)
 
 
 def _change(c: sa.Connection, rows: Sequence[Any], **values: Any) -> None:
@@ -263,7 +256,7 @@ def reveal(c: sa.Connection, ops: Ops, releases: Releases) -> None:
     for row in rows:
         release, owner = known.get(row.observation_id), owners[row.owner] or access.ANONYMOUS
         if not access.decide(owner, release=release, program=row.program or None, now=now).allowed:
-            _change(c, [row], next_at=_look_at(release, now))
+            _change(c, [row], next_at=look_at(release, now))
             continue
         c.execute(sa.delete(notice_delivery).where(_d.id == row.id))
         again = {"notice_id": row.notice_id, "subscription_id": row.subscription_id, "state": Delivery.WAITING.value, "attempts": 0}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,17 +10,18 @@ import sqlalchemy as sa
 from dmsops.core import journal
 from dmsops.core.db import mappings, transact
 from dmsops.core.errors import BadInput, NotAllowed, NotFound
+from dmsops.core.names import need_program
 from dmsops.core.people import Role, require
 from dmsops.core.tickets import need_reason
 from dmsops.distribution.access import Requester, Scope
-from dmsops.distribution.accounts import need_scope
-from dmsops.distribution.tables import access_grant, account
+from dmsops.distribution.accounts import need_account, need_scope, stands
+from dmsops.distribution.tables import access_grant
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 KINDS = ("pi", "guest")
-_a, _g = account.c, access_grant.c
+_g = access_grant.c
 
 
 def grant(ops: Ops, name: str, program: str, *, kind: str = "guest", until: datetime | None = None, reason: str) -> int:
@@ -63,26 +63,20 @@ def grant_as_pi(ops: Ops, pi: Requester, name: str, program: str, *, until: date
 
 
 def _need_pi(c: sa.Connection, ops: Ops, pi: Requester, program: str) -> None:
-    mine = (_g.account == pi.name, _g.program == program, _g.kind == "pi", *_good(ops.clock.now()))
+    mine = (_g.account == pi.name, _g.program == program, _g.kind == "pi", *stands(ops.clock.now()))
     if c.execute(sa.select(_g.id).where(*mine)).first() is None:
         remedy = "The program's PI lets others in, or the archive staff (procedure P18)."
         raise NotAllowed(f"{pi.name} is not the PI of program {program[:16]}", remedy=remedy)
 
 
-def _good(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    return (_g.revoked_at.is_(None), sa.or_(_g.until.is_(None), _g.until > now))
-
-
 def _grant(c: sa.Connection, ops: Ops, name: str, program: str, kind: str, until: datetime | None, by: str, reason: str) -> int:
     now = ops.clock.now()
-    if re.fullmatch(r"[0-9]{5}", program, re.ASCII) is None:
-        raise BadInput(f"'{program[:40]}' is not a program of five digits", field="program")
+    need_program(program)
     if kind not in KINDS:
         raise BadInput(f"'{kind}' is not a kind of grant; they are {', '.join(KINDS)}", field="kind")
     if until is not None and until <= now:
         raise BadInput(f"field 'until': {until:%Y-%m-%d %H:%M} is past", field="until")
-    if c.execute(sa.select(_a.name).where(_a.name == name, _a.closed_at.is_(None))).first() is None:
-        raise NotFound(f"there is no account '{name[:80]}'", remedy="`dmsops accounts list` names them (procedure P18).", account=name)
+    need_account(c, name)
     values = {"account": name, "program": program, "kind": kind, "granted_by": by, "reason": reason, "granted_at": now, "until": until}
     number = int(c.execute(sa.insert(access_grant).values(**values).returning(_g.id)).scalar_one())
     journal.write(c, ops.clock, "access.granted", program, actor=by, reason=reason, account=name, kind=kind, grant=number)
@@ -91,8 +85,8 @@ def _grant(c: sa.Connection, ops: Ops, name: str, program: str, kind: str, until
 
 def revoke(ops: Ops, number: int, *, reason: str) -> None:
     """End a grant at once; raises as `grant`, and `NotFound` where there is none or it has ended."""
-    require(ops.operator, Role.LEAD, "accounts revoke")
-    need_reason("accounts revoke", reason)
+    require(ops.operator, Role.LEAD, "accounts end-grant")
+    need_reason("accounts end-grant", reason)
     transact(ops.db, lambda c: _revoke(c, ops, number, ops.operator.name, reason))
 
 
@@ -113,7 +107,7 @@ def revoke_as_pi(ops: Ops, pi: Requester, number: int, *, reason: str) -> None:
 
 def _revoke(c: sa.Connection, ops: Ops, number: int, by: str, reason: str) -> None:
     now = ops.clock.now()
-    row = c.execute(sa.select(access_grant).where(_g.id == number, *_good(now))).one_or_none()
+    row = c.execute(sa.select(access_grant).where(_g.id == number, *stands(now))).one_or_none()
     if row is None:
         raise NotFound(
             f"there is no grant {number}, or it has ended", remedy="`dmsops accounts grants` lists them (procedure P18).", grant=number
@@ -123,7 +117,8 @@ def _revoke(c: sa.Connection, ops: Ops, number: int, by: str, reason: str) -> No
 
 
 def grants(ops: Ops, *, program: str = "", name: str = "") -> list[dict[str, Any]]:
-    """Give grants, newest first, ended ones too (``revoked_at``, ``until``)."""
+    """Give grants, newest first, ended ones too (``revoked_at``, ``until``), each with whether it ``stands``."""
     tests = [_g.program == program] if program else []
     tests += [_g.account == name] if name else []
-    return mappings(ops.db, sa.select(access_grant).where(*tests).order_by(_g.id.desc()))
+    standing = sa.and_(*stands(ops.clock.now())).label("stands")
+    return mappings(ops.db, sa.select(access_grant, standing).where(*tests).order_by(_g.id.desc()))

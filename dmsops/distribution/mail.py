@@ -34,9 +34,14 @@ _WORDS = {
 }  # fmt: skip
 
 
+def is_address(text: str) -> bool:
+    """Tell whether a text is one e-mail address that a message can be sent to."""
+    return _ADDRESS.fullmatch(text) is not None and ".." not in text
+
+
 def need_usable(address: str, settings: Settings) -> None:
     """Refuse an e-mail address that is none, and every one on a site that sends no e-mail (`BadInput`)."""
-    if _ADDRESS.fullmatch(address) is None or ".." in address:
+    if not is_address(address):
         raise BadInput(f"field 'address': '{address[:80]}' is not an e-mail address", field="address")
     if not (settings.mail_relay and settings.mail_from):
         raise BadInput(

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from dmsops.core.clock import iso
 from dmsops.core.people import Role, people
 from dmsops.distribution.access import Kind, Requester
-from dmsops.distribution.tables import access_grant, account, notice, notice_delivery, subscription
+from dmsops.distribution.accounts import programs_of
+from dmsops.distribution.tables import account, notice, notice_delivery, subscription
 
 _n, _d, _s = notice.c, notice_delivery.c, subscription.c
 
@@ -89,6 +90,8 @@ CATCH_UP = -1
 """``after_notice`` of a subscription that also gets what was before it."""
 STAFF = "staff:"
 """How the owner's name begins where one of the staff owns a subscription; an account's name cannot."""
+LOOK_AGAIN = timedelta(hours=1)
+"""How often it is looked whether something withheld may be told: a grant may have been given, a date corrected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +177,12 @@ def due(channel: str, now: datetime) -> datetime:
     return now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
+def look_at(release: datetime | None, now: datetime) -> datetime:
+    """Give when to look again at something withheld: when its description is everybody's, if that is before the next look."""
+    soon = now + LOOK_AGAIN
+    return soon if release is None or release <= now else min(release, soon)
+
+
 def happening(row: Any) -> Happening:
     """Read a notice's row."""
     return Happening(
@@ -212,7 +221,6 @@ def as_owner(c: sa.Connection, owner: str, now: datetime) -> Requester | None:
     row = c.execute(sa.select(account).where(account.c.name == owner, account.c.closed_at.is_(None))).one_or_none()
     if row is None:
         return None
-    g = access_grant.c
-    good = (g.account == owner, g.revoked_at.is_(None), sa.or_(g.until.is_(None), g.until > now))
-    programs = frozenset(c.execute(sa.select(g.program).where(*good)).scalars())
-    return Requester(name=owner, kind=Kind(row.kind), programs=programs, everything=row.kind == Kind.PARTNER and row.files == "all")
+    return Requester(
+        name=owner, kind=Kind(row.kind), programs=programs_of(c, owner, now), everything=row.kind == Kind.PARTNER and row.files == "all"
+    )

@@ -126,8 +126,9 @@ def _tell(
     c: sa.Connection, ops: Ops, name: str, refused: Mapping[str, str], taken: Sequence[str], unknown: Sequence[str]
 ) -> Told:  # fmt: skip
     now = ops.clock.now()
-    states = {row.uri: row for row in c.execute(sa.select(_f.id, _f.uri, _f.state, _f.times).where(_f.partner == name))}
-    fresh = [uri for uri in refused if uri not in states or states[uri].state != OPEN]
+    theirs = (_f.partner == name, _f.uri.in_([*refused, *taken]))
+    states = {row.uri: row for row in c.execute(sa.select(_f.id, _f.uri, _f.state, _f.times).where(*theirs))}
+    fresh = {uri for uri in refused if uri not in states or states[uri].state != OPEN}
     for uri, reason in refused.items():
         _refuse(c, name, uri, reason, states.get(uri), now)
         if uri in fresh:

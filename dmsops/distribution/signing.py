@@ -12,6 +12,8 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmsops.core.errors import BadInput, NotAllowed
@@ -42,9 +44,19 @@ def site_key(ops: Ops) -> bytes:
         It cannot be written.
     """
     path = ops.settings.site / KEY_FILE
-    if not path.exists():
+    try:
+        found = path.stat()
+    except FileNotFoundError:
         with in_words(f"the site's key {path} could not be made"):
             _make(ops)
+            found = path.stat()
+        _read.cache_clear()
+    return _read(path, found.st_ino, found.st_ctime_ns)
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, _file: int, _changed: int) -> bytes:
+    """Read the key once: again only when it is another file, or was written or given other rights since."""
     return bytes.fromhex(private_text(path, "signing key"))
 
 

@@ -91,14 +91,14 @@ def _why(asker: Requester, uri: str, judged: Mapping[str, tuple[Held, Judgement]
 
 
 def _insert(c: sa.Connection, row: dict[str, Any], now: datetime) -> None:
-    number = c.execute(sa.select(sa.func.count()).where(_s.owner == row["owner"], *_open(now))).scalar_one()
+    number = c.execute(sa.select(sa.func.count()).where(_s.owner == row["owner"], _state(now) != ENDED)).scalar_one()
     if number >= MOST_OPEN:
         raise TooMany(f"{row['owner']} has {number} staged requests that have not ended: end one of them first", after=60)
     c.execute(sa.insert(staging).values(**row))
 
 
-def _open(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    return (_s.state != ENDED, sa.or_(_s.expires_at.is_(None), _s.expires_at > now))
+def _state(now: datetime) -> sa.ColumnElement[str]:
+    return sa.case((sa.or_(_s.state == ENDED, _s.expires_at <= now), ENDED), else_=_s.state)
 
 
 def find(ops: Ops, asker: Requester, number: str) -> Staged:
@@ -159,25 +159,18 @@ def end(ops: Ops, asker: Requester, number: str) -> None:
     transact(ops.db, lambda c: c.execute(sa.update(staging).where(_s.id == number, _s.owner == owner_of(asker)).values(**values)))
 
 
-def waiting(ops: Ops) -> list[str]:
-    """Give the requests whose files are not ready, oldest first."""
-    with reading(ops.db) as c:
-        return list(c.execute(sa.select(_s.id).where(_s.state == REQUESTED).order_by(_s.made_at, _s.id)).scalars())
-
-
 def requests(ops: Ops, *, state: str = "", owner: str = "", limit: int = 100) -> list[dict[str, Any]]:
     """Give requests for eyes, newest first: ``id, owner, state, files, refused, size, made_at, ready_at, expires_at, error``."""
-    now, tests = ops.clock.now(), [_s.owner == owner] if owner else []
-    ended = sa.or_(_s.state == ENDED, _s.expires_at <= now)
-    tests += [ended] if state == ENDED else [_s.state == state, *_open(now)] if state else []
-    rows = mappings(ops.db, sa.select(staging).where(*tests).order_by(_s.made_at.desc(), _s.id).limit(limit))
-    return [row | {"state": _staged(row, now).state, "files": len(row.pop("uris")), "refused": len(row["refused"])} for row in rows]
+    shown = _state(ops.clock.now())
+    tests = [column == value for column, value in ((_s.owner, owner), (shown, state)) if value]
+    files, refused = (sa.func.json_array_length(column).label(name) for name, column in (("files", _s.uris), ("refused", _s.refused)))
+    columns = (_s.id, _s.owner, shown.label("state"), files, refused, _s.size, _s.made_at, _s.ready_at, _s.expires_at, _s.error)
+    return mappings(ops.db, sa.select(*columns).where(*tests).order_by(_s.made_at.desc(), _s.id).limit(limit))
 
 
 def counts(ops: Ops) -> dict[str, int]:
     """Count requests by state, and the bytes of those that are ready (``bytes``)."""
-    now = ops.clock.now()
-    state = sa.case((sa.or_(_s.state == ENDED, _s.expires_at <= now), ENDED), else_=_s.state)
+    state = _state(ops.clock.now())
     with reading(ops.db) as c:
         rows = c.execute(sa.select(state, sa.func.count(), sa.func.sum(_s.size)).group_by(state)).all()
     return {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from dmsops.core.db import reading, transact
 from dmsops.core.errors import BadInput
 from dmsops.distribution import access
-from dmsops.distribution.notices import Channel, Delivery, Standing, as_owner, document, happening
+from dmsops.distribution.notices import Channel, Delivery, Standing, as_owner, document, happening, look_at
 from dmsops.distribution.tables import notice, notice_delivery, subscription
 
 if TYPE_CHECKING:
@@ -71,12 +71,15 @@ def read(ops: Ops, number: int, after: int, releases: Releases) -> Piece:
         rows = _rows(c, number, after) if one.state == Standing.ACTIVE else ()
         known = releases(c, sorted({row.observation_id for row in rows}))
     seen: list[Any] = []
-    held: list[Any] = []
+    held: dict[int, datetime] = {}
     for row in rows:
         release, program = known.get(row.observation_id), row.program or None
         may = access.decide(owner, release=release, program=program, now=now).allowed
-        (seen if may else held).append(row)
-    _withhold(ops, [row.id for row in held if row.state == Delivery.READY], now)
+        if may:
+            seen.append(row)
+        elif row.state == Delivery.READY:
+            held[row.id] = look_at(release, now)
+    _withhold(ops, held)
     told = tuple((row.id, document(row.notice_id, happening(row))) for row in seen)
     return Piece(events=told, after=rows[-1].id if rows else after, open=True)
 
@@ -87,8 +90,11 @@ def _rows(c: sa.Connection, number: int, after: int) -> Any:
     return c.execute(sa.select(*columns).join(notice, _n.id == _d.notice_id).where(*mine).order_by(_d.id).limit(PAGE)).all()
 
 
-def _withhold(ops: Ops, ids: list[int], now: datetime) -> None:
-    if ids:
-        again = {"state": Delivery.WITHHELD.value, "next_at": now + timedelta(hours=1)}
-        laid = (_d.id.in_(ids), _d.state == Delivery.READY)
-        transact(ops.db, lambda c: c.execute(sa.update(notice_delivery).where(*laid).values(**again)))
+def _withhold(ops: Ops, held: Mapping[int, datetime]) -> None:
+    def work(c: sa.Connection) -> None:
+        for number, again in held.items():
+            laid = (_d.id == number, _d.state == Delivery.READY)
+            c.execute(sa.update(notice_delivery).where(*laid).values(state=Delivery.WITHHELD.value, next_at=again))
+
+    if held:
+        transact(ops.db, work)

@@ -6,7 +6,6 @@ subscription would have been told is kept for it, and comes in its order when it
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 from dmsops.core import journal
 from dmsops.core.db import mappings, transact
 from dmsops.core.errors import BadInput, NotFound
+from dmsops.core.names import need_program
 from dmsops.core.people import Role, require
 from dmsops.core.tickets import need_reason
 from dmsops.core.transitions import follow
@@ -117,8 +117,8 @@ def _need_usable(wish: Wish) -> None:
         raise BadInput(f"field 'events': '{str(unknown or '')[:40]}' is none of {', '.join(ASKED)}", field="events")
     if wish.channel not in list(Channel):
         raise BadInput(f"field 'channel': '{wish.channel[:40]}' is none of {', '.join(Channel)}", field="channel")
-    if wish.program and re.fullmatch(r"[0-9]{5}", wish.program, re.ASCII) is None:
-        raise BadInput(f"field 'program': '{wish.program[:40]}' is not a program of five digits", field="program")
+    if wish.program:
+        need_program(wish.program)
     for name, longest in (("target", 128), ("instrument", 32)):
         text = getattr(wish, name)
         if len(text) > longest or not text.isprintable():

@@ -10,14 +10,14 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from dmsops.core.db import reading, transact
-from dmsops.core.errors import BadInput, NotFound, Refused, TooMany
+from dmsops.core.errors import NotFound, Refused, TooMany
 from dmsops.distribution.access import Requester, Scope
 from dmsops.distribution.tables import uws_job
 
@@ -203,12 +203,3 @@ def delete(ops: Ops, asker: Requester, job_id: str) -> None:
 
     transact(ops.db, work)
     result_path(ops, job_id).unlink(missing_ok=True)
-
-
-def time_of(text: str, field: str) -> datetime:
-    """Read a UTC time as DALI writes it; raises `BadInput`."""
-    try:
-        found = datetime.fromisoformat(text.strip().removesuffix("Z"))
-    except ValueError:
-        raise BadInput(f"{field} is a time as 2027-01-31T12:00:00Z, not '{text[:40]}'", field=field) from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

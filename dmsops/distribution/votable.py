@@ -10,7 +10,7 @@ import math
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dmsops.distribution.described import TEXT, WHOLE, Described
@@ -57,7 +57,6 @@ class Count:
 
     rows: int = 0
     overflow: bool = False
-    _limit: int = field(default=0)
 
     def cut(self, answer: Answer) -> Iterator[Rows]:
         """Give an answer's rows up to its limit."""

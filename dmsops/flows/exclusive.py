@@ -6,7 +6,6 @@ one follows the latest of its members. Each is a transaction of its own; what a 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from dmsops.archive.states import ARCHIVED
 from dmsops.archive.tables import archived_product, observation, observation_member, plane
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, DmsError
+from dmsops.core.names import need_program
 from dmsops.core.people import Role, require
 from dmsops.core.tickets import need_reason, need_ticket, ticket_of
 
@@ -85,8 +85,7 @@ def preview(ops: Ops, program: str, days: int) -> Change:
     BadInput
         The program is not five digits, or the days are out of range.
     """
-    if re.fullmatch(r"[0-9]{5}", program, re.ASCII) is None:
-        raise BadInput(f"'{program[:40]}' is not a program of five digits", field="program")
+    need_program(program)
     if not 0 <= days <= proposals.MOST_DAYS:
         raise BadInput(f"field 'days': {days} is not 0 to {proposals.MOST_DAYS}", field="days")
     with reading(ops.db) as c:

@@ -96,15 +96,14 @@ def _of_event(c: sa.Connection, row: Any) -> Iterator[Happening]:
 
 def _of_one(c: sa.Connection, row: Any) -> Iterator[Happening]:
     facts = {"products": row.facts.get("products") or [], "gone": row.facts.get("gone") or []}
-    program = c.execute(sa.select(_o.proposal_id).where(_o.id == row.observation_id)).scalar()
-    for event in _events(c, row, program or "", changed=any(facts.values())):
+    for event in _events(c, row, changed=any(facts.values())):
         yield _happening(c, event, row.observation_id, row.version, row.created_at, facts)
 
 
-def _events(c: sa.Connection, row: Any, program: str, *, changed: bool) -> Iterator[Event]:
+def _events(c: sa.Connection, row: Any, *, changed: bool) -> Iterator[Event]:
     if row.event == "observation.ingested":
         yield Event.NEW
-        if program and _is_first(c, program, row.observation_id):
+        if _is_first(c, row.observation_id):
             yield Event.FIRST
     elif row.event == "observation.superseded":
         if _last_of(c, row.observation_id, Event.WITHDRAWN, Event.RESTORED) is Event.WITHDRAWN:
@@ -117,8 +116,11 @@ def _events(c: sa.Connection, row: Any, program: str, *, changed: bool) -> Itera
         yield Event.RESTORED
 
 
-def _is_first(c: sa.Connection, program: str, identity: str) -> bool:
-    """Tell whether a program had no data before: none that was told, and none that came without an event (loaded in bulk)."""
+def _is_first(c: sa.Connection, identity: str) -> bool:
+    """Tell whether an observation's program had no data before: none that was told, none that came without an event (loaded in bulk)."""
+    program = c.execute(sa.select(_o.proposal_id).where(_o.id == identity)).scalar()
+    if not program:
+        return False
     told = sa.select(_n.id).where(_n.program == program, _n.event.in_((Event.NEW, Event.FIRST)), _n.observation_id != identity)
     silent = ~sa.exists().where(_e.observation_id == _o.id)
     loaded = sa.select(_o.id).where(_o.proposal_id == program, _o.id != identity, silent)

@@ -22,8 +22,8 @@ CHECK = "C48"
 """The doctor's check that holds partners' inventories against the catalogue."""
 
 
-def states(ops: Ops) -> list[Row]:
-    """Give each partner: how far they harvested and how far that is behind, refusals and differences that stand.
+def states(ops: Ops, name: str | None = None) -> list[Row]:
+    """Give each partner, or the one of a name: how far they harvested and how far that is behind, refusals and differences that stand.
 
     Returns
     -------
@@ -33,7 +33,8 @@ def states(ops: Ops) -> list[Row]:
         by icewind's words, as the doctor found them last.
     """
     last, found = partners.harvests(ops), _differences(ops)
-    return [_state(ops, row, last.get(row["name"], {}), found.get(row["name"], Counter())) for row in partners.partners(ops)]
+    rows = [row for row in partners.partners(ops) if name in (None, row["name"])]
+    return [_state(ops, row, last.get(row["name"], {}), found.get(row["name"], Counter())) for row in rows]
 
 
 def _state(ops: Ops, row: Row, last: Row, found: Counter[str]) -> Row:
@@ -60,7 +61,7 @@ def story(ops: Ops, name: str) -> Row:
     NotFound
         There is no such partner.
     """
-    found = next((row for row in states(ops) if row["name"] == name), None)
+    found = next(iter(states(ops, name)), None)
     if found is None:
         remedy = "`dmsops partners list` names them; `dmsops accounts put` makes one (procedure P18)."
         raise NotFound(f"there is no partner '{name[:80]}'", remedy=remedy, partner=name)

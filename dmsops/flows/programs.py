@@ -25,8 +25,8 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 _o, _p = observation.c, plane.c
 
 
-def listed(ops: Ops) -> list[Row]:
-    """Give the programs, those whose next release is near first.
+def listed(ops: Ops, program: str | None = None) -> list[Row]:
+    """Give the programs, or one of them, those whose next release is near first.
 
     Returns
     -------
@@ -34,8 +34,8 @@ def listed(ops: Ops) -> list[Row]:
         The proposal's row, with ``exclusive`` (observations that are not everybody's yet), ``next_release`` (of the first of them),
         ``last_release`` (of the last; None: none is exclusive) and ``grants`` (that stand).
     """
-    held, let = _exclusive(ops, ops.clock.now()), board_queries.grants_of_programs(ops)
-    rows = [_row(row, held.get(row["id"], {}), let.get(row["id"], 0)) for row in proposals.listed(ops)]
+    held, let = _exclusive(ops, program), board_queries.grants_of_programs(ops)
+    rows = [_row(row, held.get(row["id"], {}), let.get(row["id"], 0)) for row in proposals.listed(ops, program)]
     return sorted(rows, key=lambda row: (row["next_release"] or _NEVER, row["id"]))
 
 
@@ -44,7 +44,7 @@ def _row(row: Row, held: Row, let: int) -> Row:
     return {**row, **told, "grants": let}
 
 
-def _exclusive(ops: Ops, now: datetime) -> dict[str, Row]:
+def _exclusive(ops: Ops, program: str | None) -> dict[str, Row]:
     """Read of each program what is not everybody's yet: by the index of releases, whatever is public already is not looked at."""
     moment = _p.data_release.type
     sums = {
@@ -52,7 +52,8 @@ def _exclusive(ops: Ops, now: datetime) -> dict[str, Row]:
         "last": sa.func.max(_p.data_release, type_=moment),
     }  # fmt: skip
     query = sa.select(_o.proposal_id, *(value.label(name) for name, value in sums.items())).join(observation, _o.id == _p.observation_id)
-    mine = (_p.data_release > now, _o.state == ARCHIVED, _o.collection == collection_of(ops), _o.proposal_id.is_not(None))
+    whose = _o.proposal_id.is_not(None) if program is None else _o.proposal_id == program
+    mine = (_p.data_release > ops.clock.now(), _o.state == ARCHIVED, _o.collection == collection_of(ops), whose)
     return {row["proposal_id"]: row for row in mappings(ops.db, query.where(*mine).group_by(_o.proposal_id))}
 
 
@@ -70,17 +71,15 @@ def story(ops: Ops, program: str) -> Row:
     NotFound
         There is no such program.
     """
-    row = next((row for row in proposals.listed(ops) if row["id"] == program), None)
+    row = next(iter(listed(ops, program)), None)
     if row is None:
         remedy = "`dmsops access change` takes any program of five digits (procedure P18)."
         raise NotFound(f"there is no program '{program[:40]}'", remedy=remedy, program=program)
-    now = ops.clock.now()
-    let = board_queries.grants_of_programs(ops).get(program, 0)
     with reading(ops.db) as c:
         uris = [held.uri for held in holdings.of_program(c, program)]
     total, releases = _releases(ops, program)
     told = {"observations": total, "releases": releases, "granted": grants.grants(ops, program=program)}
-    return {**_row(row, _exclusive(ops, now).get(program, {}), let), **told, "files": len(uris), "askers": board_queries.askers(ops, uris)}
+    return {**row, **told, "files": len(uris), "askers": board_queries.askers(ops, uris)}
 
 
 def _releases(ops: Ops, program: str) -> tuple[int, list[Row]]:

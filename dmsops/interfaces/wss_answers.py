@@ -5,10 +5,11 @@ An answer comes from outside: it is read with care, and one that cannot be read 
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from dmsops.core.errors import DeliveryRefused
 from dmsops.core.names import safe_file_name
@@ -16,6 +17,8 @@ from dmsops.core.names import safe_file_name
 ACKNOWLEDGEMENTS = "acknowledgements"
 LARGEST = 1_000_000
 """Bytes of an answer."""
+LONGEST = 64
+"""Letters of who answered, and of when."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,20 +66,25 @@ def read_answer(folder: Path, delivery_id: str) -> Acknowledgement | None:
 def _acknowledgement(path: Path, given: dict[str, Any], delivery_id: str) -> Acknowledgement:
     texts = {name: given.get(name) for name in ("at", "answered_by")}
     reasons = given.get("reasons", [])
-    wrong = next((name for name, value in texts.items() if not isinstance(value, str) or not value), None)
+    wrong = next((name for name, value in texts.items() if not _is_text(value) or not 0 < len(value) <= LONGEST), None)
     if given.get("delivery_id") != delivery_id:
         wrong = "delivery_id"
     elif given.get("state") not in ("accepted", "refused"):
         wrong = "state"
-    elif not isinstance(reasons, list) or not all(isinstance(reason, str) for reason in reasons):
+    elif not isinstance(reasons, list) or not all(_is_text(reason) for reason in reasons):
         wrong = "reasons"
     if wrong is not None:
-        raise _no_answer(path, f"field '{wrong}' is '{str(given.get(wrong))[:80]}'")
+        raise _no_answer(path, f"field '{wrong}' is {given.get(wrong)!r:.80}")
     files = given.get("files", 0)
     return Acknowledgement(
         delivery_id=delivery_id, state=given["state"], reasons=tuple(reasons), files=files if isinstance(files, int) else 0,
         at=given["at"], answered_by=given["answered_by"],
     )  # fmt: skip
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Tell whether a value is text that a database takes: letters, and white space between them."""
+    return isinstance(value, str) and "".join(value.split()).isprintable()
 
 
 def _no_answer(path: Path, why: str) -> DeliveryRefused:
@@ -85,7 +93,19 @@ def _no_answer(path: Path, why: str) -> DeliveryRefused:
 
 
 def put_aside(folder: Path, delivery_id: str) -> None:
-    """Put an answer that was given aside, under a name of its own, so that the next one is a new one."""
+    """Put what lies in an answer's place aside, readable or not, under a name of its own, so that the next answer is a new one.
+
+    Raises
+    ------
+    DeliveryRefused
+        It cannot be renamed.
+    """
     path = answer_file(folder, delivery_id)
-    number = sum(1 for _ in path.parent.glob(f"{path.stem}.*.json")) + 1
-    path.rename(path.with_name(f"{path.stem}.{number}.json"))
+    names = (path.with_name(f"{path.stem}.{number}.json") for number in itertools.count(1))
+    try:
+        path.rename(next(name for name in names if not name.exists()))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        remedy = f"See that files can be renamed in {path.parent}, then resend it (procedure P17)."
+        raise DeliveryRefused(f"what lies in {path.name} cannot be put aside: {error.strerror}", remedy=remedy, file=path.name) from None

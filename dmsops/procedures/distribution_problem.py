@@ -25,7 +25,7 @@ Row = dict[str, Any]
 SHOWN = 40
 _MOST = 1000
 ACKNOWLEDGED = "acknowledged"
-_WORDS = {"prepared": "not placed yet", "sent": "WSS has not answered", "refused": "WSS refused it"}
+_WORDS = {"being sent": "being placed", "not sent": "not placed yet", "not answered": "WSS has not answered", "refused": "WSS refused it"}
 
 
 def served(ops: Ops) -> list[Row]:
@@ -87,21 +87,26 @@ def refusals(ops: Ops) -> list[Row]:
 
 
 def handovers(ops: Ops) -> list[Row]:
-    """Give the hand-overs that the wavefront team has refused or not answered, oldest first, with ``minutes`` since they were sent."""
-    return [_handover(ops, row) for row in wavefront.deliveries(ops) if row["state"] != ACKNOWLEDGED]
+    """Give the hand-overs that the wavefront team has refused or not answered yet, oldest first, with ``minutes`` since they were sent."""
+    return [_handover(ops, row) for row in wavefront.handovers(ops) if row["state"] != ACKNOWLEDGED]
 
 
 def _handover(ops: Ops, row: Row) -> Row:
     since = row["sent_at"] or row["prepared_at"]
-    said = _WORDS.get(row["state"], row["state"])
-    why = f"{said}: {row['reason']}" if row["reason"] else said
     return {
         **row,
         "files": len(row["files"]),
         "since": since,
         "minutes": round((ops.clock.now() - since) / timedelta(minutes=1), 1),
-        "why": why,
+        "why": _why(ops, row),
     }
+
+
+def _why(ops: Ops, row: Row) -> str:
+    if row["standing"] == "waits for the answer":
+        return f"WSS has {ops.settings.wss_answer_minutes:g} min to answer"
+    said = _WORDS[row["standing"]]
+    return f"{said}: {row['reason']}" if row["reason"] else said
 
 
 def requests(ops: Ops) -> list[Row]:
@@ -135,7 +140,8 @@ def _refusals(ops: Ops) -> Iterator[Row]:
 
 def _handovers(ops: Ops) -> Iterator[Row]:
     for row in handovers(ops):
-        yield _case("hand-over", "resend", row["id"], "WSS", row["since"], row["why"])
+        if row["standing"] in wavefront.NEED_A_PERSON:
+            yield _case("hand-over", "resend", row["id"], "WSS", row["since"], row["why"])
 
 
 def _requests(ops: Ops) -> Iterator[Row]:

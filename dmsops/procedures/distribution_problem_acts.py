@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dmsops.archive import holdings, mending
 from dmsops.core import journal
-from dmsops.core.db import reading, transact
+from dmsops.core.db import transact
 from dmsops.core.errors import Failed, Refused
 from dmsops.core.people import Role, require
 from dmsops.core.tickets import need_reason, need_ticket
@@ -81,16 +82,11 @@ def _resend(ops: Ops, asked: Order, ticket: str, reason: str) -> str:
 
 def _lay_ready(ops: Ops, asked: Order, ticket: str, reason: str) -> str:
     _need_same(ops, asked, ticket)
-    staging.lay_ready(ops, asked.case, lambda uris: _held(ops, uris))
+    staging.lay_ready(ops, asked.case, partial(holdings.found, ops))
     now, actor = request(ops, asked.case), ops.operator.name
     told = {"state": now["state"], "files": now["files"], "refused": now["refused"]}
     transact(ops.db, lambda c: journal.write(c, ops.clock, "request.laid-ready", asked.case, actor=actor, reason=reason, **told))
     return f"it is {now['state']}: {now['files']} files, {now['refused']} are not given"
-
-
-def _held(ops: Ops, uris: Sequence[str]) -> dict[str, holdings.Holding]:
-    with reading(ops.db) as c:
-        return holdings.by_uris(c, uris)
 
 
 def _revoke(ops: Ops, asked: Order, ticket: str, reason: str) -> str:

@@ -207,8 +207,7 @@ def _tokens(ops: Ops, case: str) -> Row:
     row = next((row for row in accounts.accounts(ops) if row["name"] == case), None)
     if row is None:
         raise NotFound(f"there is no account '{case[:80]}'", remedy="`dmsops accounts list` names them (procedure P18).", account=case[:80])
-    now = ops.clock.now()
-    good = sorted(one["id"] for one in accounts.tokens(ops, case) if one["revoked_at"] is None and one["expires_at"] > now)
+    good = sorted(one["id"] for one in accounts.tokens(ops, case) if one["good"])
     return {"account": case, "kind": row["kind"], "email": row["email"], "closed_at": row["closed_at"], "good_tokens": good}
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from dmsops.core.clock import time_of
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput
 from dmsops.core.files import NamedPath
@@ -15,7 +16,7 @@ from dmsops.engineering import duck, partitions, queries
 from dmsops.engineering.states import EngineeringState
 from dmsops.interfaces.fos.engineering import open_engineering
 from dmsops.interfaces.prds import telemetry_database
-from dmsops.procedures.engineering import STREAMS, time_of
+from dmsops.procedures.engineering import STREAMS
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmsops import receipt
 from dmsops.core import outbox
-from dmsops.core.clock import parse_iso
+from dmsops.core.clock import time_of
 from dmsops.core.errors import BadInput, NotFound
 from dmsops.engineering import decide, gap_acts, queries
 from dmsops.engineering.states import EngineeringState
@@ -37,7 +37,6 @@ __all__ = [
     "look",
     "order",
     "refused",
-    "time_of",
     "told",
 ]
 
@@ -106,20 +105,6 @@ def gaps(ops: Ops) -> list[Row]:
 
 def _several(names: list[str]) -> str:
     return ", ".join(names) if len(names) <= 3 else f"{len(names)} containers, {names[0]} among them"
-
-
-def time_of(text: str, field: str) -> datetime:
-    """Read a time, UTC: ``2022-12-04T03:42:02.580Z``, also with a blank for the T and without the Z.
-
-    Raises
-    ------
-    BadInput
-        It is none.
-    """
-    try:
-        return parse_iso(text.strip())
-    except ValueError:
-        raise BadInput(f"'{text}' is no time: write it in UTC, as 2022-12-04T03:42:02.580Z", field=field) from None
 
 
 def gap_start(ops: Ops, text: str) -> int:

@@ -87,11 +87,11 @@ def _combined(ops: Ops, program: str) -> set[str]:
 def let_in(ops: Ops, program: str) -> list[Row]:
     """Give a program's grants, newest first, each with ``person``, ``email`` and ``state`` (good or ended)."""
     people = {row["name"]: row for row in accounts.accounts(ops)}
-    return [_granted(ops, row, people.get(row["account"], {})) for row in grants.grants(ops, program=program)]
+    return [_granted(row, people.get(row["account"], {})) for row in grants.grants(ops, program=program)]
 
 
-def _granted(ops: Ops, row: Row, person: Row) -> Row:
-    over = row["revoked_at"] or (row["until"] if row["until"] is not None and row["until"] <= ops.clock.now() else None)
+def _granted(row: Row, person: Row) -> Row:
+    over = None if row["stands"] else row["revoked_at"] or row["until"]
     who = {"person": person.get("display_name"), "email": person.get("email")}
     closed = person.get("closed_at") is not None
     return {**row, **who, "ended": over, "state": "ended" if over else "account closed" if closed else "good"}

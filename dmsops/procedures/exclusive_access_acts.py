@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dmsops.core.clock import parse_iso
+from dmsops.core.clock import time_of
+from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, Failed, NotFound, Refused
 from dmsops.core.people import Role, require
 from dmsops.core.tickets import need_reason, need_ticket, ticket_of
@@ -89,15 +90,8 @@ def order(
     if not found:
         return Order(act=act, program="", facts={"then": "nothing of any program is under exclusive access"}, stops="name a program")
     if act == GRANT:
-        return _grant(ops, found, account, kind, _until(until))
+        return _grant(ops, found, account, kind, time_of(until, "until") if until else None)
     return _revoke(ops, found, grant) if act == REVOKE else _change(ops, act, found, 0 if act == RELEASE else days)
-
-
-def _until(text: str) -> datetime | None:
-    try:
-        return parse_iso(text) if text else None
-    except ValueError:
-        raise BadInput(f"field 'until': '{text[:40]}' is not a date or time, as 2023-06-30", field="until") from None
 
 
 def _change(ops: Ops, act: str, program: str, days: int) -> Order:
@@ -124,10 +118,11 @@ def _grant(ops: Ops, program: str, account: str, kind: str, until: datetime | No
         raise BadInput(f"field 'kind': '{kind[:40]}' is none of {', '.join(grants.KINDS)}", field="kind")
     if until is not None and until <= ops.clock.now():
         raise BadInput(f"field 'until': {until:%Y-%m-%d %H:%M} is past", field="until")
-    person = _person(ops, account)
+    with reading(ops.db) as c:
+        person = accounts.need_account(c, account)
     there = [row for row in _good(ops, program) if row["account"] == account]
     same = any((row["kind"], row["until"]) == (kind, until) for row in there)
-    row = {"account": account, "person": person["display_name"], "email": person["email"], "kind": kind, "until": until}
+    row = {"account": account, "person": person.display_name, "email": person.email, "kind": kind, "until": until}
     may = "may read what is not public yet, and let others in" if kind == "pi" else "may read what is not public yet"
     reads = Scope.READ in access.as_account(ops, account).scopes
     facts = {
@@ -137,14 +132,6 @@ def _grant(ops: Ops, program: str, account: str, kind: str, until: datetime | No
     choice = {"account": account, "kind": kind, "until": until}
     stops = f"{account} has just that already" if same else ""
     return Order(act=GRANT, program=program, rows=(row,), facts=facts, stops=stops, ticket=ticket, choice=choice)
-
-
-def _person(ops: Ops, account: str) -> Row:
-    row = next((one for one in accounts.accounts(ops) if one["name"] == account and one["closed_at"] is None), None)
-    if row is None:
-        remedy = "`dmsops accounts list` names them; `dmsops accounts put` makes one (procedure P18)."
-        raise NotFound(f"there is no account '{account[:80]}'", remedy=remedy, account=account[:80])
-    return row
 
 
 def _revoke(ops: Ops, program: str, number: int) -> Order:

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dmsops.core.clock import parse_iso
+from dmsops.core.clock import parse_iso, time_of
 from dmsops.core.config import enter_runtime
 from dmsops.core.errors import BadInput, NotFound
 from dmsops.engineering import queries
 from dmsops.engineering.rules import at
-from dmsops.procedures.engineering import time_of
 from dmsops.workflow import queries as work
 
 if TYPE_CHECKING:

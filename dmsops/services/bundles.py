@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shlex
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dmsops.archive import holdings
 from dmsops.core.clock import iso
-from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, Refused
 from dmsops.distribution import signing, staging, tarring
 from dmsops.distribution.access import Requester, Scope
@@ -24,7 +24,6 @@ from dmsops.services.web import Route
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from dmsops.archive.holdings import Holding
     from dmsops.distribution.staging import Staged
     from dmsops.ops import Ops
     from dmsops.services.web import Call
@@ -61,21 +60,12 @@ def _uris(call: Call) -> list[str]:
     return list(dict.fromkeys(given))
 
 
-def _found(ops: Ops, uris: Sequence[str]) -> dict[str, Holding]:
-    with reading(ops.db) as c:
-        return holdings.by_uris(c, uris)
-
-
-def _lookup(ops: Ops) -> staging.Lookup:
-    return lambda uris: _found(ops, uris)
-
-
 def _bundle(call: Call) -> Response:
     """Write the script; it is no file of the archive, so what it names is judged when the script asks for it."""
     from starlette.responses import Response
 
     uris = _uris(call)
-    found = _found(call.ops, uris)
+    found = holdings.found(call.ops, uris)
     seen = [found[uri] for uri in uris if uri in found and judge(call.requester, found[uri], call.now).visible]
     unseen = sorted(set(uris) - {held.uri for held in seen})
     name = f"mastDownload_{call.now:%Y%m%d%H%M%S}"
@@ -90,7 +80,7 @@ def _sign(call: Call) -> Response:
 
     need_scope(call.requester, Scope.READ, "a signed address")
     uris, hours = _uris(call), _hours(call)
-    found = _found(call.ops, uris)
+    found = holdings.found(call.ops, uris)
     judged = {uri: judge(call.requester, held, call.now) for uri, held in found.items()}
     allowed = [uri for uri in uris if uri in judged and judged[uri].allowed]
     _record_refused(call, [(found[uri], judged[uri]) for uri in judged if not judged[uri].allowed], "sign")
@@ -126,7 +116,7 @@ def _record_refused(call: Call, refused: Iterable[tuple[Held, Judgement]], route
 
 
 def _make(call: Call) -> Response:
-    staged, judged = staging.make(call.ops, call.requester, _uris(call), _lookup(call.ops))
+    staged, judged = staging.make(call.ops, call.requester, _uris(call), partial(holdings.found, call.ops))
     _record_refused(call, [(held, found) for held, found in judged.values() if not found.allowed], "stage")
     if not staged.uris:
         raise Refused("none of these files can be staged: " + "; ".join(why for _, why in staged.refused[:3]))
@@ -166,7 +156,7 @@ def _told(call: Call, staged: Staged, status: int) -> Response:
 
     urls = []
     if staged.state == staging.READY and staged.expires_at is not None:
-        found = _found(call.ops, staged.uris)
+        found = holdings.found(call.ops, staged.uris)
         allowed = [found[uri] for uri in staged.uris if uri in found and judge(call.requester, found[uri], call.now).allowed]
         urls = _signed(call, allowed, (staged.expires_at - call.now) / timedelta(hours=1))
     return JSONResponse(_plain(call, staged) | {"urls": urls}, status)
@@ -191,7 +181,7 @@ def _tar(call: Call) -> Response:
     staged = _mine(call)
     if staged.state != staging.READY:
         raise Refused(f"the staged request is {staged.state}, not ready", remedy="Ask for it again in a while, or make a new one (P17).")
-    found = _found(call.ops, staged.uris)
+    found = holdings.found(call.ops, staged.uris)
     files = [found[uri] for uri in staged.uris if uri in found]
     record = lambda held, who, judged: call.service.recorder.record(access_of(call, held, who, judged, "stage"))  # noqa: E731
     headers = {"Content-Disposition": f'attachment; filename="{shlex.quote(staged.id)}.tar"', "Cache-Control": "private, no-store"}
@@ -218,7 +208,7 @@ def _begin(ops: Ops, number: str) -> None:
 
 def _laid_ready(ops: Ops, key: tuple[str, str]) -> None:
     try:
-        staging.lay_ready(ops, key[1], _lookup(ops))
+        staging.lay_ready(ops, key[1], partial(holdings.found, ops))
     except Exception as error:  # noqa: BLE001 - the request waits for the next try; the log says why
         ops.log.warning("stage.failed", request=key[1], why=str(error)[:300])
     finally:

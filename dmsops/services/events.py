@@ -6,7 +6,6 @@ import json
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import datetime
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +23,12 @@ from dmsops.distribution.notices import Delivery, document, happening, owner_of
 from dmsops.distribution.subscriptions import Wish
 from dmsops.distribution.tables import notice, notice_delivery
 from dmsops.flows.notices import meta_releases
+from dmsops.services.json_api import ROOT, answer, fields_of, number_of, sent_as_json
 from dmsops.services.web import Call, Route
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-ROOT = "/api/v0.1"
 READERS, READERS_EACH = 24, 3
 """Streams that are read at once, by all and by one owner; each keeps a connection open."""
 BEAT_SECONDS = 15.0
@@ -38,8 +37,6 @@ POLL_SECONDS = 1.0
 OPEN_SECONDS = 600.0
 """A stream ends after this long and its reader comes again: with a token that is still good."""
 RETRY_MS = 3000
-HIGHEST = 2**31 - 1
-"""The highest number that a database of ours gives."""
 FEED = 100
 _open: Counter[str] = Counter()
 _lock = threading.Lock()
@@ -60,44 +57,20 @@ def routes() -> list[Route]:
     ]
 
 
-def _answer(content: Any, status: int = 200) -> Response:
-    from starlette.responses import Response as Plain
-
-    told = json.dumps(content, default=lambda value: iso(value) if isinstance(value, datetime) else str(value))
-    return Plain(told, status, media_type="application/json")
-
-
-def _number(text: str, name: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= HIGHEST):
-        raise BadInput(f"field '{name}': '{text[:40]}' is not a number of one", field=name)
-    return int(text)
-
-
 def _subscription(call: Call) -> int:
-    return _number(call.path["number"], "number")
-
-
-def _sent_as_json(call: Call) -> dict[str, Any]:
-    """Read a body that says it is JSON: a form of another site, sent with a reader's cookie, cannot say so."""
-    if call.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise BadInput("subscriptions are changed by JSON: send Content-Type: application/json", field="content-type")
-    return call.json()
+    return number_of(call.path["number"], "number")
 
 
 def make(call: Call) -> Response:
     """Subscribe: a JSON object of `Wish`; the answer has the number and, for a webhook, the secret, which is shown this once."""
-    given = _sent_as_json(call)
-    unknown = next((key for key in given if key not in _FIELDS), None)
-    if unknown is not None:
-        raise BadInput(f"field '{unknown[:40]}' is not known; they are {', '.join(_FIELDS)}", field=unknown[:40])
-    wrong = next((key for key, value in given.items() if not isinstance(value, _FIELDS[key])), None)
-    if wrong is not None or not all(isinstance(word, str) for word in given.get("events", ())):
-        raise BadInput(f"field '{wrong or 'events'}' is not of its type", field=wrong or "events")
+    given = fields_of(call, _FIELDS)
+    if not all(isinstance(word, str) for word in given.get("events", ())):
+        raise BadInput("field 'events' is not of its type", field="events")
     words = {key: value for key, value in given.items() if key != "events"}
     wish = Wish(**{"channel": "stream", **words}, events=tuple(given.get("events", ())))
     made = subscriptions.subscribe(call.ops, call.requester, wish)
     waiting = _counts(call, [made.id])[made.id][Delivery.WAITING]
-    return _answer({"id": made.id, "waiting": waiting, **({"secret": made.secret} if made.secret else {})}, 201)
+    return answer({"id": made.id, "waiting": waiting, **({"secret": made.secret} if made.secret else {})}, 201)
 
 
 def mine(call: Call) -> Response:
@@ -105,7 +78,7 @@ def mine(call: Call) -> Response:
     need_scope(call.requester, Scope.SUBSCRIBE, "to see subscriptions")
     rows = notice_queries.listed(call.ops, owner=owner_of(call.requester), limit=1000)
     counts = _counts(call, [row["id"] for row in rows])
-    return _answer({"subscriptions": [_shown(row, counts[row["id"]]) for row in rows]})
+    return answer({"subscriptions": [_shown(row, counts[row["id"]]) for row in rows]})
 
 
 def show(call: Call) -> Response:
@@ -115,7 +88,7 @@ def show(call: Call) -> Response:
     allowed = _seen(call, {row["observation_id"] for row in found["last"]})
     counts = _counts(call, [number])[number]
     last = [row for row in found["last"] if row["observation_id"] in allowed]
-    return _answer({**_shown(found, counts), "counts": counts, "last": last})
+    return answer({**_shown(found, counts), "counts": counts, "last": last})
 
 
 def _shown(row: dict[str, Any], counts: Counter[str]) -> dict[str, Any]:
@@ -153,17 +126,17 @@ def _seen(call: Call, identities: set[str]) -> set[str]:
 
 def act(call: Call) -> Response:
     """Pause, resume, retry, end, or (again, with ``after``: an event's number) be told again."""
-    given, number, verb = _sent_as_json(call), _subscription(call), call.path["act"]
+    given, number, verb = sent_as_json(call), _subscription(call), call.path["act"]
     if verb != "again":
-        return _answer({"id": number, "state": subscriptions.act(call.ops, call.requester, verb, number)})
-    after = _number(str(given.get("after", 0)).removeprefix("evt-"), "after")
-    return _answer({"id": number, "waiting": subscriptions.again(call.ops, call.requester, number, after=after)})
+        return answer({"id": number, "state": subscriptions.act(call.ops, call.requester, verb, number)})
+    after = number_of(str(given.get("after", 0)).removeprefix("evt-"), "after")
+    return answer({"id": number, "waiting": subscriptions.again(call.ops, call.requester, number, after=after)})
 
 
 def end(call: Call) -> Response:
     """End a subscription."""
     number = _subscription(call)
-    return _answer({"id": number, "state": subscriptions.act(call.ops, call.requester, "end", number)})
+    return answer({"id": number, "state": subscriptions.act(call.ops, call.requester, "end", number)})
 
 
 def events(call: Call) -> Response:
@@ -173,14 +146,14 @@ def events(call: Call) -> Response:
     """
     from starlette.responses import StreamingResponse
 
-    number = _number(call.field("subscription"), "subscription")
+    number = number_of(call.field("subscription"), "subscription")
     need_scope(call.requester, Scope.SUBSCRIBE, "to read events")
     with reading(call.ops.db) as c:
         streams.need_stream(subscriptions.owned(c, call.requester, number))
     after = _after(call, number)
     if call.field("format") == "json":
         piece = streams.read(call.ops, number, after, meta_releases)
-        return _answer({"events": [told for _, told in piece.events], "after": piece.after})
+        return answer({"events": [told for _, told in piece.events], "after": piece.after})
     if call.method == "HEAD":
         return StreamingResponse(iter(()), media_type="text/event-stream")
     _need_room(owner_of(call.requester))
@@ -192,7 +165,7 @@ def _after(call: Call, number: int) -> int:
     said = call.headers.get("last-event-id", "") or call.field("after")
     if not said:
         return streams.begin(call.ops, number)
-    after = _number(said, "after")
+    after = number_of(said, "after")
     streams.acknowledge(call.ops, number, after)
     return after
 

@@ -20,7 +20,7 @@ from dmsops.archive import feed, holdings, rows
 from dmsops.archive.describing import collection_of
 from dmsops.archive.feed import Described, Listed, Span
 from dmsops.catalogue.describe import entity_id
-from dmsops.core.clock import parse_iso
+from dmsops.core.clock import time_of
 from dmsops.core.db import reading, utc_text
 from dmsops.core.errors import BadInput, DmsError, NotFound, StoreDamaged
 from dmsops.distribution import partners
@@ -142,12 +142,8 @@ def _printable(text: str) -> str:
 
 def _time(call: Call, *names: str) -> datetime | None:
     for name in names:
-        text = call.field(name).strip()
-        if text:
-            try:
-                return parse_iso(text[:40])
-            except (ValueError, OverflowError):
-                raise BadInput(f"field '{name}' is no time: '{text[:60]}'; wanted is 2022-12-04T05:00:00.000 (UTC)", field=name) from None
+        if text := call.field(name).strip():
+            return time_of(text, name)
     return None
 
 

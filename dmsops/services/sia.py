@@ -62,7 +62,7 @@ def _answer(call: Call) -> Response:
     seen = may_have(call.requester, OBSCORE.meta_release, OBSCORE.program, call.now)
     statement = selected(OBSCORE, seen, _expression("dataproduct_type").in_(["image", "cube"]), *clauses).limit(rows + 1)
     fields = tuple(map(field_of, OBSCORE.columns))
-    query = Translated(statement=statement, fields=fields, rows=rows, functions=context.functions, tables=frozenset({OBSCORE.name}))
+    query = Translated(statement=statement, fields=fields, rows=rows, functions=context.functions)
     lots = ask(call.ops.db, query, {"now": call.now, "base": call.base}, seconds=SECONDS)
     answer = Answer(fields=fields, lots=lots, limit=rows, infos=(("SERVICE_PROTOCOL", "2.0"),))
     return sent(spooled(call.ops, form.write(answer)), form.type)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dmsops.distribution.audit import Recorder
 from dmsops.distribution.limits import Limits
-from dmsops.services import bundles, datalink, downloads, events, feed, front, missions, portal, sia, tap, vo_esa, web
+from dmsops.services import bundles, datalink, downloads, events, feed, front, grants, missions, portal, sia, tap, vo_esa, web
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -27,6 +27,7 @@ def routes() -> list[Route]:
         *downloads.routes(),
         *bundles.routes(),
         *events.routes(),
+        *grants.routes(),
         *tap.routes(),
         *sia.routes(),
         *datalink.routes(),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dmsops.core.clock import iso
+from dmsops.core.clock import iso, time_of
 from dmsops.core.errors import BadInput, NotFound
 from dmsops.distribution import uws
 from dmsops.distribution.votable import TYPE, error_document
@@ -84,7 +84,7 @@ def listed(call: Call, root: str) -> Response:
     if last and not (last.isascii() and last.isdigit() and int(last[:9]) > 0):
         raise BadInput(f"LAST is a number of jobs, not '{last[:40]}'", field="LAST")
     found = uws.jobs(
-        call.ops, call.requester, phases=phases, after=uws.time_of(after, "AFTER") if after else None, last=int(last[:9]) if last else None
+        call.ops, call.requester, phases=phases, after=time_of(after, "AFTER") if after else None, last=int(last[:9]) if last else None
     )
     return _xml(uws_xml.job_list(found, _address(call, root)))
 
@@ -148,7 +148,7 @@ def changed(call: Call, root: str) -> Response:
         raise BadInput(f"EXECUTIONDURATION is a whole number of seconds, not '{seconds[:40]}'", field="EXECUTIONDURATION")
     uws.change(
         call.ops, call.requester, job_id, parameters=given, seconds=int(seconds.strip()[:9]) if seconds is not None else None,
-        destruction=uws.time_of(until, "DESTRUCTION") if until is not None else None,
+        destruction=time_of(until, "DESTRUCTION") if until is not None else None,
     )  # fmt: skip
     if phase:
         (uws.run if phase == "RUN" else uws.abort)(call.ops, call.requester, job_id)

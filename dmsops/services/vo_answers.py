@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -52,12 +51,9 @@ def tables_for(ops: Ops, c: sa.Connection, asker: Requester, now: datetime) -> d
 
 
 def _table(view: View, c: sa.Connection, asker: Requester, now: datetime) -> Table:
-    near = {names: partial(published.by_sky, c) for names in published.PLACES.get(view.name, ())}
-    if view.name in published.TARGETS:
-        near[published.TARGETS[view.name]] = partial(published.by_target, c)
     seen = may_have(asker, view.meta_release, view.program, now)
     return Table(
-        name=view.name, columns=by_name(view.columns), source=view.source, where=(*view.where, seen), near=near,
+        name=view.name, columns=by_name(view.columns), source=view.source, where=(*view.where, seen), near=published.near(view, c),
         centres=published.centres(view),
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -53,6 +53,9 @@ class Store(Protocol):
 
     def size(self, sha256: str) -> int:
         """Give the number of bytes; raises `NotFound`."""
+
+    def sizes(self, sums: Collection[str]) -> dict[str, int]:
+        """Give the numbers of bytes of many objects, several asked for at once; one that is not there is left out."""
 
     def verify(self, sha256: str) -> None:
         """Read the bytes again and compare; raises `StoreDamaged` (names object and both sums) or `NotFound`."""

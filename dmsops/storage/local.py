@@ -14,10 +14,12 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
+from dmsops.core.errors import NotFound
 from dmsops.core.files import in_words, locked, make_folder, make_folders, own_folder, sha256_of, sync_folder
 from dmsops.storage import copies as private
 from dmsops.storage.base import missing, need_same, need_sha256
@@ -146,6 +148,14 @@ class LocalStore:
     def size(self, sha256: str) -> int:
         """Give the number of bytes; raises `NotFound`."""
         return self.path(sha256).stat().st_size
+
+    def sizes(self, sums: Collection[str]) -> dict[str, int]:
+        """Give the numbers of bytes of many objects; one that is not there is left out."""
+        found = {}
+        for sha256 in sums:
+            with suppress(NotFound):
+                found[sha256] = self.size(sha256)
+        return found
 
     def restore(self, path: Path, sha256: str) -> bool:
         """Put good bytes in the place of damaged or missing ones; False when the object was sound.

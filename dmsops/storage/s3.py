@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -152,6 +152,16 @@ class S3Store:
         if entry is None:
             raise missing(sha256)
         return entry.size
+
+    def sizes(self, sums: Collection[str]) -> dict[str, int]:
+        """Give the numbers of bytes that the server has of many objects, several asked for at once; one that is not there is left out."""
+        for sha256 in sums:
+            need_sha256(sha256)
+        if not sums:
+            return {}
+        with ThreadPoolExecutor(min(THREADS, len(sums))) as pool:
+            entries = pool.map(self._bucket.entry, map(key, sums))
+        return {sha256: entry.size for sha256, entry in zip(sums, entries, strict=True) if entry is not None}
 
     def verify(self, sha256: str) -> None:
         """Read the server's bytes again; raises `StoreDamaged` or `NotFound`. A local copy that changed is thrown out."""

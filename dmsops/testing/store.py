@@ -134,6 +134,14 @@ class StoreContract:
         store.put(source)
         assert store.size(sha256) == source.stat().st_size
 
+    def test_sizes_of_many_leave_out_what_is_not_there(self, store: Store, source: Path, tmp_path: Path, sha256: str) -> None:
+        (tmp_path / "empty").touch()
+        sums = store.put_many([(source, None), (tmp_path / "empty", None)])
+        assert store.sizes({*sums, "0" * 64}) == {sha256: source.stat().st_size, sums[1]: 0}
+        assert store.sizes([]) == {}
+        with pytest.raises(DmsError):
+            store.sizes(["../../../etc/passwd"])
+
     def test_an_empty_file_is_an_object_as_well(self, store: Store, tmp_path: Path) -> None:
         (tmp_path / "empty").touch()
         sha256 = store.put(tmp_path / "empty")

@@ -11,6 +11,7 @@ from dmsops.interfaces.wss import SimulatedWss
 from dmsops.interfaces.wss_answers import Acknowledgement, put_aside, read_answer
 
 if TYPE_CHECKING:
+    from dmsops.core.config import Settings
     from dmsops.ops import Ops
 
 _LOOK_SECONDS = 1.0
@@ -18,6 +19,16 @@ _REMEDY = (
     "Call the wavefront team (voice loop, P10); when they have answered, rescue the step (P08)."
     " If they have not got it, procedure P17 resends."
 )
+
+SIMULATED = (
+    'The answers of WSS are simulated: no hand-over is known to have reached the wavefront team. Set wss_answers = "team" in site.toml.'
+)
+"""What a live site is told whose hand-overs are answered by the simulated wavefront team."""
+
+
+def not_real(settings: Settings) -> str:
+    """Say in a sentence that hand-overs of a live site are not answered by the wavefront team itself; empty when they are."""
+    return SIMULATED if settings.mode == "live" and settings.wss_answers == "simulated" else ""
 
 
 def address_of(ops: Ops) -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -15,12 +16,31 @@ from dmsops.wfsc.watch import clocks
 if TYPE_CHECKING:
     from dmsops.ops import Ops
 
+NEED_A_PERSON = ("refused", "not answered", "not sent")
+"""Standings of hand-overs that a person must see to."""
+
 
 def deliveries(ops: Ops, visit: str | None = None) -> list[dict[str, Any]]:
     """Give the hand-overs to WSS, of one visit or all, oldest first."""
     query = sa.select(wfsc_delivery).order_by(wfsc_delivery.c.prepared_at, wfsc_delivery.c.id)
     with reading(ops.db) as c:
         return [dict(row) for row in c.execute(query if visit is None else query.where(wfsc_delivery.c.visit == visit)).mappings()]
+
+
+def handovers(ops: Ops) -> list[dict[str, Any]]:
+    """Give the hand-overs as `deliveries` does, each with its ``standing``: how it is now, in a word of ours."""
+    now, limit = ops.clock.now(), timedelta(minutes=ops.settings.wss_answer_minutes)
+    return [{**row, "standing": standing(row, now, limit)} for row in deliveries(ops)]
+
+
+def standing(row: Mapping[str, Any], now: datetime, limit: timedelta) -> str:
+    """Say how a hand-over is: what has no answer after the time that a hand-over waits for one needs a person."""
+    if row["state"] in ("refused", "acknowledged"):
+        return str(row["state"])
+    sent = row["sent_at"]
+    if sent is None:
+        return "not sent" if now - row["prepared_at"] > limit else "being sent"
+    return "not answered" if now - sent > limit else "waits for the answer"
 
 
 def clock_rows(ops: Ops) -> list[dict[str, Any]]:

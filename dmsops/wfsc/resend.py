@@ -13,7 +13,7 @@ from dmsops.core.db import reading, transact
 from dmsops.core.errors import NotFound, StoreDamaged
 from dmsops.core.people import Role, require
 from dmsops.core.tickets import need_reason, need_ticket, ticket_of
-from dmsops.interfaces.wss_answers import put_aside, read_answer
+from dmsops.interfaces.wss_answers import put_aside
 from dmsops.wfsc.answers import address_of
 from dmsops.wfsc.bundle import Bundle
 from dmsops.wfsc.deliver import hand_over
@@ -70,7 +70,7 @@ def resend(ops: Ops, delivery_id: str, *, ticket: str, reason: str) -> dict[str,
     StoreDamaged
         The store lacks bytes of it.
     DeliveryRefused
-        WSS did not take it, or has not answered in time.
+        The answer before cannot be put aside, WSS did not take it, or has not answered in time.
     """
     require(ops.operator, Role.OPERATOR, "wfsc resend")
     need_reason("wfsc resend", reason)
@@ -83,9 +83,8 @@ def resend(ops: Ops, delivery_id: str, *, ticket: str, reason: str) -> dict[str,
             f"the store lacks {len(seen.lacking)} files of hand-over {delivery_id}, as {seen.lacking[0]}", delivery=delivery_id
         )
     products = {name: ops.store.path(sha256) for name, sha256 in seen.files.items()}
+    put_aside(address_of(ops), delivery_id)
     bundle = transact(ops.db, lambda c: _open_again(c, ops, seen, products, reason))
-    if read_answer(address_of(ops), delivery_id) is not None:
-        put_aside(address_of(ops), delivery_id)
     return dict(hand_over(ops, bundle, again=True, whole=False)._asdict())
 
 

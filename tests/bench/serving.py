@@ -19,10 +19,9 @@ import httpx
 
 from dmsops.archive.ingest import ingest, product_of
 from dmsops.ops import Ops
-from dmsops.services.server import address_of, listen, make_server
 from dmsops.testing.products import write_product
 from tests.bench.row import Row
-from tests.serving import served
+from tests.serving import served, serving
 from tests.vo import many
 
 OBSERVATIONS, CLIENTS, REQUESTS = 20_000, 4, 60
@@ -118,18 +117,8 @@ def _bare(ops: Ops, files: dict[str, Path]) -> Iterator[str]:
 
     routes = [Route(f"/{root}", lambda _request, path=path: FileResponse(path)) for root, path in files.items()]
     routes += [Route("/one", statement(ONE_SQL)), Route("/program", statement(PROGRAM_SQL))]
-    listener = listen()
-    server = make_server(Starlette(routes=routes))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield address_of(listener).rstrip("/")
-    finally:
-        server.should_exit = True
-        thread.join(timeout=30)
-        listener.close()
+    with serving(Starlette(routes=routes)) as address:
+        yield address.rstrip("/")
 
 
 def _measured(asked: Asked, base: str, bare: str) -> Row:

@@ -14,56 +14,44 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dmsops.archive import holdings, proposals
+from dmsops.archive import proposals
 from dmsops.catalogue.naming import observation_uri, product_uri
 from dmsops.core.clock import SimulatedClock
-from dmsops.core.db import reading
 from dmsops.core.errors import DeliveryRefused
-from dmsops.core.files import write_json
 from dmsops.core.people import Person, Role
-from dmsops.distribution import accounts, grants, partners, staging, subscriptions
-from dmsops.distribution.access import ANONYMOUS, Kind, Requester, Rights, Scope, Verdict
+from dmsops.distribution import partners, staging
+from dmsops.distribution.access import ANONYMOUS, Kind, Requester, Rights, Verdict
 from dmsops.distribution.audit import Access, Recorder
-from dmsops.distribution.files import judge
 from dmsops.distribution.outcomes import Outcome, Result
-from dmsops.distribution.subscriptions import Wish
 from dmsops.distribution.tables import access_record
 from dmsops.distribution.tables import staging as staged
 from dmsops.flows import telling
-from dmsops.interfaces.wss_answers import answer_file
 from dmsops.ops import Ops, connect, create_site
 from dmsops.testing.deliveries import START
 from dmsops.testing.products import write_product
 from dmsops.wfsc import queries as handed
-from dmsops.wfsc.answers import address_of
-from dmsops.wfsc.bundle import Bundle
 from dmsops.wfsc.deliver import deliver
 from tests.browser.archive_site import take
 from tests.browser.toy_site import enrol
+from tests.distributing import ADA, CARL, ESAC, OUTSIDE, PROGRAM, answer, ask_for, by_uris, held, let_in, subscribe
 
 NOW = START + timedelta(hours=30)
-PROGRAM, OTHER = "01783", "02107"
+OTHER = "02107"
 EXCLUSIVE = [f"jw{PROGRAM}001001_03104_0000{n}_nrca3" for n in (1, 2, 3)]
 """Observations of a program that has a year of exclusive access."""
 VISIT = "02726402001"
 SCRIPT = "far <b> away"
-REASON = "the second image of the pair is missing"
-ADA = Requester(name="ada", kind=Kind.ASTRONOMER, scopes=frozenset({Scope.READ, Scope.SUBSCRIBE}), programs=frozenset({PROGRAM}))
-CARL = Requester(name="carl", kind=Kind.ASTRONOMER, scopes=frozenset({Scope.READ}))
-ESAC = Requester(name="esac", kind=Kind.PARTNER, scopes=frozenset({Scope.HARVEST}))
 WHY = "for the test"
 
 
 def full(folder: Path, **settings: Any) -> Ops:
     """A site with hand-overs, subscriptions, partners, accesses, staged requests, programs and accounts, well and not well."""
     create_site(folder, lead="lena", mode="rehearsal", name="string seven", stand_at=NOW.isoformat(), **settings)
-    then = connect(
-        folder, operator=Person("toy", Role.LEAD), clock=SimulatedClock(NOW - timedelta(hours=3)), wss_answers="team",
-        wss_answer_minutes=1e-6, webhook_private=("127.0.0.1",), mail_relay="mail.example.org", mail_from="archive@example.org",
-    )  # fmt: skip
+    then = connect(folder, operator=Person("toy", Role.LEAD), clock=SimulatedClock(NOW - timedelta(hours=3)), **OUTSIDE)
     enrol(then)
-    let_in(then)
-    subscribe(then)
+    let_in(then, carl=SCRIPT, label="laptop", reason=WHY)
+    proposals.put(then, OTHER, exclusive_days=0, title="A public survey", pi_name="B. Bauer", reason=WHY)
+    subscribe(then, "http://127.0.0.1:8443/told", reason=WHY)
     _archived(then, folder / "given")
     telling.tell(then, send=answers)
     _given(then)
@@ -88,26 +76,6 @@ def _template() -> Path:
     return folder / "site"
 
 
-def let_in(ops: Ops) -> None:
-    """Make the accounts, tokens and grants."""
-    for name, person in (("ada", "A. Almeida"), ("ben", "B. Bauer"), ("carl", SCRIPT)):
-        accounts.put(ops, name, "astronomer", display_name=person, email=f"{name}@example.org", reason=WHY)
-        accounts.give_token(ops, name, reason=WHY, label="laptop")
-    for name in ("cadc", "esac"):
-        accounts.put(ops, name, "partner", display_name=f"Data centre {name}", reason=WHY)
-    proposals.put(ops, PROGRAM, exclusive_days=365, title="Clusters in the Large Magellanic Cloud", pi_name="A. Almeida", reason=WHY)
-    proposals.put(ops, OTHER, exclusive_days=0, title="A public survey", pi_name="B. Bauer", reason=WHY)
-    grants.grant(ops, "ada", PROGRAM, kind="pi", reason="principal investigator")
-    grants.grant(ops, "ben", PROGRAM, until=NOW + timedelta(days=90), reason="co-investigator")
-    grants.revoke(ops, grants.grant(ops, "carl", PROGRAM, reason="student of the PI"), reason="left the group")
-
-
-def subscribe(ops: Ops) -> None:
-    """Subscribe three people in three ways."""
-    for name, channel, address in (("ada", "webhook", "http://127.0.0.1:8443/told"), ("ben", "email", ""), ("carl", "stream", "")):
-        subscriptions.subscribe_for(ops, name, Wish(events=("New", "Public"), channel=channel, address=address), reason=WHY)
-
-
 def answers(_: Ops, one: Any, told: Sequence[Any]) -> Outcome:
     """Answer for the receivers: the webhook does not listen, the mail server takes everything."""
     return Outcome(Result.LATER, "nobody listens there") if one.channel == "webhook" else Outcome(Result.DONE)
@@ -122,12 +90,8 @@ def _archived(ops: Ops, folder: Path) -> None:
 
 def _given(ops: Ops) -> None:
     """Write down who asked for files: the PI had them, others did not."""
-    with reading(ops.db) as c:
-        held = [found for name in EXCLUSIVE if (found := holdings.by_name(c, f"{name}_cal.fits")) is not None]
-    told = [(who, one, judge(who, one, ops.clock.now()).verdict) for who in (ADA, CARL, ANONYMOUS) for one in held]
-    Recorder(ops).record(
-        *(Access(requester=who, address="192.0.2.17", route="download", uri=one.uri, verdict=v, size=one.size) for who, one, v in told)
-    )
+    asked_for = held(ops, (f"{name}_cal.fits" for name in EXCLUSIVE))
+    ask_for(ops, [(who, one) for who in (ADA, CARL, ANONYMOUS) for one in asked_for])
 
 
 def _harvested(ops: Ops) -> None:
@@ -138,11 +102,7 @@ def _harvested(ops: Ops) -> None:
 
 def _laid(ops: Ops) -> None:
     """Let the PI ask for files twice: once they are there, once they are gone when they are laid ready."""
-
-    def found(wanted: Sequence[str]) -> Any:
-        with reading(ops.db) as c:
-            return holdings.by_uris(c, wanted)
-
+    found = by_uris(ops)
     uris = [product_uri(f"{name}_cal.fits") for name in EXCLUSIVE]
     made, _ = staging.make(ops, ADA, uris, found)
     staging.lay_ready(ops, made.id, found)
@@ -159,18 +119,10 @@ def _handed_over(ops: Ops, folder: Path) -> None:
         path = write_product(folder / name)
         sha256 = ops.store.put(path)
         if state:
-            _answer(ops, name, sha256, state)
+            answer(ops, VISIT, name, sha256, state)
         with suppress(DeliveryRefused):
             deliver(ops, VISIT, {name: path})
         ops.clock.sleep(60)
-
-
-def _answer(ops: Ops, name: str, sha256: str, state: str) -> None:
-    bundle = Bundle(visit=VISIT, products={}, sums={name: sha256}, created=ops.clock.now(), due=None, operational=False)
-    path = answer_file(address_of(ops), bundle.id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    said = {"delivery_id": bundle.id, "state": state, "reasons": [REASON] if state == "refused" else [], "files": 1}
-    write_json(path, {**said, "at": ops.clock.now().isoformat(), "answered_by": "wavefront team"})
 
 
 def handover(ops: Ops, state: str) -> str:

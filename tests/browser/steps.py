@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from dmsops.core.db import reading
+from dmsops.core.journal import journal
 from dmsops.ops import Ops
 from dmsops.workflow import queries
 from tests.browser import toy_site
@@ -35,13 +38,22 @@ def said(desk: Any) -> Any:
     return desk.page.locator("#said")
 
 
+def tab(desk: Any, name: str) -> None:
+    """Go to a list by a click."""
+    desk.page.get_by_role("tab", name=name).click()
+
+
+def fits(page: Any) -> None:
+    """Wait until the page is no wider than the screen."""
+    page.wait_for_function("document.documentElement.scrollWidth <= window.innerWidth")
+
+
 def on_a_narrow_screen(desk_of: Callable[..., Desk], path: str) -> Desk:
     """Open a list at a path on the screen of a phone: it is shown, and no wider than the screen."""
     desk = desk_of(width=390, height=844)
     desk.sign_in("vera", path)
     expect(desk.page.locator("tr.row").first).to_be_visible()
-    fits = desk.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert fits, "the page is wider than the screen"
+    fits(desk.page)
     return desk
 
 
@@ -58,6 +70,13 @@ def empty_site(browser: Any, folder: Path, path: str) -> Iterator[Any]:
         finally:  # also when a test fails, as the process is waited for
             process.terminate()
     ops.db.dispose()
+
+
+def journalled(ops: Ops, event: str, target: str) -> list[tuple[str, str | None]]:
+    """Give who did it and why."""
+    with reading(ops.db) as c:
+        lines = c.execute(sa.select(journal.c.actor, journal.c.reason).where(journal.c.event == event, journal.c.target == target))
+        return [(line.actor, line.reason) for line in lines]
 
 
 def in_state(ops: Ops, *states: str, **wanted: Any) -> list[int]:

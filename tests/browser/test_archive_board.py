@@ -13,10 +13,9 @@ from dmsops.archive import duplicates, finding_queries, pages, queries
 from dmsops.archive.tables import archive_outbox
 from dmsops.core.db import reading
 from dmsops.core.errors import StoreDamaged
-from dmsops.core.journal import journal
 from dmsops.ops import Ops
 from tests.browser import archive_site as site_of
-from tests.browser.steps import confirm, empty_site, expect, on_a_narrow_screen, said
+from tests.browser.steps import confirm, empty_site, expect, journalled, on_a_narrow_screen, said, tab
 from tests.browser.steps import listed as row
 
 
@@ -37,16 +36,9 @@ def number(ops: Ops, check: str, identity: str = "jw02726") -> int:
 
 def choose(desk: Any, one: int, check: str) -> None:
     """Go to the findings of a check and open one of them, by clicks."""
-    desk.page.get_by_role("tab", name="Findings").click()
+    tab(desk, "Findings")
     desk.page.get_by_role("group", name="check").get_by_role("button", name=re.compile(f"^{check} ")).click()
     row(desk, one).click()
-
-
-def journalled(ops: Ops, event: str, target: str) -> list[tuple[str, str | None]]:
-    """Give who did it and why."""
-    with reading(ops.db) as c:
-        lines = c.execute(sa.select(journal.c.actor, journal.c.reason).where(journal.c.event == event, journal.c.target == target))
-        return [(line.actor, line.reason) for line in lines]
 
 
 def test_the_board_opens_with_what_needs_a_person_and_keys_reach_it(desk_of):
@@ -98,7 +90,7 @@ def test_damaged_bytes_are_brought_back_and_the_object_leaves_the_list(desk_of, 
     with pytest.raises(StoreDamaged):
         shown.store.verify(bad["sha256"])
     desk.sign_in("otto", "/archive")
-    desk.page.get_by_role("tab", name="Stored objects").click()
+    tab(desk, "Stored objects")
     row(desk, bad["sha256"]).click()
     desk.page.get_by_role("button", name="Its findings: repair them there").click()
     row(desk, one).click()
@@ -109,7 +101,7 @@ def test_damaged_bytes_are_brought_back_and_the_object_leaves_the_list(desk_of, 
     shown.store.verify(bad["sha256"])
     assert finding_queries.story(shown, one)["state"] == "fixed"
     assert journalled(shown, "observation.bytes-restored", site_of.SPOILT) == [("otto", "the disk of rack 4 was changed")]
-    desk.page.get_by_role("tab", name="Stored objects").click()
+    tab(desk, "Stored objects")
     expect(row(desk, bad["sha256"])).to_have_count(0)
 
 
@@ -240,7 +232,7 @@ def test_an_audit_is_begun_and_ends_on_every_board(desk_of, shown):
 
 def test_on_a_narrow_screen_state_name_and_age_stay(desk_of):
     desk = on_a_narrow_screen(desk_of, "/archive?view=findings&check=C30")
-    assert desk.page.locator("th:visible").all_text_contents() == ["state", "thing", "last seen"]
+    expect(desk.page.locator("th:visible")).to_have_text(["state", "thing", "last seen"])
 
 
 def test_an_empty_site_says_what_to_do(browser, tmp_path):

@@ -7,18 +7,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from dmsops.archive import queries
-from dmsops.core.db import reading
-from dmsops.core.journal import journal
 from dmsops.distribution import grants, notice_queries, partners
 from dmsops.flows import exclusive
 from dmsops.ops import Ops
 from dmsops.wfsc import queries as handed
 from tests.browser import distribution_site as site_of
-from tests.browser.steps import confirm, empty_site, expect, on_a_narrow_screen, said
+from tests.browser.steps import confirm, empty_site, expect, fits, journalled, on_a_narrow_screen, said, tab
 from tests.browser.steps import listed as row
+from tests.distributing import REASON
 
 MANY = 100_000
 """Accesses that the board must be quick with."""
@@ -33,18 +31,6 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
     ops.db.dispose()
 
 
-def journalled(ops: Ops, event: str, target: str) -> list[tuple[str, str | None]]:
-    """Give who did it and why."""
-    with reading(ops.db) as c:
-        lines = c.execute(sa.select(journal.c.actor, journal.c.reason).where(journal.c.event == event, journal.c.target == target))
-        return [(line.actor, line.reason) for line in lines]
-
-
-def tab(desk: Any, name: str) -> None:
-    """Go to a list by a click."""
-    desk.page.get_by_role("tab", name=name).click()
-
-
 def test_the_board_opens_with_what_needs_a_person_and_a_reader_reads_why_no_verb_is_theirs(desk_of):
     desk = desk_of()
     desk.sign_in("vera", "/distribution")
@@ -55,7 +41,7 @@ def test_the_board_opens_with_what_needs_a_person_and_a_reader_reads_why_no_verb
     desk.page.keyboard.press("j")
     desk.page.keyboard.press("Enter")
     expect(desk.page.locator("#drawer").get_by_role("heading", name=re.compile("^Hand-over "))).to_be_visible()
-    expect(desk.page.locator("#drawer").get_by_text(site_of.REASON)).to_be_visible()
+    expect(desk.page.locator("#drawer").get_by_text(REASON)).to_be_visible()
     desk.page.keyboard.press("Escape")
     expect(desk.page.locator("#drawer")).to_be_hidden()
     desk.page.get_by_role("button", name=re.compile("2 things refused by partners")).click()
@@ -176,7 +162,7 @@ def test_on_a_narrow_screen_state_name_and_age_stay(desk_of):
     ):  # fmt: skip
         tab(desk, title)
         expect(desk.page.locator("th:visible")).to_have_text(columns)
-        assert desk.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        fits(desk.page)
 
 
 def test_an_empty_site_says_what_to_do(browser, tmp_path):

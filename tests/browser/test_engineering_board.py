@@ -14,7 +14,7 @@ from dmsops.flows import engineering as flow
 from dmsops.ops import Ops
 from dmsops.workflow import queries as workflow
 from tests.browser import engineering_site as site_of
-from tests.browser.steps import confirm, empty_site, expect, on_a_narrow_screen, said
+from tests.browser.steps import confirm, empty_site, expect, fits, on_a_narrow_screen, said
 from tests.browser.steps import listed as row
 from tests.engineering_files import named
 from tests.waiting import until
@@ -26,6 +26,16 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ops]:
     ops = site_of.full(tmp_path_factory.mktemp("engineering") / "site")
     yield ops
     ops.db.dispose()
+
+
+def picture(page: Any, least: int, most: int) -> Any:
+    """Wait until the picture's right edge is where it belongs, as it takes its width after it is there; gives its place."""
+
+    def found() -> Any:
+        box = page.locator(".bk-Canvas").first.bounding_box()
+        return box is not None and box["x"] >= 0 and least < box["x"] + box["width"] <= most and box
+
+    return until(found)
 
 
 def test_the_board_opens_with_what_needs_a_person_and_keys_reach_it(desk_of):
@@ -61,7 +71,7 @@ def test_a_zoom_asks_for_finer_samples_until_each_is_drawn(desk_of):
     desk.page.get_by_role("button", name="last hour").click()
     expect(desk.page.get_by_text("2,380 samples; a point is")).to_be_visible()
     expect(desk.page.get_by_text("hatched /, no samples (1):")).to_be_visible()
-    box = desk.page.locator(".bk-Canvas").first.bounding_box()
+    box = picture(desk.page, 1300, 1440)
     desk.page.mouse.move(box["x"] + box["width"] * 0.60, box["y"] + 80)
     desk.page.mouse.down()
     desk.page.mouse.move(box["x"] + box["width"] * 0.70, box["y"] + 90, steps=6)
@@ -137,17 +147,11 @@ def test_the_picture_follows_the_page_into_the_light(desk_of):
 
 def test_on_a_narrow_screen_state_name_and_age_stay_and_the_picture_fits(desk_of):
     desk = on_a_narrow_screen(desk_of, "/engineering")
-    assert desk.page.locator("th:visible").all_text_contents() == ["state", "file", "taken"]
+    expect(desk.page.locator("th:visible")).to_have_text(["state", "file", "taken"])
     desk.page.goto(f"{desk.address}/engineering?view=trend&names={site_of.TEMPERATURE}&span=hour")
     expect(desk.page.get_by_text("150 samples, each drawn.")).to_be_visible()
-    until(lambda: fits(desk.page))  # the picture takes its width after it is there
-
-
-def fits(page: Any) -> bool:
-    """Say whether picture and page are no wider than the screen."""
-    box = page.locator(".bk-Canvas").first.bounding_box()
-    page_fits = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    return box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390 and page_fits
+    picture(desk.page, 0, 390)
+    fits(desk.page)
 
 
 def test_an_empty_site_says_what_to_do(browser, tmp_path):

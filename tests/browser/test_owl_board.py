@@ -8,7 +8,7 @@ import signal
 from dmsops.workflow import acts, queries
 from dmsops.workflow.choose import Selection
 from tests.browser import toy_site
-from tests.browser.steps import confirm, expect, in_state, look_for, row
+from tests.browser.steps import confirm, expect, fits, in_state, look_for, row
 
 
 def failed(ops):
@@ -113,7 +113,7 @@ def test_a_phone_keeps_number_state_age_and_the_rehearsal_band(desk_of):
     desk.sign_in("otto")
     titles = desk.page.locator(".tabulator-col-title").filter(visible=True).filter(has_text=re.compile(r"\w"))
     expect(titles).to_have_text(["state", "step", "since"])
-    assert desk.page.evaluate("document.documentElement.scrollWidth") <= 390
+    fits(desk.page)
     expect(desk.page.locator(".rail")).to_be_hidden()
     desk.page.locator("#menu").click()
     expect(desk.page.locator(".rail")).to_be_visible()

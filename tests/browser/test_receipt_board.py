@@ -69,7 +69,7 @@ def test_a_delivery_in_the_inbox_is_accepted_and_its_visit_reconciled(desk_of, s
 
 def test_on_a_narrow_screen_state_key_and_age_stay(desk_of):
     desk = on_a_narrow_screen(desk_of, "/receipt?view=requests")
-    assert desk.page.locator("th:visible").all_text_contents() == ["state", "file", "due"]
+    expect(desk.page.locator("th:visible")).to_have_text(["state", "file", "due"])
 
 
 def test_an_empty_site_says_what_to_do(browser, tmp_path):

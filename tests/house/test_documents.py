@@ -41,7 +41,7 @@ def dmsops_commands(document):
 
 
 def quoted_commands(text):
-    return [found.split() for found in re.findall(r"`dmsops ([^`]+)`", text)]
+    return [found.split() for found in re.findall(r"(?:`|<code>)dmsops ([^`<]+)(?:`|</code>)", text)]
 
 
 def problem_with(group, words):
@@ -63,10 +63,17 @@ def test_every_command_that_a_document_shows_exists(generate, document):
     assert [p for words in dmsops_commands(document) if (p := problem_with(group, words))] == []
 
 
-def test_every_command_that_a_remedy_names_exists(generate, library):
+@pytest.mark.parametrize("pattern", ["dmsops/**/*.py", "dashboards/**/*.py", "runbooks/*.ipynb", "docs/[!_]*/*.md"])
+def test_every_command_that_a_text_names_exists(generate, pattern):
     group = generate.command_group()
-    texts = [c.remedy for c in generate.error_classes()] + [line for m in library for line in m.text.splitlines() if "remedy" in line]
-    assert sorted({p for text in texts for words in quoted_commands(text) if (p := problem_with(group, words))}) == []
+    named = [words for path in ROOT.glob(pattern) for words in quoted_commands(path.read_text(encoding="utf-8"))]
+    assert named
+    assert sorted({p for words in named if (p := problem_with(group, words))}) == []
+
+
+def test_the_first_page_leads_to_every_how_to():
+    page = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    assert [p.name for p in (ROOT / "docs/howto").glob("*.md") if f"(howto/{p.name})" not in page] == []
 
 
 def test_every_verb_of_the_command_line_tells_what_it_does(generate):

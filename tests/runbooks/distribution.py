@@ -10,48 +10,33 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dmsops.archive import holdings, proposals
 from dmsops.catalogue.naming import observation_uri, product_uri
-from dmsops.core.db import reading
 from dmsops.core.errors import DeliveryRefused
-from dmsops.core.files import write_json
-from dmsops.distribution import accounts, grants, partners, staging, subscriptions
-from dmsops.distribution.access import ANONYMOUS, Kind, Requester, Scope
-from dmsops.distribution.audit import Access, Recorder
-from dmsops.distribution.files import judge
+from dmsops.distribution import partners, staging
+from dmsops.distribution.access import ANONYMOUS
+from dmsops.distribution.audit import Recorder
 from dmsops.distribution.outcomes import Outcome, Result
-from dmsops.distribution.subscriptions import Wish
 from dmsops.distribution.tables import staging as staged
 from dmsops.flows import telling
-from dmsops.interfaces.wss_answers import answer_file
 from dmsops.ops import Ops, connect
-from dmsops.wfsc.answers import address_of
-from dmsops.wfsc.bundle import Bundle
 from dmsops.wfsc.deliver import deliver
 from tests.archives import wavefront_visit
+from tests.distributing import ADA, CARL, ESAC, OUTSIDE, PI_NAME, PROGRAM, TITLE, answer, ask_for, by_uris, held, let_in, subscribe
 from tests.runbooks import archive
 
-PROGRAM = "01783"
 VISIT = "01783001001"
 WHY = "frozen site"
-WORDS = {"PROGRAM": PROGRAM, "CATEGORY": "GO", "TITLE": "Clusters in the Large Magellanic Cloud", "PI_NAME": "A. Almeida"}
+WORDS = {"PROGRAM": PROGRAM, "CATEGORY": "GO", "TITLE": TITLE, "PI_NAME": PI_NAME}
 HOOK = "https://127.0.0.1:8443/told"
-ADA = Requester(name="ada", kind=Kind.ASTRONOMER, scopes=frozenset({Scope.READ, Scope.SUBSCRIBE}), programs=frozenset({PROGRAM}))
-CARL = Requester(name="carl", kind=Kind.ASTRONOMER, scopes=frozenset({Scope.READ}))
-ESAC = Requester(name="esac", kind=Kind.PARTNER, scopes=frozenset({Scope.HARVEST}))
 REFUSED_BY_PARTNER = "jw02726405001_03104_00001_nrca3"
 LOST = "mast:JWST/product/jw01783001001_03104_00009_nrca3_cal.fits"
-ADDRESS = "192.0.2.17"
 
 
 def fill(ops: Ops, folder: Path) -> None:
     """Let accounts in, archive an exclusive visit, tell its subscribers, give files and refuse some, and hand over."""
-    outside = connect(
-        ops.settings.site, operator=ops.operator, clock=ops.clock, webhook_private=("127.0.0.1",), mail_relay="mail.example.org",
-        mail_from="archive@example.org", wss_answers="team", wss_answer_minutes=1e-6,
-    )  # fmt: skip
-    let_in(ops)
-    subscribe(outside)
+    outside = connect(ops.settings.site, operator=ops.operator, clock=ops.clock, **OUTSIDE)
+    let_in(ops, reason=WHY)
+    subscribe(outside, HOOK, program=PROGRAM, reason=WHY)
     products = exclusive(ops, folder / "exclusive")
     telling.tell(ops, send=answers)
     given(ops, products)
@@ -59,26 +44,6 @@ def fill(ops: Ops, folder: Path) -> None:
     large_request(ops, [product_uri(name) for name in products])
     hand_over(outside)
     outside.db.dispose()
-
-
-def let_in(ops: Ops) -> None:
-    """Make the accounts, the PI's and a guest's grant; one guest's has ended."""
-    for name, person in (("ada", "A. Almeida"), ("ben", "B. Bauer"), ("carl", "C. Costa")):
-        accounts.put(ops, name, "astronomer", display_name=person, email=f"{name}@example.org", reason=WHY)
-        accounts.give_token(ops, name, reason=WHY)
-    for name, person in (("cadc", "Canadian Astronomy Data Centre"), ("esac", "European Space Astronomy Centre")):
-        accounts.put(ops, name, "partner", display_name=person, reason=WHY)
-    proposals.put(ops, PROGRAM, exclusive_days=365, title=WORDS["TITLE"], pi_name=WORDS["PI_NAME"], category="GO", reason=WHY)
-    grants.grant(ops, "ada", PROGRAM, kind="pi", reason="principal investigator")
-    grants.grant(ops, "ben", PROGRAM, until=ops.clock.now() + timedelta(days=90), reason="co-investigator")
-    grants.revoke(ops, grants.grant(ops, "carl", PROGRAM, reason="student of the PI"), reason="left the group")
-
-
-def subscribe(ops: Ops) -> None:
-    """Subscribe three people in three ways."""
-    for name, channel, address in (("ada", "webhook", HOOK), ("ben", "email", ""), ("carl", "stream", "")):
-        wish = Wish(events=("New", "Public"), channel=channel, address=address, program=PROGRAM)
-        subscriptions.subscribe_for(ops, name, wish, reason=WHY)
 
 
 def answers(_ops: Ops, one: Any, _told: Sequence[Any]) -> Outcome:
@@ -101,13 +66,8 @@ def exclusive(ops: Ops, folder: Path) -> list[str]:
 
 def given(ops: Ops, products: Sequence[str]) -> None:
     """Write down who asked for the exclusive files: the PI had them all, others none."""
-    with reading(ops.db) as c:
-        held = [found for name in products if (found := holdings.by_name(c, name)) is not None]
-    asked = [(ADA, one) for one in held] + [(CARL, held[0]), (ANONYMOUS, held[0]), (ANONYMOUS, held[1])]
-    told = [(who, one, judge(who, one, ops.clock.now()).verdict) for who, one in asked]
-    Recorder(ops).record(
-        *(Access(requester=who, address=ADDRESS, route="download", uri=one.uri, verdict=v, size=one.size) for who, one, v in told)
-    )
+    asked_for = held(ops, products)
+    ask_for(ops, [*((ADA, one) for one in asked_for), (CARL, asked_for[0]), *((ANONYMOUS, one) for one in asked_for[:2])])
 
 
 def partner(ops: Ops) -> None:
@@ -120,11 +80,7 @@ def partner(ops: Ops) -> None:
 
 def large_request(ops: Ops, uris: Sequence[str]) -> None:
     """Let the PI ask for files of which one is gone when they are laid ready; its number is always the same."""
-
-    def found(wanted: Sequence[str]) -> Any:
-        with reading(ops.db) as c:
-            return holdings.by_uris(c, wanted)
-
+    found = by_uris(ops)
     made, _ = staging.make(ops, ADA, uris, found)
     with ops.db.begin() as c:
         c.execute(sa.update(staged).where(staged.c.id == made.id).values(id="5" * 32, uris=[*uris, LOST]))
@@ -136,20 +92,8 @@ def hand_over(ops: Ops) -> None:
     visit = wavefront_visit(archive.VISIT)
     for exposure, answered in zip(visit.exposures, (True, False), strict=True):
         name = str(exposure.product("NRCA3", "cal"))
-        with reading(ops.db) as c:
-            held = holdings.by_name(c, name)
-        assert held is not None
+        (product,) = held(ops, [name])
         if answered:
-            refuse(ops, held.sha256, name)
+            answer(ops, archive.VISIT, name, product.sha256, "refused")
         with suppress(DeliveryRefused):
-            deliver(ops, archive.VISIT, {name: ops.store.path(held.sha256)})
-
-
-def refuse(ops: Ops, sha256: str, name: str) -> None:
-    """Lay down the wavefront team's refusal."""
-    now = ops.clock.now()
-    bundle = Bundle(visit=archive.VISIT, products={}, sums={name: sha256}, created=now, due=None, operational=False)
-    path = answer_file(address_of(ops), bundle.id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    said = {"delivery_id": bundle.id, "state": "refused", "reasons": ["the second image of the pair is missing"], "files": 1}
-    write_json(path, {**said, "at": now.isoformat(), "answered_by": "wavefront team"})
+            deliver(ops, archive.VISIT, {name: ops.store.path(product.sha256)})

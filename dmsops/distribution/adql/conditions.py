@@ -52,10 +52,10 @@ def _by_key(one: Value, other: Value) -> Condition | None:
     """Compare identifiers by the columns they stand for, which have an index."""
     assert one.key is not None
     if other.key is not None and other.key.name == one.key.name:
-        return sa.and_(*(a == b for a, b in zip(one.key.parts, other.key.parts, strict=True)))
+        return one.key.equals(other.key.parts)
     if isinstance(other.given, str):
         parts = one.key.split(other.given)
-        return sa.and_(*(a == b for a, b in zip(one.key.parts, parts, strict=True))) if parts is not None else sa.false()
+        return one.key.equals(parts) if parts is not None else sa.false()
     return None
 
 

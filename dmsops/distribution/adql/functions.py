@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _REAL, _WHOLE, _TEXT, _EXACT = sa.Float(), sa.BigInteger(), sa.String(), sa.Numeric()
 Make = Callable[["Context", list[Value]], Any]
-Any_ = Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dmsops.core.errors import BadInput
-from dmsops.distribution.adql.geometry import Geometry, Outline, Round, name_of, number_of, shape
+from dmsops.distribution.adql.geometry import TESTS, Geometry, Outline, Round, name_of, number_of, shape
 from dmsops.distribution.adql.scope import Context, Scope
 from dmsops.distribution.adql.sphere import bounding
 from dmsops.distribution.adql.tables import Relations, Table
@@ -22,11 +22,12 @@ _MARGIN = 1e-6
 def cones(where: Any, tables: Mapping[str, Table]) -> dict[str, list[Any]]:
     """Give for each alias the clauses of rows that may pass the conditions which all must hold."""
     found: dict[str, list[Any]] = {}
-    for part in _conjuncts(where.this) if where is not None else ():
-        for one, other in _pairs(part):
-            cone, held = _cone(other), _columns(one, tables)
-            if cone is not None and held is not None:
-                alias, names = held
+    parts = _conjuncts(where.this) if where is not None else ()
+    for one, other, reach in filter(None, map(_brought_near, parts)):
+        for held, drawn in ((one, other), (other, one)):
+            cone, columns = _cone(drawn, reach), _columns(held, tables)
+            if cone is not None and columns is not None:
+                alias, names = columns
                 found.setdefault(alias, []).append(tables[alias].near[names](*cone))
                 break
     return found
@@ -39,30 +40,23 @@ def _conjuncts(node: Any) -> list[Any]:
     return [piece for part in node.flatten() for piece in _conjuncts(part)] if kind == "And" else [node]
 
 
-def _pairs(node: Any) -> list[tuple[Any, Any]]:
-    """Give what a condition brings near each other, both ways round; nothing where it brings nothing."""
+def _brought_near(node: Any) -> tuple[Any, Any, float] | None:
+    """Give the two shapes that a condition brings near each other, and how far apart they may be (degrees); None where it brings none."""
     kind = type(node).__name__
+    if kind not in {"EQ", "LT", "LTE", "GT", "GTE"}:
+        return None
+    turned = kind in {"GT", "GTE"} or (kind == "EQ" and not name_of(node.this))
+    called, number = (node.expression, node.this) if turned else (node.this, node.expression)
+    name, bound = name_of(called), number_of(number)
+    if not name or bound is None or len(called.expressions) != 2:
+        return None
     if kind == "EQ":
-        test, number = (node.this, node.expression) if name_of(node.this) else (node.expression, node.this)
-        if name_of(test) in {"CONTAINS", "INTERSECTS"} and number_of(number) == 1 and len(test.expressions) == 2:
-            return [(test.expressions[0], test.expressions[1]), (test.expressions[1], test.expressions[0])]
-    measured, bound = (
-        (node.this, node.expression) if kind in {"LT", "LTE"} else (node.expression, node.this) if kind in {"GT", "GTE"} else (None, None)
-    )
-    if (
-        measured is not None
-        and name_of(measured) == "DISTANCE"
-        and (reach := number_of(bound)) is not None
-        and len(measured.expressions) == 2
-    ):
-        one, other = measured.expressions
-        return [(one, (other, reach)), (other, (one, reach))]
-    return []
+        return (*called.expressions, 0.0) if name in TESTS and bound == 1 else None
+    return (*called.expressions, bound) if name == "DISTANCE" else None
 
 
-def _cone(node: Any) -> Cone | None:
-    """Give the circle round a shape of given numbers."""
-    node, reach = node if isinstance(node, tuple) else (node, 0.0)
+def _cone(node: Any, reach: float) -> Cone | None:
+    """Give the circle round a shape of given numbers, and as far round it."""
     if name_of(node) not in {"POINT", "CIRCLE", "BOX", "POLYGON", "REGION"}:
         return None
     context = Context(dialect="sqlite", tables={}, relations=Relations(None), query=lambda *_: ((), ()))
@@ -85,8 +79,6 @@ def _no_columns(node: Any, _scope: Scope) -> Any:
 
 def _columns(node: Any, tables: Mapping[str, Table]) -> tuple[str, tuple[str, ...]] | None:
     """Give the alias and the columns of a place or a footprint that has an index."""
-    if isinstance(node, tuple):
-        node = node[0]
     if name_of(node) == "POINT":
         parts = [part for part in node.expressions if type(part).__name__ == "Column"]
         if len(parts) != 2 or len(node.expressions) - len(parts) > 1:

@@ -26,8 +26,6 @@ class Context:
     literals: dict[tuple[type, Any], sa.BindParameter[Any]] = field(default_factory=dict)
     functions: bool = False
     """Whether functions of ours are called (`dms_...`)."""
-    used: set[str] = field(default_factory=set)
-    """Published tables that are asked."""
 
     def bound(self, given: str | float, kind: sa.types.TypeEngine[Any]) -> sa.BindParameter[Any]:
         """Give a value as a bound parameter: the same value is the same parameter, so that an expression equals itself in GROUP BY."""
@@ -67,7 +65,7 @@ class Scope:
 
     def column(self, node: Any) -> Value:
         """Find what a column's name stands for: here first, then in the queries round this one."""
-        name, qualifier = node.name.lower(), _qualifier(node)
+        name, qualifier = node.name.lower(), qualifier_of(node)
         scope: Scope | None = self
         while scope is not None:
             found = scope.here(node, name, qualifier)
@@ -108,7 +106,8 @@ class Scope:
         return False
 
 
-def _qualifier(node: Any) -> str:
+def qualifier_of(node: Any) -> str:
+    """Give what stands before a column's name, in small letters; empty where nothing does."""
     parts = [node.args[name].name for name in ("catalog", "db", "table") if node.args.get(name) is not None]
     return ".".join(parts).lower()
 

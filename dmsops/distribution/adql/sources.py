@@ -72,7 +72,6 @@ def _source(node: Any, scope: Scope) -> Source:
     if full in scope.queries:
         return Source(node=node, alias=name or full, table=None)
     table = _table(node, full, scope)
-    scope.context.used.add(table.name)
     return Source(node=node, alias=name or table.name.lower(), table=table)
 
 
@@ -133,5 +132,5 @@ def _same(node: Any, low: str, relation: Relation, scope: Scope, side: str) -> A
         merged = Value(sql=sa.func.coalesce(mine.sql, theirs.sql), field=mine.field)
     scope.merged[low] = merged
     if mine.key is not None and theirs.key is not None and mine.key.name == theirs.key.name:
-        return sa.and_(*(a == b for a, b in zip(mine.key.parts, theirs.key.parts, strict=True)))
+        return mine.key.equals(theirs.key.parts)
     return mine.sql == theirs.sql

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from dmsops.catalogue.polygon import apart, middle_of, unit
+from dmsops.catalogue.polygon import apart, middle_of, read_region, unit
 
 Vector = tuple[float, float, float]
 TOUCH = 1e-10
@@ -54,13 +54,11 @@ def bounding(vertices: Sequence[tuple[float, float]]) -> tuple[float, float, flo
 @lru_cache(maxsize=4096)
 def read(text: str) -> Shape | None:
     """Read a shape as `Shape.text` writes it, or a footprint as the catalogue keeps it (``POLYGON ICRS ...``); None for anything else."""
-    words = text.split()
+    if text.startswith("POLYGON"):
+        drawn = read_region(text) or ()
+        return polygon(drawn) if len(drawn) > 2 else None
     try:
-        if words[:1] == ["POLYGON"]:
-            numbers = [float(word) for word in words[1:] if word != "ICRS"]
-            pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
-            return polygon(pairs) if len(pairs) > 2 else None
-        radius, *numbers = map(float, words)
+        radius, *numbers = map(float, text.split())
         vertices = tuple(zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True))
     except ValueError:
         return None

@@ -72,6 +72,10 @@ class Key:
     parts: tuple[sa.ColumnElement[Any], ...]
     split: Callable[[str], tuple[str, ...] | None]
 
+    def equals(self, parts: Iterable[Any]) -> sa.ColumnElement[bool]:
+        """Compare it with columns or texts, part by part."""
+        return sa.and_(*(mine == theirs for mine, theirs in zip(self.parts, parts, strict=True)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:

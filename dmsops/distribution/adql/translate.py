@@ -14,7 +14,7 @@ from dmsops.distribution.adql.expressions import value
 from dmsops.distribution.adql.geometry import number_of
 from dmsops.distribution.adql.grammar import REMEDY, parse, wrong
 from dmsops.distribution.adql.grouping import check_grouped, is_grouped
-from dmsops.distribution.adql.scope import Context, Scope
+from dmsops.distribution.adql.scope import Context, Scope, qualifier_of
 from dmsops.distribution.adql.sources import joined, names_of
 from dmsops.distribution.adql.tables import Field, Relations, Table, Value
 
@@ -35,15 +35,12 @@ class Translated:
         Rows that are wanted; the statement gives one more where there are more.
     functions : bool
         Whether it calls functions of ours.
-    tables : frozenset of str
-        Published tables that it asks.
     """
 
     statement: Any
     fields: tuple[Field, ...]
     rows: int
     functions: bool
-    tables: frozenset[str]
 
 
 def translate(text: str, tables: Mapping[str, Table], dialect: str, *, rows: int, apart: bool = False) -> Translated:
@@ -72,7 +69,7 @@ def translate(text: str, tables: Mapping[str, Table], dialect: str, *, rows: int
         statement = _at_most(statement, tree, rows + 1, context)
     except RecursionError:
         raise BadInput("the query is nested too deeply", remedy=REMEDY, field="QUERY") from None
-    return Translated(statement=statement, fields=fields, rows=rows, functions=context.functions, tables=frozenset(context.used))
+    return Translated(statement=statement, fields=fields, rows=rows, functions=context.functions)
 
 
 def _inner(node: Any, scope: Scope) -> tuple[Any, tuple[Field, ...]]:
@@ -233,7 +230,7 @@ def _everything(scope: Scope) -> list[Value]:
 
 
 def _all_of(item: Any, scope: Scope) -> list[Value]:
-    qualifier = ".".join(item.args[name].name for name in ("catalog", "db", "table") if item.args.get(name) is not None).lower()
+    qualifier = qualifier_of(item)
     holding = scope.matching(qualifier)
     if len(holding) != 1:
         raise wrong(item, f"there is no one table '{qualifier[:80]}' in this FROM")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +19,7 @@ from dmsops.core.db import reading, transact
 from dmsops.core.errors import Failed, NotFound
 from dmsops.core.files import locked, sha256_of, sync_folder
 from dmsops.testbed.partner.feed import Feed, Offered
-from dmsops.testbed.partner.harvest import FIRST_WAIT, LONGEST_WAIT
+from dmsops.testbed.partner.harvest import wait_after
 from dmsops.testbed.partner.site import PartnerSite, file, held
 
 if TYPE_CHECKING:
@@ -93,8 +91,7 @@ def _one(site: PartnerSite, feed: Feed, row: Any, offered: Offered | None, done:
 
 
 def _not_now(site: PartnerSite, row: Any, why: str, done: Synced) -> Synced:
-    wait: timedelta = min(FIRST_WAIT * 2 ** min(row.times, 10), LONGEST_WAIT)
-    values = {"times": row.times + 1, "try_after": site.now() + wait, "message": why[:250]}
+    values = {"times": row.times + 1, "try_after": site.now() + wait_after(row.times), "message": why[:250]}
     transact(site.db, partial(_note, uri=row.uri, values=values))
     return replace(done, failed=(*done.failed, f"{row.uri}: {why}"))
 
@@ -177,6 +174,6 @@ def _clear(site: PartnerSite) -> int:
 
 def sum_of(path: Path) -> str:
     """Give the sum of a file's bytes (hex), or nothing where there is none."""
-    with suppress(OSError), path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    with suppress(OSError):
+        return sha256_of(path)
     return ""

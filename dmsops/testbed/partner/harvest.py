@@ -23,11 +23,13 @@ from dmsops.testbed.partner.feed import Feed, Line, Place
 from dmsops.testbed.partner.site import LOOK_BACK, PartnerSite, file, held, mark, skip
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
-"""After how long a document that could not be taken is tried again: each time twice as long."""
+"""After how long what could not be taken is tried again: each time twice as long."""
 REFUSED_AFTER = 2
 """Times that a document must be unfit before the archive is told."""
 GONE = "gone"
 """Kind of a skipped one that the archive was told of, and that is well now: told next."""
+FORGOTTEN: dict[str, Any] = {"listed_at": None, "listed_checksum": "", "deleted_at": None, "checksum": None, "document": None}
+"""The row of an observation of which we hold nothing and have no word."""
 _h, _s, _f, _m = held.c, skip.c, file.c, mark.c
 
 
@@ -40,6 +42,11 @@ class Harvest:
     deleted: int = 0
     skipped: int = 0
     lost: tuple[str, ...] = ()
+
+
+def wait_after(times: int) -> timedelta:
+    """Give the wait before what failed so many times before is tried again."""
+    return min(FIRST_WAIT * (1 << min(times, 10)), LONGEST_WAIT)
 
 
 def harvest(site: PartnerSite, feed: Feed) -> Harvest:
@@ -99,8 +106,7 @@ def delete(c: sa.Connection, identity: str, at: datetime) -> bool:
         return False
     if (row.listed_at is not None and row.listed_at > at) or (row.deleted_at is not None and row.deleted_at > at):
         return False
-    values = {"deleted_at": at, "listed_at": None, "listed_checksum": "", "checksum": None, "document": None}
-    c.execute(sa.update(held).where(_h.observation_id == identity).values(**values))
+    c.execute(sa.update(held).where(_h.observation_id == identity).values(**FORGOTTEN | {"deleted_at": at}))
     c.execute(sa.delete(file).where(_f.observation_id == identity))
     _well(c, identity)
     return row.checksum is not None
@@ -192,10 +198,10 @@ def _keep(c: sa.Connection, site: PartnerSite, found: Taken) -> bool:
 def skipped(c: sa.Connection, site: PartnerSite, identity: str, why: Unfit, *, at_once: bool = False) -> None:
     """Write down that a document could not be taken, and when it is tried again."""
     row = c.execute(sa.select(skip).where(_s.observation_id == identity)).one_or_none()
-    times = (row.times if row else 0) + 1
-    wait = timedelta() if at_once else min(FIRST_WAIT * 2 ** min(times - 1, 10), LONGEST_WAIT)
+    times = row.times if row else 0
+    wait = timedelta() if at_once else wait_after(times)
     words = "".join(letter if letter.isprintable() else " " for letter in why.message[:250])
-    values: dict[str, Any] = {"kind": why.kind, "message": words, "times": times, "try_after": site.now() + wait}
+    values: dict[str, Any] = {"kind": why.kind, "message": words, "times": times + 1, "try_after": site.now() + wait}
     if row is None:
         c.execute(sa.insert(skip).values(observation_id=identity, **values))
     else:

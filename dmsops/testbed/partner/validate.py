@@ -19,7 +19,7 @@ from dmsops.interfaces.partners import Held, write_inventory
 from dmsops.testbed.partner import files
 from dmsops.testbed.partner.documents import Unfit, checksum_of
 from dmsops.testbed.partner.feed import Feed, Line, Place
-from dmsops.testbed.partner.harvest import delete, note, skipped
+from dmsops.testbed.partner.harvest import FORGOTTEN, delete, note, skipped
 from dmsops.testbed.partner.site import LOOK_BACK, PartnerSite, file, held, mark
 
 MISSED, NOT_DELETED, DIFFERS = "missed observation", "missed delete", "accMetaChecksum discrepancy"
@@ -164,18 +164,13 @@ def _strays(site: PartnerSite) -> Iterator[Anomaly]:
             yield Anomaly(kind=STRAY, uri=path.name, theirs="no document names it", ours=str(path.stat().st_size))
 
 
-_FORGOTTEN: dict[str, Any] = {"checksum": None, "document": None, "listed_at": None, "deleted_at": None}
-
-
 def _schedule(c: sa.Connection, site: PartnerSite, theirs: dict[str, Line], anomalies: tuple[Anomaly, ...]) -> None:
     for one in anomalies:
         if one.kind == NOT_DELETED:
             at = c.execute(sa.select(_h.listed_at).where(_h.observation_id == one.uri)).scalar()
             delete(c, one.uri, at or site.now())
         elif one.kind in (MISSED, DIFFERS):
-            c.execute(
-                sa.update(held).where(_h.observation_id == one.uri).values(checksum=None, document=None, listed_at=None, deleted_at=None)
-            )
+            c.execute(sa.update(held).where(_h.observation_id == one.uri).values(**FORGOTTEN))
             note(c, site, theirs[one.uri])
             skipped(c, site, one.uri, Unfit(kind=one.kind, message=f"{one.ours}; the archive has {one.theirs}"), at_once=True)
         elif one.kind in (LENGTH, CHECKSUM, MISSING):

@@ -241,6 +241,18 @@ def test_what_its_owner_may_not_see_is_told_when_they_may(ops: Ops) -> None:
     assert open_one != identity
 
 
+def test_what_is_hidden_again_before_it_is_read_comes_when_it_is_public(ops: Ops) -> None:
+    made = subscribed(ops, "New")
+    identity = archived(ops, 1)
+    telling.tell(ops)
+    moved(ops, identity, "meta_release", ops.clock.now() + timedelta(minutes=20))
+    assert streams.read(ops, made.id, 0, notices.meta_releases).events == ()
+    assert lane(ops, made.id) == [("New", "withheld")]
+    ops.clock.advance(timedelta(minutes=20))
+    telling.tell(ops)
+    assert lane(ops, made.id) == [("New", "ready")]
+
+
 def test_whom_the_pi_lets_in_is_told_within_the_hour(ops: Ops) -> None:
     made = subscribed(ops, "New")
     moved(ops, archived(ops, 1), "meta_release", ops.clock.now() + timedelta(days=30))

@@ -62,6 +62,7 @@ OF_ROUTE = {
     "/api/v0/download": ("uri",),
     "/api/v0.1/stage": ("uri",),
     "/api/v0.1/events": ("subscription", "after", "format", "program", "event", "observation"),
+    "/api/v0.1/grants": ("account", "program", "until", "reason"),
     "/caom": ("start", "since", "end", "until", "maxrec", "after"),
     "/sia2": (
         "POS", "BAND", "TIME", "POL", "FOV", "SPATRES", "SPECRP", "EXPTIME", "TIMERES", "ID", "COLLECTION", "FACILITY", "INSTRUMENT",
@@ -110,7 +111,7 @@ said = st.one_of(st.sampled_from(SAID), st.text(st.characters(min_codepoint=1, m
     lambda text: text.encode("latin-1", "replace").replace(b"\r", b"").replace(b"\n", b"")
 )
 segments = st.one_of(st.sampled_from([b"JWST", b"jw01111001001_02101_00001_nrca3", b"ivoa.obscore", b"1"]), raw)
-askers = st.sampled_from(["anonymous", "other", "pi without scope read", "partner", "revoked"])
+askers = st.sampled_from(["anonymous", "other", "pi without scope read", "pi with scope grant alone", "partner", "revoked"])
 
 
 def looked_at(world: World, answer: Answer | None, asker: Asker, sent: str, path: str) -> None:
@@ -211,7 +212,7 @@ NAMES = (
     "service", "params", "format", "page", "pagesize", "columns", "filters", "paramName", "values", "freeText", "ra", "dec", "radius",
     "position", "obsid", "target", "radius_units", "limit", "offset", "conditions", "select_cols", "sort_by", "sort_desc", "count_only",
     "dataset_ids", "uris", "events", "channel", "address", "program", "instrument", "catch_up", "after", "refusals", "taken", "uri",
-    "reason", "min", "max", "obs_id", "s_ra", "fileSetName", "productLevel", "target_name",
+    "reason", "account", "until", "min", "max", "obs_id", "s_ra", "fileSetName", "productLevel", "target_name",
 )  # fmt: skip
 known = st.sampled_from([
     "Mast.Caom.Filtered", "Mast.Caom.Cone", "Mast.Caom.Filtered.Position", "Mast.Caom.Products", "Mast.Caom.All", "*", "obs_id",
@@ -225,7 +226,8 @@ documents = st.recursive(
 )  # fmt: skip
 JSON_ROUTES = (
     "/api/v0/invoke", "/search/jwst/api/v0.1/search", "/search/jwst/api/v0.1/post_list_products", "/api/v0.1/Download/sign",
-    "/api/v0.1/stage", "/api/v0.1/Download/bundle.sh", "/api/v0.1/subscriptions", "/caom/refusals", "/api/v0.1/subscriptions/1/again",
+    "/api/v0.1/stage", "/api/v0.1/Download/bundle.sh", "/api/v0.1/subscriptions", "/api/v0.1/grants", "/caom/refusals",
+    "/api/v0.1/subscriptions/1/again",
 )  # fmt: skip
 
 

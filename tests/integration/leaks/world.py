@@ -106,6 +106,8 @@ class Asker:
     harvests: bool = False
     subscribes: bool = False
     reads: bool = False
+    grants: bool = False
+    """Whether the token is good for letting others into the programs whose PI the account is."""
     good: bool = True
     told: frozenset[str] = frozenset()
     """Programs of which the account (not this token) is told by subscriptions."""
@@ -341,7 +343,8 @@ def _askers(ops: Ops) -> dict[str, Asker]:
         Asker(name="other", token=_token(ops, "other", both), programs=frozenset({THEIRS}), told=frozenset({THEIRS}), **known),
         Asker(name="guest whose grant ended", token=_token(ops, "guest", both), **known),
         Asker(name="pi without scope read", token=_token(ops, "pi", ("subscribe",)), subscribes=True, told=mine),
-        Asker(name="pi with scope grant alone", token=_token(ops, "pi", ("grant",)), told=mine),
+        Asker(name="pi with scope grant alone", token=_token(ops, "pi", ("grant",)), grants=True, told=mine),
+        Asker(name="other with scope grant alone", token=_token(ops, "other", ("grant",)), grants=True, told=frozenset({THEIRS})),
         Asker(name="partner", token=_token(ops, "partner", (*both, "harvest")), harvests=True, **known),
         Asker(name="partner without scope harvest", token=_token(ops, "partner", both), **known),
         Asker(name="full partner", token=_token(ops, "full", (*both, "harvest")), everything=True, harvests=True, **known),

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 
 import psutil
 import pytest
@@ -17,6 +16,7 @@ from dmsops.core.people import Person, Role
 from dmsops.ops import connect
 from dmsops.procedures import record
 from dmsops.procedures.run import run
+from tests.waiting import until
 
 OPEN = """
 from dmsops.procedures import book
@@ -149,20 +149,11 @@ RUNNER = """
 
 def started(site, folder, pid_file):
     child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(RUNNER), str(site), str(folder)], stdout=subprocess.PIPE, text=True)
-    for _ in range(600):
-        if pid_file.exists() and pid_file.read_text():
-            return child, int(pid_file.read_text())
-        time.sleep(0.05)
-    child.kill()
-    pytest.fail("the runbook never began")
-
-
-def gone(pid):
-    for _ in range(200):
-        if not psutil.pid_exists(pid):
-            return True
-        time.sleep(0.05)
-    return False
+    try:
+        return child, int(until(lambda: pid_file.exists() and pid_file.read_text()))
+    except BaseException:
+        child.kill()
+        raise
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -174,7 +165,7 @@ def test_a_stopped_run_says_interrupted_and_leaves_no_kernel(ops, site, books, t
     assert child.communicate(timeout=180)[0].strip() == "interrupted"
     ended = record.get(ops, 1)
     assert cells(ops, ended) == {"cell-0": "interrupted", "cell-1": "not-run"}
-    assert gone(kernel)
+    until(lambda: not psutil.pid_exists(kernel))
 
 
 def test_a_run_killed_with_9_is_lost_and_its_half_notebook_is_kept(ops, site, books, tmp_path):

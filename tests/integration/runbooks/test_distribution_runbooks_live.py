@@ -60,7 +60,7 @@ def test_p17_resumes_a_subscription_and_resends_a_hand_over(ops):
     assert {"subscription.resumed"} <= journalled(ops, "because of resume")
     assert {"handover.resent"} <= journalled(ops, "because of resend")
     assert notice_queries.show(ops, 1)["state"] == "active"
-    assert [row["act"] for row in distribution_problem.cases(ops)] == ["retry", "close-refusal", "resend", ""]
+    assert [row["act"] for row in distribution_problem.cases(ops)] == ["retry", "close-refusal", ""]
 
 
 def test_p18_releases_a_program_and_shows_what_the_policy_says_before_and_after(ops):

@@ -16,7 +16,7 @@ from jwst.lib.engdb_tools import ENGDB_Service
 
 from dmsops.interfaces.edb import serve
 from dmsops.services.edb import make_app
-from tests.integration.services.serving import serving, token_of
+from tests.serving import serving, token_of
 from tests.unit.interfaces.edb_sources import START_US, every, usual
 
 START, STOP = "2022-12-04T03:52:02.000", "2022-12-04T03:52:04.000"

@@ -22,7 +22,7 @@ from dmsops.testbed import orbit, pointing, telemetry
 from dmsops.testbed.sizes import as_size
 from dmsops.testbed.visits import load_visit, shipped
 from dmsops.testing.sites import small_site
-from tests.integration.services.serving import serving, token_of
+from tests.serving import serving, token_of
 
 APERTURE = "NRCA3_SUB320"
 

@@ -22,7 +22,7 @@ from dmsops.core.people import put_token
 from dmsops.interfaces.edb import serve
 from dmsops.ops import create_site
 from dmsops.services.edb import make_app
-from tests.integration.services.serving import serving, token_of
+from tests.serving import serving, token_of
 from tests.unit.interfaces.edb_sources import every, usual
 from tests.waiting import until
 

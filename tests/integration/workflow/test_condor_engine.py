@@ -270,14 +270,20 @@ def test_a_changed_priority_reaches_the_queue(ops: Ops, run_beside: Beside, tmp_
     assert process.wait(timeout=120) == 0
 
 
-def test_an_end_that_dagman_did_not_write_down_is_found_in_the_event_log(ops: Ops) -> None:
-    """As when DAGMan and its folder's job-state log were lost, and the job's own log was not."""
+def recorded(ops: Ops) -> tuple[int, Path]:
+    """Plan a step and write its batch down; give the batch and its folder, where nothing is yet."""
     plan(ops, toy("write", "a"))
     (row,) = rows(ops, step)
     with ops.db.begin() as c:
         batch = batches.record(c, ops, "engine", folder.home(ops), [Node(step_id=row["id"], kind=row["kind"], rank=0)])
     place = Path(rows(ops, condor_batch)[0]["folder"])
     place.mkdir(parents=True)
+    return batch, place
+
+
+def test_an_end_that_dagman_did_not_write_down_is_found_in_the_event_log(ops: Ops) -> None:
+    """As when DAGMan and its folder's job-state log were lost, and the job's own log was not."""
+    batch, place = recorded(ops)
     name = rows(ops, condor_node)[0]["node"]
     submitted = f"000 (007.000.000) 2026-11-22 10:00:00 Job submitted from host: <127.0.0.1:1>\n    DAG Node: {name}\n...\n"
     ended = "005 (007.000.000) 2026-11-22 10:00:01 Job terminated.\n\t(1) Normal termination (return value 3)\n...\n"
@@ -291,6 +297,22 @@ def test_an_end_that_dagman_did_not_write_down_is_found_in_the_event_log(ops: Op
     assert not intake.look(place, 0, rows(ops, condor_batch)[0]["event_cursor"])
     assert [(n["status"], n["cluster"]) for n in rows(ops, condor_node)] == [("failed", 7)]
     assert states(ops) == {"a": "ready"}
+
+
+def test_a_removed_dagman_s_last_word_on_a_job_fails_no_step(ops: Ops) -> None:
+    """As when DAGMan has ended, and the pool has not written yet that it took the job away."""
+    batch, place = recorded(ops)
+    (node,) = rows(ops, condor_node)
+    with ops.db.begin() as c:
+        assert claims.take(c, ops, Request(batch=batch, step=node["step_id"], cluster=7))
+    (place / dag.JOBSTATE).write_text("1 INTERNAL *** DAGMAN_STARTED 1.0 ***\n2 INTERNAL *** DAGMAN_FINISHED 2 ***\n", encoding="utf-8")
+    said = 'NodeStatus = 6; /* "STATUS_ERROR" */\n  StatusDetails = "Was STATUS_SUBMITTED";\n'
+    (place / dag.STATUS).write_text(f'[\n  Type = "NodeStatus";\n  Node = "{node["node"]}";\n  {said}]\n', encoding="utf-8")
+    with ops.db.begin() as c:
+        assert intake.take_in(c, ops, batch, intake.look(place, 0, 0)) == 2
+        batches.end(c, ops, batch, "removed")
+    assert states(ops) == {"a": "ready"}
+    assert [n["status"] for n in rows(ops, condor_node)] == ["returned"]
 
 
 def test_a_step_whose_job_is_taken_away_is_tried_again_twice_and_then_fails_in_words(ops: Ops) -> None:

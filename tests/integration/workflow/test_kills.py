@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from dmsops.ops import Ops
 from tests.killing import Killing, engine_process
+from tests.waiting import until
 
 KILLS = int(os.environ.get("DMSOPS_TEST_ENGINE_KILLS", "9"))
 """On each of the two databases and for each of the two kinds of process: 36 in all."""
@@ -39,11 +39,7 @@ def test_workers_end_with_their_engine(killing: Killing) -> None:
     killing.engine.kill()
     killing.engine.wait()
     group = ["pgrep", "-g", str(killing.engine.pid)]
-    for _ in range(200):
-        if not subprocess.run(group, capture_output=True, check=False).stdout:
-            break
-        time.sleep(0.1)
-    assert subprocess.run(group, capture_output=True, check=False).stdout == b""
+    until(lambda: not subprocess.run(group, capture_output=True, check=False).stdout)
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

@@ -1,4 +1,4 @@
-"""``dmsops site upgrade`` and ``downgrade``: previewed, said in words, and there again after it."""
+"""``dmsops site``: made, upgraded and downgraded; previewed, said in words, and there again after it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ OLDER = db.revisions()[-2]
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     return create_site(tmp_path / "site")
+
+
+def test_a_new_live_site_is_told_that_the_answers_of_wss_are_simulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "The answers of WSS are simulated"
+    assert said in call(tmp_path / "live", "init").stdout
+    assert said not in call(tmp_path / "toy", "init", "--mode", "rehearsal").stdout
+    monkeypatch.setenv("DMSOPS_WSS_ANSWERS", "team")
+    assert said not in call(tmp_path / "team", "init").stdout
 
 
 def test_a_preview_says_that_nothing_would_be_lost_and_gives_the_hash(site: Path) -> None:

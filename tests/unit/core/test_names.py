@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmsops.core import names
-from dmsops.core.errors import BadName
+from dmsops.core.errors import BadInput, BadName
 
 digits = lambda n: st.text("0123456789", min_size=n, max_size=n)  # noqa: E731
 base36 = st.text("0123456789abcdefghijklmnopqrstuvwxyz", min_size=2, max_size=2)
@@ -111,3 +111,15 @@ def test_an_activity_may_be_base_36() -> None:
 def test_a_name_that_could_lead_elsewhere_is_refused(text: str) -> None:
     with pytest.raises(BadName, match="plain file name"):
         names.safe_file_name(text)
+
+
+@given(digits(5))
+def test_a_program_has_five_digits(text: str) -> None:
+    names.need_program(text)
+
+
+@pytest.mark.parametrize("text", ["", "2726", "027260", "0272a", "02726\n", "-2726", "\u0660\u0662\u0667\u0662\u0666"])
+def test_what_is_no_program_is_refused_by_its_field(text: str) -> None:
+    with pytest.raises(BadInput, match="is not a program of five digits") as refused:
+        names.need_program(text)
+    assert refused.value.facts == {"field": "program"}

@@ -18,6 +18,12 @@ def opened(kind: Callable[..., Any], ops: Ops, name: str = "otto", /, **address:
     return view
 
 
+def drawn_again(view: Any) -> None:
+    """Let the hub read anew, and draw what it read."""
+    view.hub.forget()
+    view.draw(view.hub.poll())
+
+
 def do(view: Any, key: str, count: int = 1, reason: str = "it has to be") -> str:
     """Go the whole way of a deed: button, preview, reason, count, confirmation; gives what the person reads.
 

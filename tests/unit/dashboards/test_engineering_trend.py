@@ -16,7 +16,7 @@ from dmsops.interfaces.prds import Limits
 from dmsops.ops import Ops
 from tests.browser import engineering_site as site_of
 from tests.engineering_files import T0, named, take
-from tests.unit.dashboards.boards import opened
+from tests.unit.dashboards.boards import drawn_again, opened
 
 FOUR = datetime(2022, 12, 4, 4, tzinfo=UTC)
 LIMITS = Limits(red_low=0.0, yellow_low=10.0, yellow_high=90.0, red_high=100.0)
@@ -218,7 +218,6 @@ def test_new_samples_are_asked_for_when_the_database_changes(tmp_path):
     view = opened(EngineeringView, ops, view="trend", names=site_of.ATTITUDE, span="hour")
     before = view.trend.wanted
     take(ops, site_of.attitude(2400, 2460), named(8))
-    view.hub.forget()
-    view.draw(view.hub.poll())
+    drawn_again(view)
     assert view.trend.wanted.stop == before.stop + timedelta(seconds=60)
     ops.db.dispose()

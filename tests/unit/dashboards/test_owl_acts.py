@@ -26,7 +26,7 @@ def pick(view, value):
 
 def finish(view, reason="it has to be"):
     view.pane.reason.value_input = reason
-    view.pane.count.value_input = str(len(view.pane.plan.again))
+    view.pane.count.value_input = str(len(view.pane.seen.again))
     assert not view.pane.confirm.disabled, view.pane.missing.html
     asyncio.run(view.pane.carry_out())
     return view.frame.wire.said["text"]
@@ -41,7 +41,7 @@ def test_every_verb_goes_from_ticks_through_its_preview_to_a_receipt(full, open_
     view, step = open_board(full), in_state(full, FITTING[verb])[0]
     view.table.select([step])
     pick(view, f"act {verb}")
-    assert [t.step_id for t in view.pane.plan.again] == [step]
+    assert [t.step_id for t in view.pane.seen.again] == [step]
     said = finish(view)
     done = acts.recent(full, verbs=(verb,))[0]
     assert (done["actor"], done["reason"]) == ("otto", "it has to be")
@@ -67,7 +67,7 @@ def test_a_drawers_verb_leaves_the_ticked_steps_alone(full, open_board):
     view.table.select([one])
     view.open_step(other)
     pick(view, f"one rescue {other}")
-    assert [t.step_id for t in view.pane.plan.again] == [other]
+    assert [t.step_id for t in view.pane.seen.again] == [other]
 
 
 def test_a_note_on_a_group_becomes_its_known_problem(full, open_board):
@@ -103,7 +103,7 @@ def test_a_viewer_can_begin_nothing_whatever_the_page_sends(full, open_board):
     view = open_board(full, "vera")
     for value in ("pause engine all", "one hold 1", f"group rescue {view.hub.snapshot.failures[0]['fingerprint']}"):
         pick(view, value)
-        assert view.pane.plan is None
+        assert view.pane.seen is None
         assert "needs the role operator; vera is viewer" in view.frame.wire.said["text"]
 
 

@@ -226,7 +226,7 @@ def test_a_viewer_reads_why_the_button_is_off(full, open_board):
     assert all("needs the role operator; vera is viewer" in o.why_not for o in view.offers)
     assert "needs the role operator; vera is viewer" in view.verbs.html
     asyncio.run(view.ask("rescue"))
-    assert view.pane.plan is None
+    assert view.pane.seen is None
     assert len(failed(full)) == 2
 
 

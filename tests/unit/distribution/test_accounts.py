@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from dmsops.cli.accounts import commands
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, NotAllowed, NotFound, NotSignedIn
 from dmsops.core.people import Person, Role
@@ -79,6 +80,17 @@ def test_a_grant_ends_by_itself_and_by_hand(ops: Ops, tokens: Mapping[str, str])
         grants.revoke(ops, number, reason="twice")
 
 
+def test_lists_say_of_each_row_whether_it_holds_now(ops: Ops, tokens: Mapping[str, str]) -> None:
+    accounts.give_token(ops, "other", days=1, reason="short")
+    grants.grant(ops, "other", PROGRAM, until=ops.clock.now() + timedelta(days=1), reason="a referee")
+    grants.revoke(ops, grants.grant(ops, "other", PROGRAM, reason="again"), reason="enough")
+    assert [row["stands"] for row in grants.grants(ops)] == [False, True, True]
+    assert [row["good"] for row in accounts.tokens(ops, "other")] == [True, True]
+    ops.clock.advance(timedelta(days=1))  # type: ignore[attr-defined]
+    assert [row["stands"] for row in grants.grants(ops)] == [False, False, True]
+    assert [row["good"] for row in accounts.tokens(ops, "other")] == [False, True]
+
+
 def test_a_pi_lets_others_in_and_nobody_else_does(ops: Ops, tokens: Mapping[str, str]) -> None:
     pi, other = (requester(ops, tokens[name]) for name in ("pi", "other"))
     with pytest.raises(NotAllowed, match="not the PI of program 02726"):
@@ -100,15 +112,16 @@ ACTS: dict[str, Act] = {
     "put": lambda ops: accounts.put(ops, "new", "astronomer", reason="x"),
     "close": lambda ops: accounts.close(ops, "pi", reason="x"),
     "token": lambda ops: accounts.give_token(ops, "pi", reason="x"),
-    "revoke tokens": lambda ops: accounts.revoke_tokens(ops, "pi", reason="x"),
+    "revoke": lambda ops: accounts.revoke_tokens(ops, "pi", reason="x"),
     "grant": lambda ops: grants.grant(ops, "pi", PROGRAM, reason="x"),
-    "revoke": lambda ops: grants.revoke(ops, 1, reason="x"),
+    "end-grant": lambda ops: grants.revoke(ops, 1, reason="x"),
 }
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_only_a_lead_changes_accounts(ops: Ops, tokens: Mapping[str, str], act: str) -> None:
-    with pytest.raises(NotAllowed):
+def test_only_a_lead_changes_accounts_and_the_command_is_named(ops: Ops, tokens: Mapping[str, str], act: str) -> None:
+    assert act in commands.commands
+    with pytest.raises(NotAllowed, match=f"'accounts {act}' needs the role lead"):
         ACTS[act](ops.as_person(Person("operator", Role.OPERATOR)))
 
 
@@ -116,6 +129,7 @@ BAD: dict[str, tuple[str, Act]] = {
     "a name with a space": ("name", lambda ops: accounts.put(ops, "Bad Name", "astronomer", reason="x")),
     "an unknown kind": ("kind", lambda ops: accounts.put(ops, "a", "robot", reason="x")),
     "a header in an address": ("e-mail", lambda ops: accounts.put(ops, "a", "astronomer", email="a@b\nBcc: c@d", reason="x")),
+    "an address that no message can be sent to": ("e-mail", lambda ops: accounts.put(ops, "a", "astronomer", email="a@b..c", reason="x")),
     "an unknown policy": ("files", lambda ops: accounts.put(ops, "a", "partner", files="some", reason="x")),
     "no reason": ("reason", lambda ops: accounts.put(ops, "a", "partner", reason=" ")),
     "an unknown scope": ("scope", lambda ops: accounts.give_token(ops, "pi", scopes=["root"], reason="x")),

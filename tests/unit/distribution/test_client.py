@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import threading
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from dmsops.core.errors import BadInput, Failed, NotSignedIn
 from dmsops.core.files import locked
+from dmsops.distribution import client
 from dmsops.distribution import client_finding as finding
 from dmsops.distribution.client import Wanted, fetch
 from dmsops.distribution.client_asking import TRIES, Site, answer
@@ -165,6 +167,36 @@ def test_a_part_that_was_spoilt_here_is_found_out(tmp_path):
             assert got(site, tmp_path).state == "got"
         assert (tmp_path / "a.fits").read_bytes() == CONTENT
         (tmp_path / "a.fits").unlink()
+
+
+@pytest.fixture
+def summed(monkeypatch):
+    """Give the names of the files that were read to be summed, as they are."""
+    names, begun = [], client._begun
+    monkeypatch.setattr(client, "_begun", lambda path: names.append(path.name) or begun(path))
+    return names
+
+
+def test_what_is_here_is_summed_once_however_often_the_site_is_asked(tmp_path, summed):
+    (tmp_path / "a.fits").write_bytes(b"of the version before")
+    with awkward("503", "cut 1000", "cut 1000", "503") as (site, server, _):
+        assert got(site, tmp_path).state == "got"
+    assert (tmp_path / "a.fits").read_bytes() == CONTENT
+    assert len(server.seen) == 5
+    assert summed == ["a.fits", f".a.fits.{SHA256}.part"]
+
+
+def test_what_changed_between_two_tries_is_summed_again(tmp_path, summed):
+    target, part = tmp_path / "a.fits", tmp_path / f".a.fits.{SHA256}.part"
+    target.write_bytes(b"of the version before")
+    with awkward("503") as (site, _, _):
+        changing = dataclasses.replace(site, sleep=lambda _: target.write_bytes(CONTENT))
+        assert got(changing, tmp_path).state == "had"
+    target.unlink()
+    with awkward("cut 1000") as (site, _, _):
+        changing = dataclasses.replace(site, sleep=lambda _: part.write_bytes(b"\x00" * 700) if part.exists() else None)
+        assert got(changing, tmp_path).state == "got"
+    assert target.read_bytes() == CONTENT
 
 
 def test_bytes_that_are_always_wrong_are_not_kept(tmp_path):

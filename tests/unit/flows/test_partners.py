@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from dmsops.archive import feed
 from dmsops.archive import partners as inventories
 from dmsops.archive.ingest import ingest, product_of
 from dmsops.catalogue.registry import Scope
@@ -73,6 +74,14 @@ def test_what_the_doctor_found_is_counted_by_partner(ops: Ops) -> None:
     doctor.audit(ops, Scope(), ["C48"])
     assert {row["name"]: row["differences"] for row in states(ops)} == {"cadc": {}, "esac": {"missed observation": 1}}
     assert [row["observation_id"] for row in story(ops, "esac")["differs"]] == [NAMES[0]]
+
+
+def test_the_story_of_one_partner_counts_no_changes_for_others(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts.put(ops, "cadc", "partner", reason="agreed")
+    counted, real = [], feed.changes_after
+    monkeypatch.setattr(feed, "changes_after", lambda *asked: counted.append(asked) or real(*asked))
+    seen = story(ops, "esac")
+    assert (seen["name"], seen["behind"], len(counted)) == ("esac", 2, 1)
 
 
 def test_an_inventory_that_cannot_be_read_is_said(ops: Ops) -> None:

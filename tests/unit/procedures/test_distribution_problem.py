@@ -66,7 +66,6 @@ def test_each_case_names_the_act_and_the_case_of_the_run_that_deals_with_it(ops)
         ("subscription", "retry", "ben"),
         ("partner's refusal", "close-refusal", "esac"),
         ("hand-over", "resend", "WSS"),
-        ("hand-over", "resend", "WSS"),
         ("large request", "", "ada"),
     ]
     for row in rows[:-1]:
@@ -75,8 +74,18 @@ def test_each_case_names_the_act_and_the_case_of_the_run_that_deals_with_it(ops)
 
 
 def test_hand_overs_say_whether_they_were_refused_or_have_no_answer(ops):
+    ops.clock.advance(timedelta(minutes=11))
     whys = {row["state"]: row["why"] for row in problem.handovers(ops)}
     assert whys == {"sent": "WSS has not answered", "refused": "WSS refused it: the second image of the pair is missing"}
+
+
+def test_a_hand_over_within_its_time_for_an_answer_is_no_case_and_is_resent_by_name_only(ops):
+    (waits,) = [row["id"] for row in problem.handovers(ops) if row["state"] == "sent"]
+    assert waits not in [row["case"] for row in problem.cases(ops)]
+    assert {row["why"] for row in problem.handovers(ops) if row["id"] == waits} == {"WSS has 10 min to answer"}
+    done(ops, order(ops, act="resend"))
+    assert order(ops, act="resend").case == ""
+    assert done(ops, order(ops, act="resend", case=waits))["state"] == "acknowledged"
 
 
 def test_what_is_served_and_who_was_refused_is_counted(ops):

@@ -5,6 +5,8 @@ import io
 import os
 import subprocess
 import tarfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import httpx2
@@ -133,6 +135,32 @@ def test_the_key_is_made_once_and_only_its_owner_reads_it(mine):
     assert len(keys) == 1
     assert path.stat().st_mode & 0o777 == 0o600
     assert not list(path.parent.glob(".*.key"))
+
+
+def test_the_key_is_read_once_and_again_when_it_is_another(mine, monkeypatch):
+    offered, _ = mine
+    path, read = offered.ops.settings.site / signing.KEY_FILE, []
+    path.unlink(missing_ok=True)
+    private_text = signing.private_text
+    monkeypatch.setattr(signing, "private_text", lambda path, field: read.append(path) or private_text(path, field))
+    first = {signing.site_key(offered.ops) for _ in range(3)}
+    assert (len(first), read) == (1, [path])
+    another = path.with_name("made-by-another-process")
+    another.touch(0o600)
+    another.write_text("ab" * 32)
+    another.replace(path)
+    assert signing.site_key(offered.ops) == b"\xab" * 32
+    path.unlink()
+    assert signing.site_key(offered.ops) not in {*first, b"\xab" * 32}
+
+
+def test_of_many_who_need_the_first_key_at_once_all_get_the_same(mine):
+    offered, _ = mine
+    (offered.ops.settings.site / signing.KEY_FILE).unlink(missing_ok=True)
+    together = threading.Barrier(8)
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: together.wait() is None or signing.site_key(offered.ops), range(8)))
+    assert len(keys) == 1
 
 
 def test_no_token_stands_in_the_log(mine):
@@ -277,7 +305,7 @@ def test_a_request_whose_process_was_killed_is_begun_again_by_who_looks_at_it(mi
     offered, client = mine
     monkeypatch.setattr(bundles, "_begin", lambda *_: None)
     number = staged(client, offered.tokens.pi).json()["id"]
-    assert staging.waiting(offered.ops) == [number]
+    assert [row["id"] for row in staging.requests(offered.ops, state="requested")] == [number]
     assert client.get(f"/api/v0.1/stage/{number}/files.tar", headers=head(offered.tokens.pi)).status_code == 409
     monkeypatch.undo()
     assert ready(client, offered.tokens.pi, number)["state"] == "ready"
@@ -290,7 +318,7 @@ def test_what_trouble_of_the_machine_keeps_from_being_ready_is_tried_again(mine,
     monkeypatch.setattr(staging, "sound_path", lambda *_: 1 / 0)
     number = staged(client, offered.tokens.pi).json()["id"]
     until(lambda: "stage.failed" in (offered.ops.settings.folder("logs") / "journal.jsonl").read_text())
-    assert staging.waiting(offered.ops) == [number]
+    assert [row["id"] for row in staging.requests(offered.ops, state="requested")] == [number]
     monkeypatch.undo()
     assert ready(client, offered.tokens.pi, number)["state"] == "ready"
 

@@ -102,6 +102,9 @@ BAD: dict[str, tuple[bytes, str]] = {
     "another hand-over": (json.dumps({**SAID, "delivery_id": "WFS_x"}).encode(), "field 'delivery_id' is 'WFS_x'"),
     "no state": (json.dumps({**SAID, "state": "perhaps", "delivery_id": "WFS_1"}).encode(), "field 'state' is 'perhaps'"),
     "reasons of no kind": (json.dumps({**SAID, "reasons": "no", "delivery_id": "WFS_1"}).encode(), "field 'reasons'"),
+    "a reason that is no text": (json.dumps({**SAID, "reasons": ["\ud800"], "delivery_id": "WFS_1"}).encode(), "field 'reasons'"),
+    "a name that is no text": (json.dumps({**SAID, "answered_by": "\0", "delivery_id": "WFS_1"}).encode(), "field 'answered_by'"),
+    "a long name": (json.dumps({**SAID, "answered_by": "x" * 65, "delivery_id": "WFS_1"}).encode(), "field 'answered_by'"),
     "nobody": (json.dumps({**SAID, "answered_by": "", "delivery_id": "WFS_1"}).encode(), "field 'answered_by'"),
 }
 
@@ -138,6 +141,54 @@ def test_a_resend_that_is_not_answered_is_not_delivered(ops: Ops, products: dict
     with pytest.raises(DeliveryRefused, match="has not answered"):
         resend.resend(by_the_team(ops), number, ticket=resend.preview(ops, number).hash, reason="lost")
     assert [row["state"] for row in queries.deliveries(ops)] == ["sent"]
+
+
+def lay_garbage(path: Path) -> None:
+    path.write_bytes(b"\x80\xff{")
+
+
+def lay_wrong_json(path: Path) -> None:
+    path.write_text(json.dumps({"delivery_id": "WFS_x", "state": "perhaps"}))
+
+
+def lay_a_folder(path: Path) -> None:
+    path.mkdir()
+    (path / "answer.txt").write_text("yes")
+
+
+UNREADABLE: dict[Callable[[Path], None], str] = {
+    lay_garbage: "is no JSON object",
+    lay_wrong_json: "field 'delivery_id' is 'WFS_x'",
+    lay_a_folder: "cannot be read: Is a directory",
+}
+
+
+@pytest.mark.parametrize("lay", UNREADABLE, ids=lambda lay: lay.__name__)
+def test_an_answer_that_cannot_be_read_is_told_and_a_resend_puts_it_aside(
+    ops: Ops, products: dict[str, Path], lay: Callable[[Path], None]
+) -> None:
+    with pytest.raises(DeliveryRefused, match="has not answered"):
+        deliver(by_the_team(ops), VISIT, products)
+    number = queries.deliveries(ops)[0]["id"]
+    path = answer_file(address_of(ops), number)
+    path.parent.mkdir()
+    lay(path)
+    with pytest.raises(DeliveryRefused, match=UNREADABLE[lay]):
+        deliver(by_the_team(ops), VISIT, products)
+    seen = resend.preview(ops, number)
+    row = resend.resend(by_the_team(ops, 5, answer(ops)), number, ticket=seen.hash, reason="their answer cannot be read")
+    assert row["state"] == "acknowledged"
+    assert path.with_name(f"{number}.1.json").exists()
+
+
+def test_nothing_is_resent_when_the_answer_before_cannot_be_put_aside(ops: Ops, products: dict[str, Path]) -> None:
+    with pytest.raises(DeliveryRefused, match="has not answered"):
+        deliver(by_the_team(ops), VISIT, products)
+    (before,) = queries.deliveries(ops)
+    (address_of(ops) / "acknowledgements").write_text("a file in the folder's place")
+    with pytest.raises(DeliveryRefused, match="cannot be put aside: Not a directory"):
+        resend.resend(by_the_team(ops), before["id"], ticket=resend.preview(ops, before["id"]).hash, reason="lost")
+    assert queries.deliveries(ops) == [before]
 
 
 def test_a_resend_wants_role_reason_preview_and_bytes(ops: Ops, products: dict[str, Path]) -> None:

@@ -149,6 +149,11 @@ def test_a_recorded_status_file_tells_what_is_futile() -> None:
     assert {name for name, (status, _) in found.items() if status == "done"} == {"write_1", "write_2", "write_3", "spawn_6"}
 
 
+def test_a_node_that_was_cut_short_with_its_dagman_has_not_failed() -> None:
+    text = (RECORDED / dag.STATUS).read_text().replace("Job proc (3.0.0) failed with status 1", "Was STATUS_SUBMITTED")
+    assert logs.read_status(text)["die_4"] == ("submitted", "Was STATUS_SUBMITTED")
+
+
 def test_a_recorded_rescue_file_of_dagman_s_own_is_read_too() -> None:
     done = logs.read_done((RECORDED / dag.RESCUE).read_text())
     assert done == {"write_1", "write_2", "write_3", "spawn_6"}

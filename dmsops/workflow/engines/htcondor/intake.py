@@ -38,10 +38,13 @@ class News:
 
 
 def look(folder: Path, cursor: int, event_cursor: int) -> News:
-    """Read what is new in the folder of a batch."""
+    """Read what is new in the folder of a batch.
+
+    The pool writes the jobs' events, then DAGMan its status file, then that it has ended: read the other way round, no cause is missed.
+    """
     states, states_size = logs.read_jobstate(_tail(folder / dag.JOBSTATE, cursor))
-    events, events_size = read_events(_tail(folder / dag.JOBS_LOG, event_cursor))
     statuses = logs.read_status(_tail(folder / dag.STATUS, 0).decode(errors="replace"))
+    events, events_size = read_events(_tail(folder / dag.JOBS_LOG, event_cursor))
     return News(states=tuple(states), states_size=states_size, events=tuple(events), events_size=events_size, statuses=statuses)
 
 

@@ -16,6 +16,8 @@ NODE_STATUS = {
 }  # fmt: skip
 FINAL = frozenset({"done", "failed", "futile", "returned"})
 """A node that stands so will not run again."""
+_CUT_SHORT = "Was STATUS_"
+"""So DAGMan's last word begins on a node that had not ended when DAGMan was removed; it calls that an error."""
 _STATUS_AD = re.compile(r'Type = "NodeStatus";\s*Node = "([^"]+)";\s*NodeStatus = (\d+);[^\n]*\n\s*StatusDetails = "((?:[^"\\]|\\.)*)"')
 
 
@@ -65,7 +67,11 @@ def _event(words: list[str]) -> Event | None:
 
 def read_status(text: str) -> dict[str, tuple[str, str]]:
     """Read the node status file: name to (what it stands at, DAGMan's own words)."""
-    return {name: (NODE_STATUS.get(int(number), "planned"), details) for name, number, details in _STATUS_AD.findall(text)}
+    return {name: (_standing(int(number), details), details) for name, number, details in _STATUS_AD.findall(text)}
+
+
+def _standing(number: int, details: str) -> str:
+    return "submitted" if details.startswith(_CUT_SHORT) else NODE_STATUS.get(number, "planned")
 
 
 def read_done(text: str) -> set[str]:

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from functools import partial
+from datetime import timedelta
 
-import pytest
 import sqlalchemy as sa
 
 from dashboards.app import distribution_access
-from dashboards.app.distribution_view import DistributionView
-from dmsops.archive.ingest import product_of
 from dmsops.archive.tables import plane
 from dmsops.core.db import reading
 from dmsops.distribution import accounts, grants
+from dmsops.distribution.tables import access_grant
 from dmsops.flows import exclusive
 from dmsops.ops import Ops
 from tests.browser import archive_site
 from tests.browser import distribution_site as site_of
-from tests.unit.dashboards.boards import do, opened
+from tests.unit.dashboards.boards import do, drawn_again
 from tests.unit.dashboards.filled import begun, confirmed
 
 PROGRAM = {"view": "programs", "row": site_of.PROGRAM}
-
-
-@pytest.fixture
-def site(tmp_path) -> Iterator[Ops]:
-    ops = site_of.copied(tmp_path / "site")
-    yield ops
-    ops.db.dispose()
-
-
-@pytest.fixture
-def board(site: Ops) -> Callable[..., DistributionView]:
-    return partial(opened, DistributionView, site)
 
 
 def releases(site: Ops) -> set[float]:
@@ -80,8 +65,7 @@ def test_a_change_of_many_goes_on_beside_the_page(site, board, monkeypatch):
     view = board("lena", **PROGRAM)
     assert "begun, by lena. How far it is stands above." in do(view, "release", 3)
     view.hub.distribution.works.wait()
-    view.hub.forget()
-    view.draw(view.hub.poll())
+    drawn_again(view)
     assert "3 observations described again." in view.top.html
     assert releases(site) == {0}
 
@@ -91,7 +75,6 @@ def test_what_was_archived_meanwhile_is_shown_before_it_is_changed(site, board, 
     begun(view, "change", days="30")
     name = f"jw{site_of.PROGRAM}001001_03104_00009_nrca3_cal.fits"
     archive_site.take(site, tmp_path, [name], PROGRAM=site_of.PROGRAM, CATEGORY="GO")
-    assert product_of(tmp_path / name).name == name
     view.pane.reason.value_input, view.pane.count.value_input = "too late", "3"
     asyncio.run(view.pane.carry_out())
     assert "changed since the preview" in view.frame.wire.said["text"]
@@ -116,6 +99,27 @@ def test_somebody_is_let_in_until_a_day(site, board):
     newest = grants.grants(site, program=site_of.PROGRAM)[0]
     assert (newest["account"], newest["kind"], newest["granted_by"], newest["reason"]) == ("carl", "guest", "lena", "it has to be")
     assert newest["until"].year == 2024
+
+
+def test_a_grant_that_has_ended_by_itself_counts_no_more(site, board):
+    (ben,) = [one["id"] for one in grants.grants(site, program=site_of.PROGRAM, name="ben")]
+    ended = {"granted_at": site_of.NOW - timedelta(days=9), "until": site_of.NOW - timedelta(days=1)}
+    with site.db.begin() as c:
+        c.execute(sa.update(access_grant).where(access_grant.c.id == ben).values(**ended))
+    view = board("lena", **PROGRAM)
+    begun(view, "let-in", account="ben")
+    assert "before they are public" in view.pane.preview.html
+    assert "of it already" not in view.pane.preview.html
+    view = board("lena", view="accounts", row="ben")
+    begun(view, "shut")
+    assert "its access to 0 programs" in view.pane.preview.html
+
+
+def test_two_grants_of_a_program_are_one_program(site, board):
+    grants.grant(site, "ben", site_of.PROGRAM, reason="once more")
+    view = board("lena", view="accounts", row="ben")
+    begun(view, "shut")
+    assert "its access to 1 program end" in view.pane.preview.html
 
 
 def test_a_grant_is_ended_and_another_is_not(site, board):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from datetime import timedelta
-from functools import partial
 from html import escape
 
 import pytest
 
 from dashboards.app import distribution_lists, distribution_reads
 from dashboards.app.distribution_address import VIEWS
-from dashboards.app.distribution_reads import Distribution, DistributionReader, handover_standing, staged_standing
+from dashboards.app.distribution_reads import Distribution, DistributionReader
 from dashboards.app.distribution_view import PAGE, DistributionView
 from dashboards.app.distribution_work import Works
 from dashboards.app.hub import Hub
@@ -21,28 +19,10 @@ from dmsops.core.errors import Refused
 from dmsops.core.people import find
 from dmsops.distribution import board_queries
 from dmsops.flows import partners, telling
-from dmsops.ops import Ops
 from tests.browser import distribution_site as site_of
 from tests.browser import toy_site
-from tests.unit.dashboards.boards import opened
-
-
-@pytest.fixture
-def site(tmp_path) -> Iterator[Ops]:
-    ops = site_of.copied(tmp_path / "site")
-    yield ops
-    ops.db.dispose()
-
-
-@pytest.fixture
-def board(site: Ops) -> Callable[..., DistributionView]:
-    return partial(opened, DistributionView, site)
-
-
-def drawn_again(view: DistributionView) -> None:
-    """Let the hub read anew, and draw what it read."""
-    view.hub.forget()
-    view.draw(view.hub.poll())
+from tests.distributing import REASON
+from tests.unit.dashboards.boards import drawn_again, opened
 
 
 def test_what_needs_a_person_stands_first_with_its_procedure(board):
@@ -75,7 +55,7 @@ def test_that_nobody_tells_is_said_until_somebody_does(site, board):
 
 def test_stories_tell_what_came_before(board):
     view = board(view="handovers", row=site_of.handover(board().hub.ops, "refused"))
-    assert site_of.REASON in view.story.html
+    assert REASON in view.story.html
     view._pick("story subscriptions 1")
     assert "nobody listens there" in view.story.html
     assert "1 try" in view.story.html
@@ -187,33 +167,6 @@ def test_a_partner_s_differences_are_announced_again_as_the_doctor_found_them(bo
     monkeypatch.undo()
     drawn_again(view)
     assert "Announce its differences again: The doctor found no difference" in view.story.html
-
-
-def test_a_hand_over_is_late_when_its_time_for_an_answer_is_over():
-    now, limit = site_of.NOW, timedelta(minutes=10)
-
-    def said(state: str, prepared: float, sent: float | None) -> str:
-        minute = timedelta(minutes=1)
-        row = {"state": state, "prepared_at": now - prepared * minute, "sent_at": None if sent is None else now - sent * minute}
-        return handover_standing(row, now, limit)
-
-    assert [said("sent", 99, 9), said("sent", 99, 11)] == ["waits for the answer", "not answered"]
-    assert [said("prepared", 9, None), said("prepared", 11, None)] == ["being sent", "not sent"]
-    assert [said("refused", 1, 1), said("acknowledged", 99, 99)] == ["refused", "acknowledged"]
-
-
-def test_a_staged_request_that_nobody_lays_ready_is_stuck():
-    now = site_of.NOW
-
-    def said(state: str, hours: float, files: int = 1, error: str = "", left: float | None = None) -> str:
-        ends = None if left is None else now + timedelta(hours=left)
-        return staged_standing(
-            {"state": state, "made_at": now - timedelta(hours=hours), "files": files, "error": error, "expires_at": ends}, now
-        )
-
-    assert [said("requested", 0.9), said("requested", 1.1)] == ["requested", "stuck"]
-    assert [said("ready", 2, left=1), said("ready", 2, error="1 gone", left=1)] == ["ready", "ready in part"]
-    assert [said("ended", 2, 0, "2 gone", left=1), said("ended", 2, 0, "2 gone", left=0)] == ["failed", "ended"]
 
 
 def test_a_partner_is_behind_after_a_day_and_never_red(site):

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
-from functools import partial
 
-import pytest
 import sqlalchemy as sa
 
 from dashboards.app import archive_lists, archive_repairs
@@ -16,19 +13,7 @@ from dmsops.archive import finding_queries, fixity, pages
 from dmsops.archive.tables import archived_product
 from dmsops.ops import Ops
 from tests.browser import archive_site as site_of
-from tests.unit.dashboards.boards import do, opened
-
-
-@pytest.fixture
-def site(tmp_path) -> Iterator[Ops]:
-    ops = site_of.full(tmp_path / "site")
-    yield ops
-    ops.db.dispose()
-
-
-@pytest.fixture
-def board(site: Ops) -> Callable[..., ArchiveView]:
-    return partial(opened, ArchiveView, site)
+from tests.unit.dashboards.boards import do, drawn_again
 
 
 def number(site: Ops, check: str) -> str:
@@ -39,8 +24,7 @@ def number(site: Ops, check: str) -> str:
 def looked_at_again(view: ArchiveView) -> None:
     """Wait for the long work, and draw what came of it."""
     view.hub.work.wait()
-    view.hub.forget()
-    view.draw(view.hub.poll())
+    drawn_again(view)
 
 
 def test_a_verb_that_fits_none_of_the_filters_findings_is_not_offered_and_says_so(site, board):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from functools import partial
 from html import escape
 
 import pytest
@@ -19,19 +17,7 @@ from dmsops.core.people import find
 from dmsops.ops import Ops
 from tests.browser import archive_site as site_of
 from tests.browser import toy_site
-from tests.unit.dashboards.boards import do, opened
-
-
-@pytest.fixture
-def site(tmp_path) -> Iterator[Ops]:
-    ops = site_of.full(tmp_path / "site")
-    yield ops
-    ops.db.dispose()
-
-
-@pytest.fixture
-def board(site: Ops) -> Callable[..., ArchiveView]:
-    return partial(opened, ArchiveView, site)
+from tests.unit.dashboards.boards import do, drawn_again, opened
 
 
 def number(site: Ops, check: str) -> int:
@@ -129,6 +115,20 @@ def test_a_finding_is_acknowledged_waived_and_opened_again(site, board):
         assert (seen["state"], seen["events"][-1]["actor"], seen["events"][-1]["reason"]) == (state, "otto", "it has to be")
 
 
+def test_an_open_story_is_read_once_until_the_site_changes(site, board, monkeypatch):
+    one, asked, real = number(site, "C30"), [], finding_queries.story
+    monkeypatch.setattr(finding_queries, "story", lambda ops, finding: asked.append(finding) or real(ops, finding))
+    view = board(view="findings", row=str(one))
+    for _ in range(3):
+        view.draw(view.hub.poll())
+    assert asked == [one]
+    do(board(view="findings", row=str(one)), "waive", reason="somebody else looked")
+    asked.clear()
+    view.draw(view.hub.poll())
+    assert asked == [one]
+    assert "somebody else looked" in view.story.html
+
+
 def test_all_findings_of_a_filter_are_waived_and_those_that_are_waived_already_are_left_alone(site, board):
     site_of.many(site, 20)
     first = board(view="findings", row=str(finding_queries.findings(site, text="jw09999")[0]["id"]))
@@ -184,8 +184,7 @@ def test_an_audit_runs_beside_the_page_and_says_what_came_of_it(site, board):
     assert not view.pane.reason.visible
     asyncio.run(view.pane.carry_out())
     view.hub.work.wait()
-    view.hub.forget()
-    view.draw(view.hub.poll())
+    drawn_again(view)
     assert "1 looked at" in view.top.html
     assert view.seen.last_audit["actor"] == "otto"
     assert "3 audits" in view.picture.html

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -22,18 +20,6 @@ from tests.browser import archive_site
 from tests.browser import distribution_site as site_of
 from tests.unit.dashboards.boards import do, opened
 from tests.unit.dashboards.filled import begun, confirmed
-
-
-@pytest.fixture
-def site(tmp_path) -> Iterator[Ops]:
-    ops = site_of.copied(tmp_path / "site")
-    yield ops
-    ops.db.dispose()
-
-
-@pytest.fixture
-def board(site: Ops) -> Callable[..., DistributionView]:
-    return partial(opened, DistributionView, site)
 
 
 def last(site: Ops) -> tuple[str, str, str | None]:
@@ -164,7 +150,7 @@ def test_a_partner_s_difference_is_announced_again(site, board):
     [
         ("handovers", ("wfsc resend",)),
         ("subscriptions", ("subscriptions pause", "subscriptions retry", "subscriptions end", "notify skip")),
-        ("refusals", ("partners close-refusal",)), ("programs", ("access change", "accounts grant", "accounts revoke")),
+        ("refusals", ("partners close-refusal",)), ("programs", ("access change", "accounts grant", "accounts end-grant")),
         ("accounts", ("accounts revoke", "accounts close")),
     ],
 )  # fmt: skip

@@ -1,0 +1,106 @@
+"""Writing to a page in turns, and a deed that is clicked twice."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+from bokeh.document import Document
+from bokeh.server.contexts import BokehSessionContext
+from bokeh.server.session import ServerSession
+from panel.io.state import set_curdoc
+from tornado.ioloop import IOLoop
+
+from dashboards.app.deed_pane import Deed, DeedPane, Preview
+from dashboards.app.turns import in_turn
+from dmsops.core.errors import StalePlan
+
+
+def test_a_turn_waits_while_somebody_else_writes() -> None:
+    written: list[str] = []
+
+    async def go() -> None:
+        document = Document()
+        context = BokehSessionContext("a", None, document)
+        document._session_context = lambda: context  # type: ignore[assignment]
+        session = ServerSession("a", document, io_loop=IOLoop.current())
+        context._set_session(session)
+        begun, enough = asyncio.Event(), asyncio.Event()
+
+        async def long(_: Any) -> None:
+            begun.set()
+            await enough.wait()
+            written.append("the first")
+
+        first = asyncio.create_task(context.with_locked_document(long))
+        await begun.wait()
+        with set_curdoc(document):
+            second = asyncio.create_task(in_turn(lambda: written.append("the second")))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert written == [], "it wrote while the document was somebody else's"
+        enough.set()
+        await first
+        await second
+
+    asyncio.run(go())
+    assert written == ["the first", "the second"]
+
+
+def pane(ops: Any, ended: list[str]) -> DeedPane:
+    refused: list[Exception] = []
+    frame: Any = SimpleNamespace(hub=SimpleNamespace(ops=ops), person=ops.operator, refuse=refused.append, refused=refused)
+    made = DeedPane(frame, ended.append)
+    made._in_hand = lambda: ops  # type: ignore[method-assign]
+    return made
+
+
+def test_what_is_clicked_twice_is_done_once(ops: Any) -> None:
+    ended: list[str] = []
+    done: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def do(_: Any, ticket: str, reason: str) -> str:
+        done.append(f"{ticket} {reason}")
+        begun.set()
+        go_on.wait(20)
+        return "It is done."
+
+    async def go() -> None:
+        shown = pane(ops, ended)
+        await shown.open(Deed(key="a", title="Do a", look=lambda _: Preview(html="", ticket="t", count=1), do=do))
+        shown.reason.value_input, shown.count.value_input = "because", "1"
+        clicks = [asyncio.create_task(shown.carry_out()) for _ in range(2)]
+        await asyncio.to_thread(begun.wait, 20)
+        assert shown.confirm.disabled
+        shown.reason.value_input = "because of it"
+        assert shown.confirm.disabled, "it can be done again by writing on"
+        go_on.set()
+        await asyncio.gather(*clicks)
+
+    asyncio.run(go())
+    assert done == ["t because"]
+    assert ended == ["It is done."]
+
+
+def test_a_preview_that_holds_no_more_is_made_again(ops: Any) -> None:
+    ended: list[str] = []
+    tickets = iter(("old", "new"))
+
+    def do(_: Any, ticket: str, reason: str) -> str:
+        if ticket == "old":
+            raise StalePlan("it has changed")
+        return f"{ticket}: {reason}"
+
+    async def go() -> None:
+        shown = pane(ops, ended)
+        await shown.open(Deed(key="a", title="Do a", look=lambda _: Preview(html="", ticket=next(tickets)), do=do))
+        shown.reason.value_input = "because"
+        await shown.carry_out()
+        assert (shown.view.visible, shown.seen and shown.seen.ticket) == (True, "new")
+        await shown.carry_out()
+
+    asyncio.run(go())
+    assert ended == ["new: because"]
