@@ -70,6 +70,11 @@ export function render({ model }) {
     row?.classList.add("cursor");
   }
 
+  function kept() {
+    keep();
+    return cursor.row;
+  }
+
   function put(row) {
     cursor.row?.classList.remove("cursor");
     cursor.row = row;
@@ -95,8 +100,8 @@ export function render({ model }) {
     "/": () => first(".key-filter")?.shadowRoot?.querySelector("input")?.focus(),
     j: () => move(1),
     k: () => move(-1),
-    Enter: () => (cursor.row?.querySelector('[tabulator-field="kind"], [tabulator-field="id"]') ?? cursor.row)?.click(),
-    x: () => cursor.row?.querySelector("input[type=checkbox]")?.click(),
+    Enter: () => (kept()?.querySelector('[tabulator-field="kind"], [tabulator-field="id"]') ?? cursor.row)?.click(),
+    x: () => kept()?.querySelector("input[type=checkbox]")?.click(),
     r: () => act("rescue"),
     h: () => act("hold"),
     "?": () => byId("help").showModal(),

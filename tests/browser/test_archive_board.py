@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from dmsops.archive import duplicates, finding_queries, pages, queries
+from dmsops.archive import duplicates, finding_acts, finding_queries, pages, queries
 from dmsops.archive.tables import archive_outbox
+from dmsops.core import people
 from dmsops.core.db import reading
 from dmsops.core.errors import StoreDamaged
 from dmsops.ops import Ops
@@ -187,10 +188,15 @@ def test_a_reader_is_offered_no_verb_and_reads_the_reason_of_each(desk_of, shown
     desk.sign_in("vera", "/archive")
     choose(desk, one, "C14")
     expect(desk.page.get_by_role("heading", name=re.compile("^C14: "))).to_be_visible()
-    desk.page.get_by_text("what cannot be done now").click()
+    drawer = desk.page.locator("#drawer")
+    drawer.get_by_text("what cannot be done now").click()
     for title, verb in (("Repair it", "repair"), ("I work on it", "acknowledge"), ("Accept it as it is", "waive")):
-        expect(desk.page.get_by_text(f"{title}: 'doctor {verb}' needs the role operator; vera is viewer")).to_be_visible()
+        expect(drawer.get_by_text(f"{title}: 'doctor {verb}' needs the role operator; vera is viewer")).to_be_visible()
     expect(desk.page.locator(".one button")).to_have_count(0)
+    ops = shown.as_person(people.find(shown.db, "otto"))
+    finding_acts.decide(ops, "acknowledge", [one], ticket=finding_acts.preview(ops, "acknowledge", [one]).hash, reason="it is looked at")
+    expect(drawer.get_by_text("it is looked at")).to_be_visible()
+    expect(drawer.get_by_text("Repair it: 'doctor repair' needs the role operator")).to_be_visible()
 
 
 def test_of_two_of_one_name_the_archived_one_is_kept(desk_of, shown):
