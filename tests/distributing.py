@@ -18,6 +18,7 @@ from dmsops.interfaces.wss_answers import answer_file
 from dmsops.ops import Ops
 from dmsops.wfsc.answers import address_of
 from dmsops.wfsc.bundle import Bundle
+from tests import ending
 
 PROGRAM = "01783"
 TITLE, PI_NAME = "Clusters in the Large Magellanic Cloud", "A. Almeida"
@@ -43,7 +44,7 @@ def let_in(ops: Ops, *, carl: str = "C. Costa", label: str = "", reason: str) ->
     proposals.put(ops, PROGRAM, exclusive_days=365, title=TITLE, pi_name=PI_NAME, category="GO", reason=reason)
     grants.grant(ops, "ada", PROGRAM, kind="pi", reason="principal investigator")
     grants.grant(ops, "ben", PROGRAM, until=ops.clock.now() + timedelta(days=90), reason="co-investigator")
-    grants.revoke(ops, grants.grant(ops, "carl", PROGRAM, reason="student of the PI"), reason="left the group")
+    ending.end_grant(ops, grants.grant(ops, "carl", PROGRAM, reason="student of the PI"), reason="left the group")
 
 
 def subscribe(ops: Ops, hook: str, *, program: str = "", reason: str) -> None:

@@ -16,7 +16,8 @@ from dmsops.core.clock import time_of
 from dmsops.core.errors import BadInput, DmsError
 from dmsops.core.people import Role
 from dmsops.core.tickets import need_ticket, ticket_of
-from dmsops.distribution import accounts, grants
+from dmsops.distribution import accounts, endings, grants
+from dmsops.distribution.endings import REMEDY, Act, Ending
 from dmsops.flows import exclusive
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ Row = dict[str, Any]
 AT_ONCE = 20
 """A change of more observations than these is done beside the page, which says how far it is."""
 SHOWN = 25
-REMEDY = "Look again, and do what is shown then (procedure P18)."
 
 
 def of(view: str, row: Row, person: Person, works: Works) -> list[Deed]:
@@ -163,74 +163,66 @@ def _let_in(row: Row, person: Person) -> Deed:
 def _end(one: Row, person: Person) -> Deed:
     number, name, program = one["id"], one["account"], one["program"]
 
-    def ticket_now(ops: Ops) -> str:
-        found = next((row for row in grants.grants(ops, program=program) if row["id"] == number), {})
-        return ticket_of([number, found.get("until"), found.get("revoked_at")])
+    def words(seen: Ending) -> str:
+        left = f"it has grant {seen.others[0]} of it still" if seen.others else "and gets no file of it before it is public, from now on"
+        html = f"<p>{escape(name)} ({one['kind']}) loses this grant of program {escape(program)}: {left}.</p>"
+        return f"{html}<p>Granted by {escape(one['granted_by'])}: {escape(one['reason'])}</p>"
+
+    def told(_: Ending) -> str:
+        return f"The grant of {name} to program {program} has ended"
+
+    return _ends(f"end-{number}", f"End the grant of {name}", Act.END_GRANT, number, words, told, cannot(person, *_verb(Act.END_GRANT)))
+
+
+def _verb(act: Act) -> tuple[Role, str]:
+    return Role.LEAD, f"accounts {act}"
+
+
+def _ends(
+    key: str, title: str, act: Act, subject: str | int, words: Callable[[Ending], str], told: Callable[[Ending], str], why_not: str
+) -> Deed:  # fmt: skip
+    """Make the deed of something that ends access, with the library's own preview."""
 
     def look(ops: Ops) -> Preview:
-        html = f"<p>{escape(name)} ({one['kind']}) gets no file of program {escape(program)} any more before it is public, from now on.</p>"
-        return Preview(
-            html=f"{html}<p>Granted by {escape(one['granted_by'])}: {escape(one['reason'])}</p>", ticket=ticket_now(ops), count=1
-        )
+        seen = endings.preview(ops, act, subject)
+        return Preview(html=words(seen), ticket=seen.hash, count=max(1, len(seen.tokens)) if act is Act.REVOKE else 1)
 
     def do(ops: Ops, ticket: str, reason: str) -> str:
-        need_ticket(ticket, ticket_now(ops), f"grant {number} has changed since the preview", remedy=REMEDY)
-        grants.revoke(ops, number, reason=reason)
-        return f"The grant of {name} to program {program} has ended, by {ops.operator.name}."
+        return f"{told(endings.end(ops, act, subject, ticket=ticket, reason=reason))}, by {ops.operator.name}."
 
-    return Deed(
-        key=f"end-{number}", title=f"End the grant of {name}", look=look, do=do, why_not=cannot(person, Role.LEAD, "accounts end-grant")
-    )
+    return Deed(key=key, title=title, look=look, do=do, why_not=why_not)
 
 
 def _revoke(row: Row, person: Person) -> Deed:
     name = row["name"]
 
-    def good(ops: Ops) -> list[Row]:
-        return [one for one in accounts.tokens(ops, name) if one["good"]]
+    def words(seen: Ending) -> str:
+        ends = "<p>They are void at once; signed addresses and staged requests of the account end with the last one.</p>"
+        return ends + _tokens(seen)
 
-    def look(ops: Ops) -> Preview:
-        found = good(ops)
-        lines = [
-            f"{', '.join(one['scopes'])}{f' ({one["label"]})' if one['label'] else ''}, made {one['made_at']:%Y-%m-%d %H:%M}Z"
-            for one in found
-        ]
-        words = "<p>They are void at once; signed addresses and staged requests of the account end with the last one.</p>"
-        return Preview(
-            html=words + bullets("Tokens", lines), ticket=ticket_of([one["id"] for one in found]), empty=not found, count=len(found)
-        )
-
-    def do(ops: Ops, ticket: str, reason: str) -> str:
-        need_ticket(
-            ticket, ticket_of([one["id"] for one in good(ops)]), f"the tokens of {name} have changed since the preview", remedy=REMEDY
-        )
-        number = accounts.revoke_tokens(ops, name, reason=reason)
-        return f"{theme.plural(number, 'token')} of {name} void, by {ops.operator.name}."
+    def told(seen: Ending) -> str:
+        return f"{theme.plural(len(seen.tokens), 'token')} of {name} void"
 
     none = "It is closed." if row["closed_at"] else "" if row["tokens"] else "It has no good token."
-    why_not = none or cannot(person, Role.LEAD, "accounts revoke")
-    return Deed(key="revoke", title="Make its tokens void", look=look, do=do, why_not=why_not)
+    return _ends("revoke", "Make its tokens void", Act.REVOKE, name, words, told, none or cannot(person, *_verb(Act.REVOKE)))
+
+
+def _tokens(seen: Ending) -> str:
+    lines = [
+        f"{', '.join(one['scopes'])}{f' ({one["label"]})' if one['label'] else ''}, made {one['made_at']:%Y-%m-%d %H:%M}Z"
+        for one in seen.tokens
+    ]
+    return bullets("Tokens", lines)
 
 
 def _shut(row: Row, person: Person) -> Deed:
     name = row["name"]
 
-    def ticket_now(ops: Ops) -> tuple[str, int]:
-        held = [one for one in grants.grants(ops, name=name) if one["stands"]]
-        found = next((one for one in accounts.accounts(ops) if one["name"] == name), {})
-        return ticket_of([name, found.get("closed_at"), [one["id"] for one in held]]), len({one["program"] for one in held})
+    def words(seen: Ending) -> str:
+        held = theme.plural(len({one["program"] for one in seen.grants}), "program")
+        told = theme.plural(seen.subscriptions, "subscription")
+        html = f"<p>Its tokens and its access to {held} end at once; {told} of it are not told any more.</p>"
+        return f"{html}{_tokens(seen)}<p>What it was given stays on record. `dmsops accounts put` opens it again, without them.</p>"
 
-    def look(ops: Ops) -> Preview:
-        ticket, held = ticket_now(ops)
-        html = f"<p>Its tokens and its access to {theme.plural(held, 'program')} end at once; its subscriptions are not told any more.</p>"
-        return Preview(
-            html=f"{html}<p>What it was given stays on record. `dmsops accounts put` opens it again.</p>", ticket=ticket, count=1
-        )
-
-    def do(ops: Ops, ticket: str, reason: str) -> str:
-        need_ticket(ticket, ticket_now(ops)[0], f"account {name} has changed since the preview", remedy=REMEDY)
-        accounts.close(ops, name, reason=reason)
-        return f"Account {name} is closed, by {ops.operator.name}."
-
-    why_not = ("It is closed." if row["closed_at"] else "") or cannot(person, Role.LEAD, "accounts close")
-    return Deed(key="shut", title="Close the account", look=look, do=do, why_not=why_not)
+    why_not = ("It is closed." if row["closed_at"] else "") or cannot(person, *_verb(Act.CLOSE))
+    return _ends("shut", "Close the account", Act.CLOSE, name, words, lambda _: f"Account {name} is closed", why_not)

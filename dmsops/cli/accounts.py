@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import click
 
-from dmsops.cli.frame import Answer, table, verb
+from dmsops.cli.archive_acts import how
+from dmsops.cli.frame import Answer, change_options, table, verb
 from dmsops.core.clock import time_of
 from dmsops.distribution import accounts as library
-from dmsops.distribution import grants
+from dmsops.distribution import endings, grants
 from dmsops.distribution.access import Scope
+from dmsops.distribution.endings import Act, Ending
 from dmsops.ops import Ops
 
 REASON = click.option("--reason", default="", metavar="TEXT", help="Why; goes into the journal.")
 ACCOUNT = {"name": "Account", "kind": "Kind", "display_name": "Person", "email": "E-mail", "files": "Files", "closed_at": "Closed"}
 GRANT = {"id": "No", "account": "Account", "program": "Program", "kind": "Kind", "granted_by": "By", "granted_at": "At", "until": "Until",
          "revoked_at": "Ended", "reason": "Reason"}  # fmt: skip
+ENDS = {"id": "No", "program": "Program", "kind": "Kind", "granted_by": "By", "until": "Until", "reason": "Reason"}
+TOKEN = {"id": "No", "label": "For", "scopes": "Scopes", "made_at": "Made", "expires_at": "Until"}
 
 
 @click.group()
@@ -41,11 +48,42 @@ def put(ops: Ops, name: str, kind: str, display_name: str, email: str, files: st
 
 
 @click.argument("name")
-@REASON
-def close(ops: Ops, name: str, reason: str) -> Answer:
-    """Close an account: its tokens and access end at once. A lead decides."""
-    library.close(ops, name, reason=reason)
-    return Answer({"account": name}, [f"account {name} is closed"])
+@change_options
+def close(ops: Ops, name: str, ticket: str | None, reason: str, *, yes: bool) -> Answer:
+    """Close an account: its tokens and access end at once. A lead decides.
+
+    Without --apply and --yes it only shows what would end, and the hash for it.
+    """
+    return _ends(ops, Act.CLOSE, name, ticket, reason, yes=yes)
+
+
+def _ends(ops: Ops, act: Act, subject: str | int, ticket: str | None, reason: str, *, yes: bool) -> Answer:
+    seen = endings.preview(ops, act, subject)
+    if ticket is None and not yes:
+        return Answer({"plan": seen, "applied": False}, _shown(seen))
+    done = endings.end(ops, act, subject, ticket=ticket or seen.hash, reason=reason)
+    return Answer({"plan": done, "applied": True}, [_DONE[act](done)])
+
+
+_DONE: dict[Act, Callable[[Ending], str]] = {
+    Act.CLOSE: lambda done: f"account {done.account} is closed",
+    Act.REVOKE: lambda done: f"{len(done.tokens)} tokens of {done.account} are void",
+    Act.END_GRANT: lambda done: f"grant {done.grants[0]['id']} of {done.account} has ended",
+}
+
+
+def _shown(seen: Ending) -> list[Any]:
+    """Show what would end, each thing in its own table, and how to do it."""
+    if seen.act is Act.REVOKE and not seen.tokens:
+        return [f"No token of account {seen.account} is good: there is nothing to make void."]
+    lines: list[Any] = [f"Of account {seen.account} would end, at once:"]
+    for words, rows, columns in (("Tokens", seen.tokens, TOKEN), ("Grants", seen.grants, ENDS)):
+        lines += [f"{words} ({len(rows)}):", table(rows, columns)] if rows else []
+    if seen.act is Act.CLOSE:
+        lines.append(f"the account itself; subscriptions that are not told any more: {seen.subscriptions}")
+    if seen.others:
+        lines.append(f"It may read that program still, by grant {', '.join(map(str, seen.others))}.")
+    return [*lines, *how(seen.hash, "a lead")]
 
 
 @click.argument("name")
@@ -63,24 +101,17 @@ def token(ops: Ops, name: str, scopes: tuple[str, ...], days: int, label: str, r
 def tokens(ops: Ops, name: str) -> Answer:
     """List tokens by what they are for; never the tokens themselves."""
     rows = library.tokens(ops, name)
-    columns = {
-        "id": "No",
-        "account": "Account",
-        "label": "For",
-        "scopes": "Scopes",
-        "made_at": "Made",
-        "expires_at": "Until",
-        "revoked_at": "Void",
-    }
-    return Answer(rows, [table(rows, columns) if rows else "There is no token."])
+    return Answer(rows, [table(rows, {"account": "Account", **TOKEN, "revoked_at": "Void"}) if rows else "There is no token."])
 
 
 @click.argument("name")
-@REASON
-def revoke(ops: Ops, name: str, reason: str) -> Answer:
-    """Make all tokens of an account void. A lead decides."""
-    number = library.revoke_tokens(ops, name, reason=reason)
-    return Answer({"account": name, "revoked": number}, [f"{number} tokens of {name} are void"])
+@change_options
+def revoke(ops: Ops, name: str, ticket: str | None, reason: str, *, yes: bool) -> Answer:
+    """Make all tokens of an account void. A lead decides.
+
+    Without --apply and --yes it only shows what would end, and the hash for it.
+    """
+    return _ends(ops, Act.REVOKE, name, ticket, reason, yes=yes)
 
 
 @click.argument("name")
@@ -104,11 +135,13 @@ def listed_grants(ops: Ops, program: str, name: str) -> Answer:
 
 
 @click.argument("number", type=int)
-@REASON
-def end_grant(ops: Ops, number: int, reason: str) -> Answer:
-    """End a grant, by its number, at once. A lead decides."""
-    grants.revoke(ops, number, reason=reason)
-    return Answer({"grant": number}, [f"grant {number} has ended"])
+@change_options
+def end_grant(ops: Ops, number: int, ticket: str | None, reason: str, *, yes: bool) -> Answer:
+    """End a grant, by its number, at once. A lead decides.
+
+    Without --apply and --yes it only shows what would end, and the hash for it.
+    """
+    return _ends(ops, Act.END_GRANT, number, ticket, reason, yes=yes)
 
 
 for _name, _function in (("list", listed), ("put", put), ("close", close), ("token", token), ("tokens", tokens), ("revoke", revoke),

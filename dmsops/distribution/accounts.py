@@ -81,29 +81,6 @@ def _put(c: sa.Connection, ops: Ops, name: str, values: dict[str, Any], reason: 
     journal.write(c, ops.clock, "account.changed", name, actor=ops.operator.name, reason=reason, **told)
 
 
-def close(ops: Ops, name: str, *, reason: str) -> None:
-    """Close an account: its tokens and its access end at once; what it was given stays on record.
-
-    Raises
-    ------
-    NotAllowed, BadInput
-        As `put`.
-    NotFound
-        There is no such account, or it is closed.
-    """
-    require(ops.operator, Role.LEAD, "accounts close")
-    need_reason("accounts close", reason)
-    transact(ops.db, lambda c: _close(c, ops, name, reason))
-
-
-def _close(c: sa.Connection, ops: Ops, name: str, reason: str) -> None:
-    need_account(c, name)
-    now = ops.clock.now()
-    c.execute(sa.update(account).where(_a.name == name).values(closed_at=now))
-    c.execute(sa.update(account_token).where(_t.account == name, _t.revoked_at.is_(None)).values(revoked_at=now))
-    journal.write(c, ops.clock, "account.closed", name, actor=ops.operator.name, reason=reason)
-
-
 def need_account(c: sa.Connection, name: str) -> sa.Row[Any]:
     """Give an account that is open; raises `NotFound` where there is none."""
     row = c.execute(sa.select(account).where(_a.name == name, _a.closed_at.is_(None))).one_or_none()
@@ -120,8 +97,10 @@ def give_token(
 
     Raises
     ------
-    NotAllowed, BadInput, NotFound
-        As `put` and `close`; also for scopes that are none, and more than a year.
+    NotAllowed, BadInput
+        As `put`; also for scopes that are none, and more than a year.
+    NotFound
+        There is no such account, or it is closed.
     """
     require(ops.operator, Role.LEAD, "accounts token")
     need_reason("accounts token", reason)
@@ -146,21 +125,6 @@ def _keep(c: sa.Connection, ops: Ops, name: str, token: str, scopes: list[str], 
     values = {"account": name, "sha256": token_digest(token), "label": label[:64], "scopes": scopes, "made_at": now}
     c.execute(sa.insert(account_token).values(**values, expires_at=now + timedelta(days=days)))
     journal.write(c, ops.clock, "account.token", name, actor=ops.operator.name, reason=reason, scopes=scopes, days=days)
-
-
-def revoke_tokens(ops: Ops, name: str, *, reason: str) -> int:
-    """Make all tokens of an account void; gives how many were good. Raises as `close`."""
-    require(ops.operator, Role.LEAD, "accounts revoke")
-    need_reason("accounts revoke", reason)
-    return transact(ops.db, lambda c: _revoke(c, ops, name, reason))
-
-
-def _revoke(c: sa.Connection, ops: Ops, name: str, reason: str) -> int:
-    need_account(c, name)
-    now = ops.clock.now()
-    number = c.execute(sa.update(account_token).where(_t.account == name, *is_good(now)).values(revoked_at=now)).rowcount
-    journal.write(c, ops.clock, "account.tokens-revoked", name, actor=ops.operator.name, reason=reason, tokens=number)
-    return number
 
 
 def requester(ops: Ops, token: str) -> Requester:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from dmsops.core import journal
 from dmsops.core.db import mappings, transact
-from dmsops.core.errors import BadInput, NotAllowed, NotFound
+from dmsops.core.errors import BadInput, NotAllowed, NotFound, Refused
 from dmsops.core.names import need_program
 from dmsops.core.people import Role, require
 from dmsops.core.tickets import need_reason
@@ -44,6 +44,8 @@ def grant(ops: Ops, name: str, program: str, *, kind: str = "guest", until: date
         A value cannot be used, or no reason is given.
     NotFound
         There is no such account.
+    Refused
+        The account has just that grant already.
     """
     require(ops.operator, Role.LEAD, "accounts grant")
     need_reason("accounts grant", reason)
@@ -77,17 +79,14 @@ def _grant(c: sa.Connection, ops: Ops, name: str, program: str, kind: str, until
     if until is not None and until <= now:
         raise BadInput(f"field 'until': {until:%Y-%m-%d %H:%M} is past", field="until")
     need_account(c, name)
+    same = (_g.account == name, _g.program == program, _g.kind == kind, _g.until.is_(None) if until is None else _g.until == until)
+    there = c.execute(sa.select(_g.id).where(*same, *stands(now))).scalars().first()
+    if there is not None:
+        raise Refused(f"{name} has just that already: grant {there}", remedy="Nothing is to be done.", grant=there)
     values = {"account": name, "program": program, "kind": kind, "granted_by": by, "reason": reason, "granted_at": now, "until": until}
     number = int(c.execute(sa.insert(access_grant).values(**values).returning(_g.id)).scalar_one())
     journal.write(c, ops.clock, "access.granted", program, actor=by, reason=reason, account=name, kind=kind, grant=number)
     return number
-
-
-def revoke(ops: Ops, number: int, *, reason: str) -> None:
-    """End a grant at once; raises as `grant`, and `NotFound` where there is none or it has ended."""
-    require(ops.operator, Role.LEAD, "accounts end-grant")
-    need_reason("accounts end-grant", reason)
-    transact(ops.db, lambda c: _revoke(c, ops, number, ops.operator.name, reason))
 
 
 def revoke_as_pi(ops: Ops, pi: Requester, number: int, *, reason: str) -> None:
@@ -100,12 +99,13 @@ def revoke_as_pi(ops: Ops, pi: Requester, number: int, *, reason: str) -> None:
         if row is None or row.kind == "pi":
             raise NotFound(f"there is no grant {number} to a guest", grant=number)
         _need_pi(c, ops, pi, row.program)
-        _revoke(c, ops, number, pi.name, reason)
+        end_one(c, ops, number, pi.name, reason)
 
     transact(ops.db, work)
 
 
-def _revoke(c: sa.Connection, ops: Ops, number: int, by: str, reason: str) -> None:
+def end_one(c: sa.Connection, ops: Ops, number: int, by: str, reason: str) -> None:
+    """End a grant that stands; raises `NotFound` where there is none."""
     now = ops.clock.now()
     row = c.execute(sa.select(access_grant).where(_g.id == number, *stands(now))).one_or_none()
     if row is None:

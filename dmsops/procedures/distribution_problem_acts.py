@@ -12,7 +12,7 @@ from dmsops.core.db import transact
 from dmsops.core.errors import Failed, Refused
 from dmsops.core.people import Role, require
 from dmsops.core.tickets import need_reason, need_ticket
-from dmsops.distribution import accounts, partners, staging, subscription_acts
+from dmsops.distribution import endings, partners, staging, subscription_acts
 from dmsops.flows import repairs
 from dmsops.procedures.distribution_problem_order import ANNOUNCE, STANDS, Order, number, order, request
 from dmsops.wfsc import resend as resending
@@ -90,8 +90,8 @@ def _lay_ready(ops: Ops, asked: Order, ticket: str, reason: str) -> str:
 
 
 def _revoke(ops: Ops, asked: Order, ticket: str, reason: str) -> str:
-    _need_same(ops, asked, ticket)
-    return f"{accounts.revoke_tokens(ops, asked.case, reason=reason)} tokens of {asked.case} are void"
+    ended = endings.end(ops, endings.Act.REVOKE, asked.case, ticket=ticket, reason=reason)
+    return f"{len(ended.tokens)} tokens of {asked.case} are void"
 
 
 _ACTS: dict[str, Callable[[Ops, Order, str, str], str]] = {

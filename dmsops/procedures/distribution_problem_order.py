@@ -14,7 +14,7 @@ from dmsops.catalogue.naming import observation_uri
 from dmsops.core.db import mappings
 from dmsops.core.errors import BadInput, NotFound
 from dmsops.core.tickets import ticket_of
-from dmsops.distribution import accounts, notice_queries, partners, staging, subscription_acts
+from dmsops.distribution import accounts, endings, notice_queries, partners, staging, subscription_acts
 from dmsops.distribution.tables import notice_delivery, partner_refusal
 from dmsops.flows import repairs
 from dmsops.procedures import distribution_problem as problem
@@ -200,7 +200,8 @@ def _account(ops: Ops, act: str, case: str, _after: int) -> Order:
     facts = _tokens(ops, case)
     stops = "" if facts["good_tokens"] else "no token of it is good"
     facts |= {"then": "they are void at once; the account, its grants and its subscriptions stay"}
-    return Order(act=act, case=case, facts=facts, stops=stops, ticket=ticket_of([act, facts]), wanted=("good_tokens", []))
+    ticket = "" if stops else endings.preview(ops, endings.Act.REVOKE, case).hash
+    return Order(act=act, case=case, facts=facts, stops=stops, ticket=ticket, wanted=("good_tokens", []))
 
 
 def _tokens(ops: Ops, case: str) -> Row:

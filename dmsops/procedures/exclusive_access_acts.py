@@ -11,7 +11,7 @@ from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, Failed, NotFound, Refused
 from dmsops.core.people import Role, require
 from dmsops.core.tickets import need_reason, need_ticket, ticket_of
-from dmsops.distribution import accounts, grants
+from dmsops.distribution import accounts, endings, grants
 from dmsops.distribution.access import Scope
 from dmsops.flows import exclusive
 from dmsops.procedures import exclusive_access as access
@@ -135,16 +135,17 @@ def _grant(ops: Ops, program: str, account: str, kind: str, until: datetime | No
 
 
 def _revoke(ops: Ops, program: str, number: int) -> Order:
-    row = next((one for one in _good(ops, program) if one["id"] == number), None)
+    good = _good(ops, program)
+    row = next((one for one in good if one["id"] == number), None)
     if row is None:
         remedy = "`dmsops accounts grants` lists them (procedure P18)."
         raise NotFound(f"there is no grant {number} of program {program}, or it has ended", remedy=remedy, grant=number)
     shown = {name: row[name] for name in ("account", "person", "email", "kind", "until")}
-    others = [one["id"] for one in _good(ops, program) if one["account"] == row["account"] and one["id"] != number]
-    left = f"it has grant {others[0]} still" if others else "what is not public is not given any more"
+    seen = endings.preview(ops, endings.Act.END_GRANT, number)
+    left = f"it has grant {seen.others[0]} still" if seen.others else "what is not public is not given any more"
     facts = {"grant": number, "reason_then": row["reason"], "then": f"the grant of {row['account']} ends at once; {left}"}
     choice = {"grant": number, "account": row["account"]}
-    return Order(act=REVOKE, program=program, rows=(shown,), facts=facts, ticket=ticket_of([REVOKE, program, number, shown]), choice=choice)
+    return Order(act=REVOKE, program=program, rows=(shown,), facts=facts, ticket=seen.hash, choice=choice)
 
 
 def carry_out(ops: Ops, asked: Order, *, ticket: str, reason: str) -> Row:
@@ -167,19 +168,14 @@ def carry_out(ops: Ops, asked: Order, *, ticket: str, reason: str) -> Row:
         done = exclusive.change(ops, asked.program, asked.choice["days"], ticket=ticket, reason=reason)
         failed = [f"{name} could not be: {why} (P15)" for name, why in done.failed]
         return {"act": asked.act, "result": "; ".join([f"{len(done.done)} observations are described again", *failed])}
-    need_ticket(ticket, _same(ops, asked).ticket, _CHANGED)
-    if asked.act == REVOKE:
-        grants.revoke(ops, asked.choice["grant"], reason=reason)
-        return {"act": asked.act, "result": f"grant {asked.choice['grant']} of {asked.choice['account']} has ended"}
     given = asked.choice
-    number = grants.grant(ops, given["account"], asked.program, kind=given["kind"], until=given["until"], reason=reason)
-    return {"act": asked.act, "result": f"grant {number}: {asked.choice['account']} is let in"}
-
-
-def _same(ops: Ops, asked: Order) -> Order:
     if asked.act == REVOKE:
-        return _revoke(ops, asked.program, asked.choice["grant"])
-    return _grant(ops, asked.program, asked.choice["account"], asked.choice["kind"], asked.choice["until"])
+        endings.end(ops, endings.Act.END_GRANT, given["grant"], ticket=ticket, reason=reason)
+        return {"act": asked.act, "result": f"grant {given['grant']} of {given['account']} has ended"}
+    now = _grant(ops, asked.program, given["account"], given["kind"], given["until"])
+    need_ticket(ticket, now.ticket, _CHANGED)
+    number = grants.grant(ops, given["account"], asked.program, kind=given["kind"], until=given["until"], reason=reason)
+    return {"act": asked.act, "result": f"grant {number}: {given['account']} is let in"}
 
 
 def verify(ops: Ops, asked: Order, done: Row) -> list[Row]:

@@ -15,11 +15,12 @@ import sqlalchemy as sa
 
 from dmsops.archive import proposals
 from dmsops.archive.tables import plane
-from dmsops.distribution import accounts, channels, dispatch, grants, notice_queries, streams, subscription_acts, subscriptions
+from dmsops.distribution import channels, dispatch, grants, notice_queries, streams, subscription_acts, subscriptions
 from dmsops.distribution.notices import Event, Happening, put
 from dmsops.distribution.outcomes import Outcome, Result
 from dmsops.flows import notices, telling
 from dmsops.ops import Ops
+from tests import ending
 from tests.telling import Receiver, archived, lane, moved, noticed, person, receiver, standing, subscribed, telling_site
 
 
@@ -266,7 +267,7 @@ def test_whom_the_pi_lets_in_is_told_within_the_hour(ops: Ops) -> None:
 def test_a_closed_account_is_told_nothing_more(ops: Ops, fresh: Receiver) -> None:
     made = subscribed(ops, "New", channel="webhook", address=fresh.address)
     happen(ops, 1)
-    accounts.close(ops, "ann", reason="for the test")
+    ending.close(ops, "ann", reason="for the test")
     assert tell(ops) == 0
     assert fresh.events == []
     assert standing(ops, made.id).state == "ended"

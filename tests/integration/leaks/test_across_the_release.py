@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from dmsops.archive.tables import plane
 from dmsops.distribution import accounts, grants
 from dmsops.distribution.audit import records
+from tests import ending
 from tests.integration.leaks import owned
 from tests.integration.leaks import world as w
 from tests.integration.leaks.world import MINE, TICK, Asker, T, World, at
@@ -35,7 +36,7 @@ def guest(world: World) -> Iterator[Asker]:
     token = accounts.give_token(world.ops, "short", reason="test")
     grants.grant(world.ops, "short", MINE, until=T - SECOND, reason="test")
     yield Asker(name="guest", token=token, programs=frozenset({MINE}), told=frozenset({MINE}), reads=True, subscribes=True)
-    accounts.close(world.ops, "short", reason="test")
+    ending.close(world.ops, "short", reason="test")
 
 
 def outside(guest: Asker) -> Asker:
@@ -116,7 +117,7 @@ def test_a_signed_address_ends_with_the_account(world: World, guest: Asker) -> N
     with at(world, T - 2 * SECOND):
         (address,) = owned.signed(world, guest, "public")
         assert world.ask(owned.bearer(guest), "GET", address).status == 200
-        accounts.revoke_tokens(world.ops, "short", reason="test")
+        ending.revoke(world.ops, "short", reason="test")
         assert world.ask(owned.bearer(guest), "GET", address).status == 403
         assert world.ask(replace(guest, good=False), "GET", DOWNLOAD, params={"uri": world.thing("public").uri}).status == 401
 

@@ -10,6 +10,7 @@ import pytest
 
 from dmsops.core.clock import iso
 from dmsops.distribution import accounts
+from tests import ending
 from tests.integration.leaks.owned import GRANTS, let_in
 from tests.integration.leaks.world import MINE, Asker, World, at
 
@@ -22,7 +23,7 @@ def colleague(either: World) -> Iterator[Asker]:
     accounts.put(either.ops, "colleague", "astronomer", reason="test")
     token = accounts.give_token(either.ops, "colleague", reason="test")
     yield Asker(name="colleague", token=token, reads=True, subscribes=True)
-    accounts.close(either.ops, "colleague", reason="test")
+    ending.close(either.ops, "colleague", reason="test")
 
 
 def inside(asker: Asker) -> Asker:

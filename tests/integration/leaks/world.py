@@ -28,6 +28,7 @@ from dmsops.flows.notices import gather
 from dmsops.ops import Ops
 from dmsops.testing.products import write_product
 from dmsops.testing.sites import small_site
+from tests import ending
 
 START = datetime(2022, 12, 4, 6, 0, tzinfo=UTC)
 T = START + timedelta(days=10)
@@ -364,7 +365,7 @@ def _token(ops: Ops, name: str, scopes: Sequence[str], **more: Any) -> str:
 
 def _revoked(ops: Ops) -> str:
     token = _token(ops, "gone", ("read", "subscribe", "harvest"))
-    accounts.revoke_tokens(ops, "gone", reason="test")
+    ending.revoke(ops, "gone", reason="test")
     return token
 
 

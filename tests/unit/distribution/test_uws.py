@@ -19,6 +19,7 @@ from dmsops.distribution.access import ANONYMOUS, Kind, Requester, Scope
 from dmsops.distribution.accounts import requester
 from dmsops.ops import Ops
 from dmsops.services import tap_runner
+from tests import ending
 from tests.vo import BASE
 
 QUERY = (("QUERY", "SELECT schema_name FROM tap_schema.schemas ORDER BY 1"), ("LANG", "ADQL"))
@@ -111,9 +112,8 @@ def test_a_job_sees_what_its_owner_may_see_when_it_runs(ops: Ops, tokens: Mappin
     anonymous = uws.create(ops, ANONYMOUS, QUERY)
     assert tap_runner._asker(ops, uws.get(ops, ANONYMOUS, anonymous)) == ANONYMOUS
     gone = uws.create(ops, OTHER, QUERY)
-    from dmsops.distribution import accounts
 
-    accounts.close(ops, "other", reason="left")
+    ending.close(ops, "other", reason="left")
     assert tap_runner._asker(ops, uws.get(ops, OTHER, gone)) == ANONYMOUS
 
 

@@ -17,12 +17,13 @@ from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, Failed, NotAllowed, NotFound, Refused, StalePlan
 from dmsops.core.journal import journal
 from dmsops.core.people import Person, Role
-from dmsops.distribution import accounts, grants
+from dmsops.distribution import grants
 from dmsops.ops import Ops
 from dmsops.procedures import exclusive_access as access
 from dmsops.procedures.exclusive_access_acts import Order, carry_out, order, verify
 from dmsops.testing.deliveries import START
 from dmsops.testing.sites import small_site
+from tests import ending
 from tests.runbooks.content import content
 from tests.runbooks.distribution import PROGRAM
 from tests.runbooks.distribution import REFUSED_BY_PARTNER as SEVERAL_PLANES
@@ -177,7 +178,7 @@ def test_an_account_is_let_in_until_a_day(ops):
 
 def test_a_grant_to_an_account_without_a_token_says_so(ops):
     assert order(ops, act="grant", account="carl").facts["has_a_good_token"]
-    accounts.revoke_tokens(ops, "carl", reason="lost")
+    ending.revoke(ops, "carl", reason="lost")
     assert not order(ops, act="grant", account="carl").facts["has_a_good_token"]
 
 

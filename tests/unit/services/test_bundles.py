@@ -18,6 +18,7 @@ from dmsops.distribution import accounts, files, grants, signing, staging
 from dmsops.distribution.access import ANONYMOUS
 from dmsops.distribution.audit import records
 from dmsops.services import bundles
+from tests import ending
 from tests.offered import EXCLUSIVE, HIDDEN, OPEN, RESTRICTED, offered_site, uri
 from tests.serving import served
 from tests.waiting import until
@@ -66,14 +67,14 @@ def ended(offered):
 
 
 def grant_gone(offered):
-    grants.revoke(offered.ops, grants.grants(offered.ops, name="pi")[0]["id"], reason="test")
+    ending.end_grant(offered.ops, grants.grants(offered.ops, name="pi")[0]["id"], reason="test")
 
 
 @pytest.mark.parametrize(
     "end",
     [
-        ended, grant_gone, lambda o: accounts.close(o.ops, "pi", reason="test"),
-        lambda o: accounts.revoke_tokens(o.ops, "pi", reason="test"), lambda o: (o.ops.settings.site / signing.KEY_FILE).unlink(),
+        ended, grant_gone, lambda o: ending.close(o.ops, "pi", reason="test"),
+        lambda o: ending.revoke(o.ops, "pi", reason="test"), lambda o: (o.ops.settings.site / signing.KEY_FILE).unlink(),
     ],
     ids=["time", "grant", "account", "tokens", "key"],
 )  # fmt: skip

@@ -12,9 +12,10 @@ from dmsops.archive.tables import archived_product
 from dmsops.archive.withdraw import preview as withdrawal
 from dmsops.archive.withdraw import withdraw
 from dmsops.core.errors import DmsError
-from dmsops.distribution import accounts, files, grants
+from dmsops.distribution import files, grants
 from dmsops.distribution.audit import records
 from dmsops.services.downloads import DOWNLOAD, give
+from tests import ending
 from tests.offered import EXCLUSIVE, HIDDEN, OPEN, RESTRICTED, YEAR, call_of, uri
 
 ASKERS = ("anonymous", "other", "partner", "pi", "full", "staff")
@@ -196,9 +197,9 @@ def test_access_ends_with_the_grant_the_token_and_the_account(mine):
     grants.grant(offered.ops, "other", "01234", reason="test")
     number = grants.grants(offered.ops, name="other")[0]["id"]
     assert asked(client, EXCLUSIVE, offered.tokens.other).status_code == 200
-    grants.revoke(offered.ops, number, reason="test")
+    ending.end_grant(offered.ops, number, reason="test")
     assert asked(client, EXCLUSIVE, offered.tokens.other).status_code == 403
-    accounts.close(offered.ops, "pi", reason="test")
+    ending.close(offered.ops, "pi", reason="test")
     assert asked(client, EXCLUSIVE, offered.tokens.pi).status_code == 401
     assert asked(client, token="mast_nonsense").status_code == 401
 

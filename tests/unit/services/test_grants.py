@@ -12,6 +12,7 @@ import pytest
 from dmsops.core.clock import iso
 from dmsops.distribution import accounts, grants
 from dmsops.services.grants import GRANTS, LONGEST
+from tests import ending
 from tests.offered import NOW, PROGRAM, Offered
 
 type Asked = tuple[Offered, httpx2.Client]
@@ -57,7 +58,7 @@ def test_whose_own_grant_ended_is_no_pi_any_more(mine: Asked) -> None:
     offered, client = mine
     pi = head(offered)
     number = client.post(GRANTS, json=GOOD, headers=pi).json()["number"]
-    grants.revoke(offered.ops, grants.grants(offered.ops, name="pi")[0]["id"], reason="another PI")
+    ending.end_grant(offered.ops, grants.grants(offered.ops, name="pi")[0]["id"], reason="another PI")
     assert [row["account"] for row in client.get(GRANTS, headers=pi).json()["grants"]] == ["pi"]
     assert client.post(GRANTS, json=GOOD, headers=pi).status_code == 403
     assert end(client, number, pi).status_code == 404
