@@ -16,7 +16,7 @@ from dmsops.workflow.states import StepState
 Row = dict[str, Any]
 MARKS = {
     "refused": StepState.FAILED, "not answered": StepState.FAILED, "not sent": StepState.FAILED, "being sent": StepState.RUNNING,
-    "waits for the answer": StepState.RUNNING, "acknowledged": StepState.DONE,
+    "waits for the answer": StepState.RUNNING, "acknowledged": StepState.DONE, "replaced": StepState.CANCELLED,
     "failing": StepState.FAILED, "stopped": StepState.FAILED, "active": StepState.DONE, "paused": StepState.HELD,
     "ended": StepState.CANCELLED,
     "stuck": StepState.FAILED, "failed": StepState.FAILED, "requested": StepState.RUNNING, "ready in part": StepState.HELD,

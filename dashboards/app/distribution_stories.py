@@ -71,6 +71,7 @@ def _handover(ops: Ops, once: Once, row: Row, verbs: str, now: datetime) -> str:
         " Call them (voice loop, P10) before it is sent again.",
         "not sent": "It was begun and not laid down: its step was ended. Rescue the step (P08), or hand it over again.",
         "waits for the answer": "It does not count as delivered before the wavefront team says so.",
+        "replaced": "WSS took all its products with a later hand-over: nobody needs to see to it.",
     }.get(row["standing"], "")  # fmt: skip
     files = [[ident(name), ident(str(sha256)[:12])] for name, sha256 in sorted(row["files"].items())]
     top = head(f"Hand-over {ident(row['id'])}", why + verbs, facts, f"{mark(row['standing'])}. {words}")

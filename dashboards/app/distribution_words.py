@@ -12,6 +12,8 @@ from dashboards.app import theme
 from dashboards.app.distribution_address import VERDICTS, VIEWS
 from dashboards.app.distribution_reads import needing
 from dashboards.app.story_parts import broken, need, piece_line
+from dmsops.distribution import staging_standing
+from dmsops.wfsc import queries as handed
 
 if TYPE_CHECKING:
     from dashboards.app.archive_work import Piece
@@ -33,7 +35,7 @@ def needs(seen: Distribution, address: Address, now: datetime, pieces: Sequence[
 
 
 def _handovers(seen: Distribution, now: datetime) -> str:
-    found = [row for row in seen.handovers if row["standing"] in ("refused", "not answered", "not sent")]
+    found = [row for row in seen.handovers if row["standing"] in handed.NEED_A_PERSON]
     kinds = Counter(row["standing"] for row in found)
     said = ", ".join(f"{n:,} {word}" for word, n in kinds.most_common())
     oldest = theme.age(min(row["sent_at"] or row["prepared_at"] for row in found), now)
@@ -65,7 +67,7 @@ def _refusals(seen: Distribution, now: datetime) -> str:
 
 
 def _staged(seen: Distribution, now: datetime) -> str:
-    found = [row for row in seen.staged if row["standing"] in ("stuck", "failed")]
+    found = [row for row in seen.staged if row["standing"] in staging_standing.NEED_A_PERSON]
     said = ", ".join(f"{n:,} {word}" for word, n in Counter(row["standing"] for row in found).most_common())
     oldest = theme.age(min(row["made_at"] for row in found), now)
     return need("staged", f"{theme.plural(len(found), 'staged request')}: {said} (P17); oldest {oldest}")

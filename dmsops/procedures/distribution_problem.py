@@ -15,6 +15,7 @@ from dmsops.core.db import mappings
 from dmsops.distribution import audit, notice_queries, partners, staging
 from dmsops.distribution.access import Rights, rights_word
 from dmsops.distribution.notices import Delivery, Standing
+from dmsops.distribution.staging_standing import STUCK, standing
 from dmsops.flows import partners as seen
 from dmsops.wfsc import queries as wavefront
 
@@ -88,7 +89,7 @@ def refusals(ops: Ops) -> list[Row]:
 
 def handovers(ops: Ops) -> list[Row]:
     """Give the hand-overs that the wavefront team has refused or not answered yet, oldest first, with ``minutes`` since they were sent."""
-    return [_handover(ops, row) for row in wavefront.handovers(ops) if row["state"] != ACKNOWLEDGED]
+    return [_handover(ops, row) for row in wavefront.handovers(ops) if row["standing"] not in (ACKNOWLEDGED, wavefront.REPLACED)]
 
 
 def _handover(ops: Ops, row: Row) -> Row:
@@ -147,6 +148,8 @@ def _handovers(ops: Ops) -> Iterator[Row]:
 def _requests(ops: Ops) -> Iterator[Row]:
     for row in requests(ops):
         lies = row["state"] == staging.REQUESTED
+        if lies and standing(row, ops.clock.now()) != STUCK:
+            continue
         why = row["error"] or (f"{row['files']} files are not ready" if lies else f"{row['refused']} files are not given")
         yield _case("large request", "lay-ready" if lies else "", row["id"], row["owner"], row["made_at"], why)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NEED_A_PERSON = ("refused", "not answered", "not sent")
 """Standings of hand-overs that a person must see to."""
+REPLACED = "replaced"
 
 
 def deliveries(ops: Ops, visit: str | None = None) -> list[dict[str, Any]]:
@@ -28,9 +29,20 @@ def deliveries(ops: Ops, visit: str | None = None) -> list[dict[str, Any]]:
 
 
 def handovers(ops: Ops) -> list[dict[str, Any]]:
-    """Give the hand-overs as `deliveries` does, each with its ``standing``: how it is now, in a word of ours."""
+    """Give the hand-overs as `deliveries` does, each with its ``standing``: how it is now, in a word of ours.
+
+    One of which every product was taken with a later hand-over of its visit is ``replaced``: nobody needs to see to it any more.
+    """
     now, limit = ops.clock.now(), timedelta(minutes=ops.settings.wss_answer_minutes)
-    return [{**row, "standing": standing(row, now, limit)} for row in deliveries(ops)]
+    taken: dict[str, set[str]] = {}
+    found = []
+    for row in reversed(deliveries(ops)):
+        said = standing(row, now, limit)
+        later = taken.setdefault(row["visit"], set())
+        found.append({**row, "standing": REPLACED if said in NEED_A_PERSON and later.issuperset(row["files"]) else said})
+        if said == "acknowledged":
+            later.update(row["files"])
+    return found[::-1]
 
 
 def standing(row: Mapping[str, Any], now: datetime, limit: timedelta) -> str:

@@ -202,6 +202,8 @@ def test_a_large_request_that_lay_is_laid_ready(ops):
         uri = next(iter(holdings.of_program(c, distribution.PROGRAM))).uri
         found = holdings.by_uris(c, [uri])
     made, _ = staging.make(ops, distribution.ADA, [uri], lambda _uris: found)
+    assert order(ops, act="lay-ready").case == "", "it is not late yet: the site may be at it"
+    ops.clock.advance(timedelta(hours=2))
     asked = order(ops, act="lay-ready")
     assert asked.case == made.id
     assert done(ops, asked)["state"] == "ready"
