@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from dashboards.app import archive_repairs, theme
 from dashboards.app.archive_stories import WRAPPED
 from dashboards.app.deed_pane import Deed, Preview, cannot
+from dashboards.app.field_pane import Field, FieldDeed
 from dashboards.app.story_parts import bullets, shortened, table
 from dmsops.archive import duplicates, errors, finding_acts, finding_queries, fixity, withdraw
 from dmsops.archive.finding_states import ACTS, TRANSITIONS
 from dmsops.archive.states import WITHDRAWN
 from dmsops.catalogue.registry import Scope
+from dmsops.core.clock import time_of
+from dmsops.core.errors import BadInput
 from dmsops.core.people import Role
 from dmsops.flows import doctor
 from dmsops.procedures import ingest_problem
@@ -59,6 +63,7 @@ def _of_finding(row: Row, person: Person, work: Work) -> list[Deed]:
 def _say(verb: str, title: str, wanted: Wanted, person: Person, prefix: str, state: str = "") -> Deed:
     """Make a deed of something that is said about findings; those to which it does not apply are left alone, and counted."""
     chosen: list[int] = []
+    given: dict[str, str] = {}
     fits = tuple(one.value for one in TRANSITIONS[verb][0])
 
     def look(ops: Ops) -> Preview:
@@ -67,19 +72,27 @@ def _say(verb: str, title: str, wanted: Wanted, person: Person, prefix: str, sta
         aside = f'<p class="warn">{theme.plural(left, "finding")} will not be touched: {" or ".join(fits)} only.</p>' if left else ""
         if not rows:
             return Preview(html=aside, empty=True)
-        seen = finding_acts.preview(ops, verb, chosen)
+        try:
+            seen = finding_acts.preview(ops, verb, chosen, until=_until(given))
+        except BadInput as error:
+            return Preview(html=f'<p class="warn">{escape(error.message)}.</p>', empty=True)
         lines = [f"{item.check} {item.uri}: {item.observed}" for item in seen.items]
         html = f"<p>{theme.plural(len(lines), 'finding')}: {escape(seen.words)}.</p>{aside}" + shortened("Findings", lines)
         return Preview(html=html, ticket=seen.hash, count=len(lines))
 
     def do(ops: Ops, ticket: str, reason: str) -> str:
-        done = finding_acts.decide(ops, verb, chosen, ticket=ticket, reason=reason)
+        done = finding_acts.decide(ops, verb, chosen, ticket=ticket, reason=reason, until=_until(given))
         return f"{theme.plural(len(done.items), 'finding')} {_PAST[verb]}, by {ops.operator.name}."
 
     why_not = cannot(person, Role.OPERATOR, f"doctor {verb}")
     if state and state not in fits:
         why_not = f"It is {state}."
-    return Deed(key=f"{prefix}{verb}", title=title, look=look, do=do, why_not=why_not)
+    fields = (Field(name="until", title="Waived until (UTC, may stay empty)", hint="2023-12-04T00:00:00Z"),) if verb == "waive" else ()
+    return FieldDeed(key=f"{prefix}{verb}", title=title, look=look, do=do, why_not=why_not, fields=fields, given=given)
+
+
+def _until(given: Mapping[str, str]) -> datetime | None:
+    return time_of(given["until"], "until") if given.get("until") else None
 
 
 def _fitting(ops: Ops, wanted: Wanted, fits: tuple[str, ...]) -> tuple[list[Row], int]:

@@ -77,6 +77,7 @@ def _finding(ops: Ops, once: Once, row: Row, verbs: str, now: datetime) -> str:
         "severity": escape(seen["severity"]),
         "to do": escape(seen["remedy"]),
         "repair": f"the doctor can do it ({escape(seen['fix'])})" if seen["fix"] else "a person acts",
+        "waived until": f"{seen['waived_until']:%Y-%m-%d %H:%M}Z" if seen["waived_until"] else "",
         "opened": theme.plural(seen["times"], "time"),
         "first": theme.age(seen["first_at"], now),
         "last seen": f"{theme.age(seen['last_at'], now)}, audit {seen['last_audit']}",

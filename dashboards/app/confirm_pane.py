@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
@@ -18,6 +19,9 @@ from dmsops.core.errors import StalePlan
 
 if TYPE_CHECKING:
     from dashboards.app.frame import Frame
+
+TELL_SECONDS = 3.0
+"""How often a person is told that something still goes on."""
 
 
 class ConfirmPane[Asked, Seen](ABC):
@@ -129,19 +133,31 @@ class ConfirmPane[Asked, Seen](ABC):
         turn = self._turn
         await in_turn(partial(self._begin, asked, turn))
         try:
-            made = await asyncio.to_thread(self.look, asked)
+            made = await self._beside(partial(self.look, asked), partial(self._still_looking, asked, turn))
         except Exception as error:  # noqa: BLE001 - no preview may stay open that will never be there
             then = partial(self.could_not, error)
         else:
             then = partial(self._show, asked, made)
         await in_turn(lambda: then() if turn == self._turn else None)
 
+    async def _beside(self, work: Callable[[], Any], tell: Callable[[str], None]) -> Any:
+        """Do something in another thread, and tell every few seconds for how long already."""
+        began = time.monotonic()
+        working = asyncio.create_task(asyncio.to_thread(work))
+        while not (await asyncio.wait({working}, timeout=TELL_SECONDS))[0]:
+            await in_turn(partial(tell, f" {time.monotonic() - began:.0f} s so far"))
+        return await working
+
     def _begin(self, asked: Asked, turn: int) -> None:
         if turn == self._turn:
             self.seen = None
             self.count.value = self.count.value_input = ""
-            self.preview.html = f"<h2>{escape(self.title(asked))}</h2><p>{self.looking(asked)}</p>"
+            self._still_looking(asked, turn, "")
             self._check()
+
+    def _still_looking(self, asked: Asked, turn: int, so_far: str) -> None:
+        if turn == self._turn:
+            self.preview.html = f"<h2>{escape(self.title(asked))}</h2><p>{self.looking(asked)}{so_far}</p>"
 
     def _show(self, asked: Asked, made: Seen) -> None:
         self.seen = made
@@ -186,7 +202,7 @@ class ConfirmPane[Asked, Seen](ABC):
         stale = False
         await in_turn(self._check)
         try:
-            line = await asyncio.to_thread(self.do, asked, seen, self.said)
+            line = await self._beside(partial(self.do, asked, seen, self.said), self._still_doing)
         except Exception as error:  # noqa: BLE001 - a person must read what happened, whatever it was
             stale = isinstance(error, StalePlan)
             await in_turn(partial(self._refused, error))
@@ -198,6 +214,9 @@ class ConfirmPane[Asked, Seen](ABC):
     async def stale(self, asked: Asked) -> None:
         """Show what holds now, where what the preview showed does not hold any more."""
         await self.renew()
+
+    def _still_doing(self, so_far: str) -> None:
+        self.missing.html = f'<p class="soft">It is being done…{so_far}</p>'
 
     def _done(self, line: str) -> None:
         self._doing = False

@@ -10,7 +10,7 @@ from dashboards.app import theme
 from dashboards.app.archive_stories import WRAPPED
 from dashboards.app.deed_pane import Deed, Preview, cannot
 from dashboards.app.distribution_lists import when
-from dashboards.app.distribution_pane import Field, FieldDeed
+from dashboards.app.field_pane import Field, FieldDeed
 from dashboards.app.story_parts import bullets, ident, table
 from dmsops.core.clock import time_of
 from dmsops.core.errors import BadInput, DmsError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dashboards.app import archive_repairs, distribution_access, theme
 from dashboards.app.archive_stories import WRAPPED
 from dashboards.app.deed_pane import Deed, Preview, cannot
-from dashboards.app.distribution_pane import Field, FieldDeed
+from dashboards.app.field_pane import Field, FieldDeed
 from dashboards.app.story_parts import ident, shortened, table
 from dmsops.archive import finding_queries
 from dmsops.core.people import Role

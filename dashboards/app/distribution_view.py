@@ -17,7 +17,6 @@ from dashboards.app import (
 )  # fmt: skip
 from dashboards.app.board_view import build_board
 from dashboards.app.distribution_address import Address
-from dashboards.app.distribution_pane import FieldPane
 from dashboards.app.frame import Board
 from dashboards.app.list_board import ListBoard
 from dmsops.catalogue.naming import product_uri
@@ -58,7 +57,6 @@ class DistributionView(ListBoard):
         )
         self.chosen = pn.FlexBox(self.who, self.uri, sizing_mode="stretch_width")
         super().__init__(BOARD, hub, person, Address())
-        self.pane = FieldPane(self.frame, self._deed_ended)
         for part in (self.story, self.pane.preview):
             part.stylesheets = [WRAP]
         for widget, name in ((self.who, "who"), (self.uri, "uri")):

@@ -11,7 +11,8 @@ import panel as pn
 
 from dashboards.app import theme
 from dashboards.app.board_view import BoardView
-from dashboards.app.deed_pane import Deed, DeedPane, buttons
+from dashboards.app.deed_pane import Deed, buttons
+from dashboards.app.field_pane import FieldPane
 from dashboards.app.fragment import Fragment
 from dashboards.app.frame import Board, Frame
 from dashboards.app.hub import Hub
@@ -55,7 +56,7 @@ class ListBoard(BoardView):
         self.filter = pn.widgets.TextInput(placeholder="filter: any word of a row  ( / )", width=320, css_classes=["key-filter"], **sheets)
         self.close = pn.widgets.Button(label="Close (esc)", css_classes=["key-close"], **sheets)
         self.story = Fragment(self._pick)
-        self.pane = DeedPane(self.frame, self._deed_ended)
+        self.pane = FieldPane(self.frame, self._deed_ended)
         self.deeds: list[Deed] = []
         self.filter.param.watch(lambda e: setattr(self.address, "text", e.new), "value")
         self.address.param.watch(self._address_changed, list(address.NAMES))

@@ -19,7 +19,7 @@ class FindingState(enum.StrEnum):
 SENTENCES: dict[FindingState, str] = {
     FindingState.OPEN: "Found, and nobody has said anything about it.",
     FindingState.ACKNOWLEDGED: "Found, and a person works on it.",
-    FindingState.WAIVED: "A person accepts it as it is; it opens again when something else is seen there.",
+    FindingState.WAIVED: "A person accepts it as it is; it opens again when something else is seen there, or when the waiver ends.",
     FindingState.FIXED: "A later audit looked there and did not find it any more.",
 }
 STANDING = (FindingState.OPEN, FindingState.ACKNOWLEDGED, FindingState.WAIVED)

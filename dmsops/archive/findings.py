@@ -99,12 +99,12 @@ class Recorded:
 def record(c: sa.Connection, ops: Ops, facts: Facts, found: Iterable[Finding]) -> Recorded:
     """Write an audit and its findings down, in the caller's write transaction.
 
-    Several findings of one check about one thing become one. A waived one stays so while the same is seen.
+    Several findings of one check about one thing become one. A waived one stays so while the same is seen, and its waiver lasts.
     """
     now, actor = ops.clock.now(), ops.operator.name
     number = _audit_row(c, facts, now, actor)
     _stage(c, facts, found)
-    _match(c, facts.started_at)
+    _match(c, facts.started_at, now)
     opened = _open(c, facts.started_at, number, now, actor)
     closed = _close(c, facts, number, now, actor)
     for table in (_staged, _limits):
@@ -150,13 +150,14 @@ def short_uri(uri: str) -> str:
     return f"{uri[: _LONGEST_URI - 17]}~{hashlib.sha256(uri.encode()).hexdigest()[:16]}"
 
 
-def _match(c: sa.Connection, started_at: datetime) -> None:
+def _match(c: sa.Connection, started_at: datetime, now: datetime) -> None:
     """Find what has a row already, and say of each why it opens, if it does."""
     same = sa.and_(_f.check == _s.check, _f.uri == _s.uri)
     why = sa.case(
         (_f.last_at > started_at, None),
         (_f.state == _FIXED, "found again"),
         (sa.and_(_f.state == _WAIVED, _f.observed != _s.observed), "something else is seen"),
+        (sa.and_(_f.state == _WAIVED, _f.waived_until <= now), "its waiver is over"),
     )
     c.execute(sa.update(_staged).values(finding_id=_f.id, opens=why).where(same))
     c.execute(sa.update(_staged).values(opens="found").where(_s.finding_id.is_(None)))
@@ -173,6 +174,7 @@ def _open(c: sa.Connection, started_at: datetime, number: int, now: datetime, ac
     values: dict[str, Any] = {name: _s[name] for name in _TOLD}
     values |= {"last_at": now, "last_audit": number, "times": _f.times + sa.case((opens, 1), else_=0)}
     values["state"] = sa.case((opens, _OPEN), else_=_f.state)
+    values["waived_until"] = sa.case((opens, None), else_=_f.waived_until)
     c.execute(sa.update(finding).values(**values).where(mine, sa.not_(seen_since)))
     events = sa.select(_f.id, sa.literal(_OPEN), sa.literal(actor), _s.opens, when).join_from(finding, _staged, mine).where(opens)
     _events(c, events)
@@ -185,7 +187,7 @@ def _close(c: sa.Connection, facts: Facts, number: int, now: datetime, actor: st
     gone = sa.and_(standing, _f.last_audit != number, _f.last_at <= facts.started_at, _looked(facts))
     when = sa.literal(now, _f.last_at.type)
     _events(c, sa.select(_f.id, sa.literal(_FIXED), sa.literal(actor), sa.literal("not found any more"), when).where(gone))
-    return c.execute(sa.update(finding).values(state=_FIXED, last_at=now).where(gone)).rowcount
+    return c.execute(sa.update(finding).values(state=_FIXED, last_at=now, waived_until=None).where(gone)).rowcount
 
 
 def _looked(facts: Facts) -> sa.ColumnElement[bool]:

@@ -167,6 +167,7 @@ finding = sa.Table(
     sa.Column("first_at", UtcTime, nullable=False),
     sa.Column("last_at", UtcTime, nullable=False),
     sa.Column("last_audit", sa.Integer, nullable=False),
+    sa.Column("waived_until", UtcTime),
     sa.UniqueConstraint("check", "uri"),
 )
 """What the doctor found, one row per check and thing; ``times`` counts its openings, ``fix`` is empty where a person must act."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from dmsops.cli.archive_store import lines_of
 from dmsops.cli.frame import Answer, change_options, table, verb, word
 from dmsops.cli.plans import SHOWN
 from dmsops.cli.progress import Bar
+from dmsops.core.clock import time_of
 from dmsops.core.errors import BadInput
 from dmsops.ops import Ops
 from dmsops.procedures import caom_audit
@@ -131,13 +133,16 @@ def show(ops: Ops, number: int) -> Answer:
     row = finding_queries.story(ops, number)
     lines = [f"{row['check']} {word(row['title'])} ({row['severity']}): {word(row['uri'])}", f"{row['state']}: {row['sentence']}"]
     lines += [f"Seen: {word(row['observed'])}", f"Expected: {word(row['expected'])} (source: {word(row['source'])})"]
+    lines += [f"Waived until {row['waived_until']:%Y-%m-%d %H:%M:%SZ}"] if row["waived_until"] else []
     lines += [f"What to do: {word(row['remedy'])}", f"Repair: {row['fix'] or 'none by itself'}"]
     events = {"at": "At", "state": "State", "actor": "By", "reason": "Why"}
     return Answer(row, [*lines, table(row["events"], events)])
 
 
-def _said(ops: Ops, act: str, numbers: tuple[int, ...], ticket: str | None, reason: str, *, yes: bool) -> Answer:
-    seen = finding_acts.preview(ops, act, numbers)
+def _said(
+    ops: Ops, act: str, numbers: tuple[int, ...], ticket: str | None, reason: str, *, yes: bool, until: datetime | None = None
+) -> Answer:  # fmt: skip
+    seen = finding_acts.preview(ops, act, numbers, until=until)
     if ticket is None and not yes:
         rows = [
             {name: getattr(item, name) for name in ("finding", "check", "state", "uri")} | {"fault": item.observed} for item in seen.items
@@ -145,7 +150,7 @@ def _said(ops: Ops, act: str, numbers: tuple[int, ...], ticket: str | None, reas
         columns = {"finding": "No.", "check": "Check", "state": "State", "uri": "Where", "fault": "Seen"}
         lines = [f"{act.capitalize()}: {seen.words}", table(rows[:SHOWN], columns)]
         return Answer({"plan": seen, "applied": False}, [*lines, *how(seen.hash, "an operator or a lead")])
-    done = finding_acts.decide(ops, act, numbers, ticket=ticket or seen.hash, reason=reason)
+    done = finding_acts.decide(ops, act, numbers, ticket=ticket or seen.hash, reason=reason, until=until)
     return Answer({"plan": done, "applied": True}, [f"{len(done.items)} findings: {done.words}"])
 
 
@@ -157,10 +162,11 @@ def acknowledge(ops: Ops, numbers: tuple[int, ...], ticket: str | None, reason: 
 
 
 @click.argument("numbers", type=int, nargs=-1, required=True)
+@click.option("--until", default="", metavar="TIME", help="The waiver ends by itself, as 2023-12-04T00:00:00Z.")
 @change_options
-def waive(ops: Ops, numbers: tuple[int, ...], ticket: str | None, reason: str, *, yes: bool) -> Answer:
+def waive(ops: Ops, numbers: tuple[int, ...], until: str, ticket: str | None, reason: str, *, yes: bool) -> Answer:
     """Accept findings as they are, until something else is seen there. Without --apply and --yes it only shows."""
-    return _said(ops, "waive", numbers, ticket, reason, yes=yes)
+    return _said(ops, "waive", numbers, ticket, reason, yes=yes, until=time_of(until, "until") if until else None)
 
 
 @click.argument("numbers", type=int, nargs=-1, required=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dmsops.archive import finding_acts, finding_queries
 from dmsops.archive.finding_states import ACTS as SAYINGS
 from dmsops.catalogue.registry import Scope
+from dmsops.core.clock import time_of
 from dmsops.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -112,7 +113,9 @@ def chosen(ops: Ops, numbers: Collection[int] = (), checks: Collection[str] = ()
     return sorted(row["id"] for row in rows if row["fix"])
 
 
-def order(ops: Ops, *, act: str = REPAIR, findings: Collection[int] = (), prefix: str = "", deep: bool = False) -> Order:
+def order(
+    ops: Ops, *, act: str = REPAIR, findings: Collection[int] = (), prefix: str = "", deep: bool = False, until: str = ""
+) -> Order:  # fmt: skip
     """Look at what is asked for; nothing changes.
 
     Parameters
@@ -125,6 +128,8 @@ def order(ops: Ops, *, act: str = REPAIR, findings: Collection[int] = (), prefix
         To audit or repair: only observations whose id begins so.
     deep : bool
         To audit: read the bytes too.
+    until : str
+        To waive: when the waiver ends by itself (UTC); empty: it does not.
 
     Raises
     ------
@@ -138,9 +143,10 @@ def order(ops: Ops, *, act: str = REPAIR, findings: Collection[int] = (), prefix
     if act == REPAIR:
         return _repair(ops, findings, prefix)
     if act in SAYINGS:
-        said = finding_acts.preview(ops, act, sorted(findings))
+        ends = time_of(until, "until") if until else None
+        said = finding_acts.preview(ops, act, sorted(findings), until=ends)
         rows = tuple({"finding": i.finding, "check": i.check, "what": i.uri, "change": i.observed} for i in said.items)
-        return Order(act=act, rows=rows, facts={"then": said.words}, ticket=said.hash, choice={"findings": sorted(findings)})
+        return Order(act=act, rows=rows, facts={"then": said.words}, ticket=said.hash, choice={"findings": sorted(findings), "until": ends})
     raise BadInput(f"'{act}' is no act of P16: {', '.join(ACTS)} are", field="act")
 
 
@@ -188,7 +194,7 @@ def carry_out(ops: Ops, asked: Order, *, ticket: str, reason: str) -> Row:
             "act": REPAIR,
             "result": ", ".join(f"{_number(told[name])} {name.replace('_', ' ')}" for name in told if _number(told[name]) is not None),
         }
-    said = finding_acts.decide(ops, asked.act, asked.choice["findings"], ticket=ticket, reason=reason)
+    said = finding_acts.decide(ops, asked.act, asked.choice["findings"], ticket=ticket, reason=reason, until=asked.choice["until"])
     return {"act": asked.act, "result": f"{len(said.items)} findings: {said.words}"}
 
 

@@ -112,6 +112,32 @@ def test_a_waived_one_stays_so_until_something_else_is_seen(both: Ops) -> None:
     assert [e["state"] for e in row["events"]] == ["open", "acknowledged", "waived", "open"]
 
 
+def test_a_waiver_with_an_end_is_over_at_it_and_no_earlier(both: Ops) -> None:
+    audit(both, found(), found(observation="jw2"))
+    numbers = [row["id"] for row in finding_queries.findings(both)]
+    end = both.clock.now() + timedelta(hours=1)
+    seen = finding_acts.preview(both, "waive", numbers, until=end)
+    assert f"until {end:%Y-%m-%d %H:%MZ}" in seen.words
+    with pytest.raises(StalePlan):
+        finding_acts.decide(both, "waive", numbers, ticket=seen.hash, reason="for ever instead")
+    finding_acts.decide(both, "waive", numbers, ticket=seen.hash, reason="until the pipeline is mended", until=end)
+    assert audit(both, found(), found(observation="jw2")).opened == 0
+    assert finding_queries.story(both, numbers[0])["waived_until"] == end
+    both.clock.sleep(3600)
+    last = audit(both, found())
+    assert (last.opened, last.closed, states(both)) == (1, 1, {"jw1": "open", "jw2": "fixed"})
+    rows = [finding_queries.story(both, number) for number in numbers]
+    assert [row["waived_until"] for row in rows] == [None, None]
+    assert [row["events"][-1]["reason"] for row in rows] == ["its waiver is over", "not found any more"]
+
+
+def test_only_a_waiver_has_an_end_and_it_is_to_come(ops: Ops) -> None:
+    audit(ops, found())
+    for verb, end, words in (("waive", ops.clock.now(), "is past"), ("acknowledge", ops.clock.now() + timedelta(1), "only a waiver")):
+        with pytest.raises(BadInput, match=words):
+            finding_acts.preview(ops, verb, [1], until=end)
+
+
 def test_an_older_look_undoes_nothing_that_was_seen_since(both: Ops) -> None:
     audit(both, found(), found(observation="jw2"))
     began = both.clock.now() + timedelta(seconds=1)

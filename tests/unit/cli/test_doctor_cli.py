@@ -10,7 +10,7 @@ import pytest
 
 from dmsops.archive.findings import Facts, record
 from dmsops.catalogue.registry import Finding, Scope
-from dmsops.core.errors import BadTransition, NotFound, StalePlan
+from dmsops.core.errors import BadInput, BadTransition, NotFound, StalePlan
 from dmsops.core.people import Role, put_person, system_user
 from dmsops.ops import Ops
 from dmsops.testing.deliveries import START
@@ -75,6 +75,16 @@ def test_a_finding_is_waived_by_the_previews_hash_and_reopened(ops):
     assert call(ops, "waive", number).exit_code == BadTransition.exit_code
     assert data(ops, "reopen", number, "--yes", "--reason", "it does not")["applied"] is True
     assert len(data(ops, "findings")) == 3
+
+
+def test_a_waiver_may_have_an_end_which_is_seen_first(ops):
+    number = str(data(ops, "findings")[0]["id"])
+    ending = (number, "--until", "2999-01-01")
+    assert "until 2999-01-01 00:00Z" in call(ops, "waive", *ending).stdout
+    assert data(ops, "waive", *ending, "--yes", "--reason", "the next pipeline mends it")["applied"] is True
+    assert "Waived until 2999-01-01 00:00:00Z" in call(ops, "show", number).stdout
+    refused = call(ops, "waive", number, "--until", "soon")
+    assert (refused.exit_code, "field 'until'" in refused.stderr) == (BadInput.exit_code, True)
 
 
 def test_several_findings_are_acknowledged_together(ops):

@@ -7,12 +7,14 @@ import threading
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from bokeh.document import Document
 from bokeh.server.contexts import BokehSessionContext
 from bokeh.server.session import ServerSession
 from panel.io.state import set_curdoc
 from tornado.ioloop import IOLoop
 
+from dashboards.app import confirm_pane
 from dashboards.app.deed_pane import Deed, DeedPane, Preview
 from dashboards.app.turns import in_turn
 from dmsops.core.errors import StalePlan
@@ -83,6 +85,28 @@ def test_what_is_clicked_twice_is_done_once(ops: Any) -> None:
     asyncio.run(go())
     assert done == ["t because"]
     assert ended == ["It is done."]
+
+
+def test_what_takes_its_time_says_for_how_long_already(ops: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confirm_pane, "TELL_SECONDS", 0.01)
+    go_on = threading.Event()
+
+    def look(_: Any) -> Preview:
+        go_on.wait(20)
+        return Preview(html="<p>This is it.</p>")
+
+    async def go() -> None:
+        shown = pane(ops, [])
+        told = asyncio.Event()
+        shown.preview.param.watch(lambda event: told.set() if "s so far" in event.new else None, "html")
+        opening = asyncio.create_task(shown.open(Deed(key="a", title="Do a", look=look, do=lambda *_: "")))
+        await told.wait()
+        assert shown.confirm.disabled
+        go_on.set()
+        await opening
+        assert "This is it." in shown.preview.html
+
+    asyncio.run(go())
 
 
 def test_a_preview_that_holds_no_more_is_made_again(ops: Any) -> None:

@@ -115,6 +115,21 @@ def test_a_finding_is_acknowledged_waived_and_opened_again(site, board):
         assert (seen["state"], seen["events"][-1]["actor"], seen["events"][-1]["reason"]) == (state, "otto", "it has to be")
 
 
+def test_a_finding_is_waived_until_a_day_that_is_to_come(site, board):
+    one = number(site, "C30")
+    view = board(view="findings", row=str(one))
+    asyncio.run(view._pick("deed waive"))
+    asyncio.run(view.pane.say("until", "1999-01-01"))
+    assert "is past" in view.pane.preview.html
+    assert view.pane.confirm.disabled
+    asyncio.run(view.pane.say("until", "2999-01-01"))
+    assert "until 2999-01-01 00:00Z" in view.pane.preview.html
+    view.pane.reason.value_input, view.pane.count.value_input = "the next pipeline mends it", "1"
+    asyncio.run(view.pane.carry_out())
+    assert finding_queries.story(site, one)["waived_until"].year == 2999
+    assert "2999-01-01 00:00Z" in board(view="findings", row=str(one)).story.html
+
+
 def test_an_open_story_is_read_once_until_the_site_changes(site, board, monkeypatch):
     one, asked, real = number(site, "C30"), [], finding_queries.story
     monkeypatch.setattr(finding_queries, "story", lambda ops, finding: asked.append(finding) or real(ops, finding))
