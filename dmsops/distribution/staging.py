@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 REQUESTED, READY, ENDED = "requested", "ready", "ended"
 MOST_FILES, MOST_OPEN = 10_000, 20
 """Files of a request, and requests of one owner that have not ended."""
+KEPT = timedelta(days=30)
+"""How long a request that has ended stays on the lists; what was given and refused is on record for ever."""
 _s = staging.c
 Lookup = Callable[[Sequence[str]], Mapping[str, Held]]
 """Finds files by their URIs, as they are now."""
@@ -91,6 +93,8 @@ def _why(asker: Requester, uri: str, judged: Mapping[str, tuple[Held, Judgement]
 
 
 def _insert(c: sa.Connection, row: dict[str, Any], now: datetime) -> None:
+    """Write a request down, and forget those that ended long ago."""
+    c.execute(sa.delete(staging).where(_s.expires_at < now - KEPT))
     number = c.execute(sa.select(sa.func.count()).where(_s.owner == row["owner"], _state(now) != ENDED)).scalar_one()
     if number >= MOST_OPEN:
         raise TooMany(f"{row['owner']} has {number} staged requests that have not ended: end one of them first", after=60)

@@ -59,3 +59,15 @@ def test_requests_are_listed_with_their_numbers_and_state(ops: Ops) -> None:
     assert [row["owner"] for row in staging.requests(ops, state=staging.ENDED)] == ["ada"]
     assert staging.requests(ops, state=staging.READY) == []
     assert staging.counts(ops) == {"requested": 1, "ready": 0, "ended": 1, "bytes": 0}
+
+
+def test_a_request_that_ended_long_ago_is_forgotten_when_the_next_is_made(ops: Ops) -> None:
+    old, _ = staging.make(ops, ADA, ["one"], found)
+    staging.end(ops, ADA, old.id)
+    staging.make(ops, ADA, ["one"], found)  # waits for ever: it has no end
+    ops.clock.advance(staging.KEPT)  # type: ignore[attr-defined]
+    staging.make(ops, BEN, ["one"], found)
+    assert len(staging.requests(ops)) == 3, "it ended just so long ago"
+    ops.clock.advance(timedelta(seconds=1))  # type: ignore[attr-defined]
+    staging.make(ops, BEN, ["one"], found)
+    assert [row["owner"] for row in staging.requests(ops)] == ["ben", "ben", "ada"]
