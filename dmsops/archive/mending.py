@@ -22,7 +22,7 @@ from dmsops.archive.tables import archive_outbox, archived_product, observation
 from dmsops.catalogue.naming import version_uri
 from dmsops.core import journal
 from dmsops.core.db import reading, transact
-from dmsops.core.errors import DmsError, Failed, NotFound, Refused
+from dmsops.core.errors import DmsError, Failed, NotFound, Refused, StalePlan
 from dmsops.core.files import sha256_of
 
 if TYPE_CHECKING:
@@ -223,23 +223,32 @@ def without(ops: Ops, identity: str, names: Sequence[str]) -> Again:
     return Again(described=described, differs=())
 
 
-def tell_again(ops: Ops, identity: str, *, reason: str) -> int:
+def tell_again(ops: Ops, identity: str, *, reason: str, was: int | None = None) -> int:
     """Give an observation a new version that is what it was, with a time of its own, so that it is harvested; gives the version.
 
     One that was withdrawn is told as withdrawn. Events of it that were passed by are told by this one.
+
+    Parameters
+    ----------
+    was : int, optional
+        The version that it had when this was decided.
 
     Raises
     ------
     NotFound
         The archive never had it.
+    StalePlan
+        It has another version by now: somebody else told it, or it has changed.
     """
-    return transact(ops.db, lambda c: _tell_again(c, ops, identity, reason))
+    return transact(ops.db, lambda c: _tell_again(c, ops, identity, reason, was))
 
 
-def _tell_again(c: sa.Connection, ops: Ops, identity: str, reason: str) -> int:
+def _tell_again(c: sa.Connection, ops: Ops, identity: str, reason: str, was: int | None) -> int:
     row, now = c.execute(sa.select(observation).where(_o.id == identity)).one_or_none(), ops.clock.now().astimezone(UTC)
     if row is None:
         raise NotFound(f"the archive has no observation '{identity}'", observation=identity)
+    if was is not None and row.version != was:
+        raise StalePlan(f"observation {identity} was told meanwhile: it has version {row.version}", observation=identity)
     last = c.execute(sa.select(sa.func.max(_e.created_at, type_=_e.created_at.type))).scalar()
     state = rows.State(version=row.version + 1, state=row.state, xml_sha256=row.xml_sha256, changed_at=max(now, last or now))
     c.execute(sa.update(observation).where(_o.id == identity).values(version=state.version, changed_at=state.changed_at))

@@ -40,13 +40,14 @@ _WHY_NOT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repair:
-    """One repair of one observation: what it is for (findings), and what changes, in words."""
+    """One repair of one observation, of the version that it has: what it is for (findings), and what changes, in words."""
 
     observation: str
     repair: str
     findings: tuple[int, ...]
     checks: tuple[str, ...]
     change: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,14 +97,15 @@ def preview(ops: Ops, finding_ids: Sequence[int]) -> Plan:
     groups, untouched = _sorted_out(_found(ops, finding_ids))
     planned = []
     for (identity, fix), rows in sorted(groups.items(), key=lambda group: (group[0][0], ORDER.index(group[0][1]))):
+        version = mending.version(ops, identity)
         try:
             change = _CHANGES[fix](ops, identity, rows)
         except DmsError as error:
             untouched += [_left(row, f"{error.message}. {error.remedy}") for row in rows]
             continue
         numbers, checks = tuple(sorted(row["id"] for row in rows)), tuple(sorted({row["check"] for row in rows}))
-        planned.append(Repair(observation=identity, repair=fix, findings=numbers, checks=checks, change=change))
-    facts = [[r.observation, r.repair, r.findings, r.change, mending.version(ops, r.observation)] for r in planned]
+        planned.append(Repair(observation=identity, repair=fix, findings=numbers, checks=checks, change=change, version=version))
+    facts = [[r.observation, r.repair, r.findings, r.change, r.version] for r in planned]
     return Plan(rows=tuple(planned), untouched=tuple(sorted(untouched, key=lambda u: u.finding)), hash=ticket_of(facts))
 
 
@@ -234,10 +236,12 @@ def repair(ops: Ops, finding_ids: Sequence[int], *, ticket: str, reason: str, pr
     if any(one.repair == "retire" for one in plan.rows):
         require(ops.operator, Role.LEAD, "doctor repair of stale products")
     rows = {row["id"]: row for row in _found(ops, finding_ids)}
-    done, failed = [], []
+    done, failed, touched = [], [], set[str]()
     for tried, one in enumerate(plan.rows, 1):
+        now = replace(one, version=mending.version(ops, one.observation)) if one.observation in touched else one
+        touched.add(one.observation)
         try:
-            _ACTS[one.repair](ops, one.observation, [rows[number] for number in one.findings], reason)
+            _ACTS[one.repair](ops, now, [rows[number] for number in one.findings], reason)
         except DmsError as error:
             failed.append(f"{one.repair} {one.observation}: {error.message}")
         else:
@@ -255,32 +259,32 @@ def _note(c: Any, ops: Ops, plan: Plan, reason: str, done: list[str], failed: li
     )  # fmt: skip
 
 
-def _describe(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None:
-    _, changed = ingest_again(ops, again(ops, identity), reason=reason)
+def _describe(ops: Ops, one: Repair, rows: Sequence[Row], reason: str) -> None:
+    _, changed = ingest_again(ops, again(ops, one.observation), reason=reason)
     if not changed:
-        _index(ops, identity, rows, reason)
+        _index(ops, one, rows, reason)
 
 
-def _index(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None:
-    for fault in bulk.rebuild(ops, [identity]).failed.values():
+def _index(ops: Ops, one: Repair, rows: Sequence[Row], reason: str) -> None:
+    for fault in bulk.rebuild(ops, [one.observation]).failed.values():
         remedy = "Describe the observation again from its products (procedure P16)."
-        raise Failed(f"{identity}: {fault}", remedy=remedy, observation=identity)
+        raise Failed(f"{one.observation}: {fault}", remedy=remedy, observation=one.observation)
 
 
-def _bring_back(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None:
-    if not mending.restore(ops, identity, reason=reason, superseded=_uris(rows)):
-        _describe(ops, identity, rows, reason)
+def _bring_back(ops: Ops, one: Repair, rows: Sequence[Row], reason: str) -> None:
+    if not mending.restore(ops, one.observation, reason=reason, superseded=_uris(rows)):
+        _describe(ops, one, rows, reason)
 
 
-def _retire(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None:
-    ingest_again(ops, mending.without(ops, identity, _names(rows)), reason=reason)
+def _retire(ops: Ops, one: Repair, rows: Sequence[Row], reason: str) -> None:
+    ingest_again(ops, mending.without(ops, one.observation, _names(rows)), reason=reason)
 
 
-def _announce(ops: Ops, identity: str, rows: Sequence[Row], reason: str) -> None:
-    mending.tell_again(ops, identity, reason=reason)
+def _announce(ops: Ops, one: Repair, rows: Sequence[Row], reason: str) -> None:
+    mending.tell_again(ops, one.observation, reason=reason, was=one.version)
 
 
-_ACTS: dict[str, Callable[[Ops, str, Sequence[Row], str], None]] = {
+_ACTS: dict[str, Callable[[Ops, Repair, Sequence[Row], str], None]] = {
     "bytes": _bring_back, "retire": _retire, "describe": _describe, "rows": _index, "announce": _announce,
 }  # fmt: skip
 

@@ -68,7 +68,7 @@ def _announce(ops: Ops, asked: Order, ticket: str, reason: str) -> str:
             raise Failed(told.failed[0], remedy="Audit the observation (procedure P16).")
         return f"{', '.join(told.done)}; the partner's next inventory closes {len(told.still_there)} findings"
     _need_same(ops, asked, ticket)
-    return f"version {mending.tell_again(ops, asked.case, reason=reason)} is told"
+    return f"version {mending.tell_again(ops, asked.case, reason=reason, was=asked.facts['version'])} is told"
 
 
 def _need_same(ops: Ops, asked: Order, ticket: str) -> None:

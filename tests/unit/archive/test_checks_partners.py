@@ -15,7 +15,7 @@ from dmsops.archive.ingest import ingest, product_of
 from dmsops.archive.partners import DIFFERS, LOOK_BACK, MISSED, NOT_DELETED, TOLD_AGAIN, differences, inventory
 from dmsops.archive.tables import tombstone
 from dmsops.catalogue.registry import Scope
-from dmsops.core.errors import BadInput
+from dmsops.core.errors import BadInput, StalePlan
 from dmsops.interfaces import partners
 from dmsops.interfaces.partners import Held, read_inventory, write_inventory
 from dmsops.ops import Ops
@@ -151,6 +151,14 @@ def test_what_was_missed_and_told_again_stays_a_difference_until_the_next_invent
     assert all(TOLD_AGAIN in found.ours for found in differences(holding, lay_inventory(holding, "esac", wrong)))
     assert kinds(holding, f"{head}\n{first}\n{second}\n".encode()) == {}
     assert kinds(holding, write_inventory([], taken - timedelta(hours=2))) == {}
+
+
+def test_two_who_tell_it_again_at_once_tell_it_once(holding: Ops) -> None:
+    was = mending.version(holding, NAMES[0])
+    told = mending.tell_again(holding, NAMES[0], reason="a partner missed it", was=was)
+    with pytest.raises(StalePlan, match=f"it has version {told}"):
+        mending.tell_again(holding, NAMES[0], reason="a partner missed it", was=was)
+    assert mending.version(holding, NAMES[0]) == told
 
 
 def test_a_partner_may_hold_what_it_was_or_what_it_became_since(holding: Ops, tmp_path: Path) -> None:
