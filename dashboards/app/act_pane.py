@@ -72,9 +72,13 @@ class ActPane(ConfirmPane[Request, "Plan"]):
         self.fields.show("" if asked.answer else asked.verb, fixed=asked.choice.params, person=self._frame.person.name)
         self.offers.html = _offers([] if asked.answer else actions.recent_reasons(self._frame.hub.ops, asked.verb))
 
+    async def renew(self, *_: Any) -> None:
+        """Make the preview again, with the parameters as they are now."""
+        self.wrong = ""
+        await super().renew()
+
     def looking(self, asked: Request) -> str:
         """Say what is looked at."""
-        self.wrong = ""
         return f"Looking at {escape(asked.choice.words)}…"
 
     def look(self, asked: Request) -> Plan:

@@ -46,7 +46,7 @@ class ConfirmPane[Asked, Seen](ABC):
         sheets: dict[str, Any] = {"stylesheets": [theme.css("widgets")], "margin": (4, 8, 4, 0)}
         self._frame = frame
         self._on_end = on_end
-        self._turn = 0
+        self._round = 0
         self._doing = False
         self.asked: Asked | None = None
         self.seen: Seen | None = None
@@ -129,16 +129,16 @@ class ConfirmPane[Asked, Seen](ABC):
         asked = self.asked
         if asked is None:
             return
-        self._turn += 1
-        turn = self._turn
-        await in_turn(partial(self._begin, asked, turn))
+        self._round += 1
+        this = self._round
+        await in_turn(partial(self._begin, asked, this))
         try:
-            made = await self._beside(partial(self.look, asked), partial(self._still_looking, asked, turn))
+            made = await self._beside(partial(self.look, asked), partial(self._still_looking, asked, this))
         except Exception as error:  # noqa: BLE001 - no preview may stay open that will never be there
             then = partial(self.could_not, error)
         else:
             then = partial(self._show, asked, made)
-        await in_turn(lambda: then() if turn == self._turn else None)
+        await in_turn(lambda: then() if this == self._round else None)
 
     async def _beside(self, work: Callable[[], Any], tell: Callable[[str], None]) -> Any:
         """Do something in another thread, and tell every few seconds for how long already."""
@@ -148,15 +148,15 @@ class ConfirmPane[Asked, Seen](ABC):
             await in_turn(partial(tell, f" {time.monotonic() - began:.0f} s so far"))
         return await working
 
-    def _begin(self, asked: Asked, turn: int) -> None:
-        if turn == self._turn:
+    def _begin(self, asked: Asked, this: int) -> None:
+        if this == self._round:
             self.seen = None
             self.count.value = self.count.value_input = ""
-            self._still_looking(asked, turn, "")
+            self._still_looking(asked, this, "")
             self._check()
 
-    def _still_looking(self, asked: Asked, turn: int, so_far: str) -> None:
-        if turn == self._turn:
+    def _still_looking(self, asked: Asked, this: int, so_far: str) -> None:
+        if this == self._round:
             self.preview.html = f"<h2>{escape(self.title(asked))}</h2><p>{self.looking(asked)}{so_far}</p>"
 
     def _show(self, asked: Asked, made: Seen) -> None:
@@ -186,6 +186,7 @@ class ConfirmPane[Asked, Seen](ABC):
         missing = "It is being done…" if self._doing else self.what_is_missing()
         self.count.visible = bool(self.to_type())
         self.confirm.disabled = bool(missing)
+        self.cancel.disabled = self._doing
         self.confirm.label = self.label()
         self.missing.html = f'<p class="{self.tone()}">{escape(missing)}</p>' if missing else ""
 
@@ -207,8 +208,8 @@ class ConfirmPane[Asked, Seen](ABC):
             stale = isinstance(error, StalePlan)
             await in_turn(partial(self._refused, error))
         else:
-            await in_turn(partial(self._done, line))
-        if stale:
+            await in_turn(partial(self._done, asked, line))
+        if stale and self.asked is asked:
             await self.stale(asked)
 
     async def stale(self, asked: Asked) -> None:
@@ -218,9 +219,13 @@ class ConfirmPane[Asked, Seen](ABC):
     def _still_doing(self, so_far: str) -> None:
         self.missing.html = f'<p class="soft">It is being done…{so_far}</p>'
 
-    def _done(self, line: str) -> None:
+    def _done(self, asked: Asked, line: str) -> None:
         self._doing = False
-        self.close(line)
+        if self.asked is asked:
+            self.close(line)
+        else:  # the person has gone on to something else meanwhile
+            self._frame.say(line)
+            self._check()
 
     def _refused(self, error: Exception) -> None:
         self._doing = False
@@ -229,7 +234,7 @@ class ConfirmPane[Asked, Seen](ABC):
 
     def close(self, line: str) -> None:
         """Close the pane; whatever it was making is forgotten."""
-        self._turn += 1
+        self._round += 1
         self.asked = self.seen = None
         self.view.visible = False
         self._on_end(line)

@@ -53,7 +53,7 @@ def test_a_turn_waits_while_somebody_else_writes() -> None:
 
 def pane(ops: Any, ended: list[str]) -> DeedPane:
     refused: list[Exception] = []
-    frame: Any = SimpleNamespace(hub=SimpleNamespace(ops=ops), person=ops.operator, refuse=refused.append, refused=refused)
+    frame: Any = SimpleNamespace(hub=SimpleNamespace(ops=ops), person=ops.operator, refuse=refused.append, say=ended.append)
     made = DeedPane(frame, ended.append)
     made._in_hand = lambda: ops  # type: ignore[method-assign]
     return made
@@ -77,6 +77,7 @@ def test_what_is_clicked_twice_is_done_once(ops: Any) -> None:
         clicks = [asyncio.create_task(shown.carry_out()) for _ in range(2)]
         await asyncio.to_thread(begun.wait, 20)
         assert shown.confirm.disabled
+        assert shown.cancel.disabled
         shown.reason.value_input = "because of it"
         assert shown.confirm.disabled, "it can be done again by writing on"
         go_on.set()
@@ -85,6 +86,33 @@ def test_what_is_clicked_twice_is_done_once(ops: Any) -> None:
     asyncio.run(go())
     assert done == ["t because"]
     assert ended == ["It is done."]
+
+
+def test_who_has_gone_on_to_something_else_is_told_and_not_interrupted(ops: Any) -> None:
+    ended: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def do(*_: Any) -> str:
+        begun.set()
+        go_on.wait(20)
+        return "The first is done."
+
+    async def go() -> None:
+        shown = pane(ops, ended)
+        await shown.open(Deed(key="a", title="Do a", look=lambda _: Preview(html=""), do=do))
+        shown.reason.value_input = "because"
+        click = asyncio.create_task(shown.carry_out())
+        await asyncio.to_thread(begun.wait, 20)
+        await shown.open(Deed(key="b", title="Do b", look=lambda _: Preview(html="<p>The second.</p>"), do=do))
+        assert shown.confirm.disabled, "one at a time"
+        go_on.set()
+        await click
+        assert (shown.view.visible, "The second." in shown.preview.html) == (True, True)
+        shown.reason.value_input = "because"
+        assert not shown.confirm.disabled
+
+    asyncio.run(go())
+    assert ended == ["The first is done."]
 
 
 def test_what_takes_its_time_says_for_how_long_already(ops: Any, monkeypatch: pytest.MonkeyPatch) -> None:
