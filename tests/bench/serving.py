@@ -1,16 +1,17 @@
 """The public services at 20,000 observations (SQLite), against a bare server on the same machine in the same run.
 
 The bare server is Starlette under uvicorn, set up as ours: a file sent as it lies, rows of one SQL statement by the driver as JSON; no
-policy, no record of access, no log. Several clients ask at once, each over one connection; a row is seconds of one request.
+policy, no record of access, no log. Each of the two is a process of its own (ours by its command), the clients are threads of a third:
+several ask at once, each over one connection; a row is seconds of one request.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ import httpx
 from dmsops.archive.ingest import ingest, product_of
 from dmsops.ops import Ops
 from dmsops.testing.products import write_product
+from tests.bench.apart import app_apart, site_apart
 from tests.bench.row import Row
-from tests.serving import served, serving
 from tests.vo import many
 
 OBSERVATIONS, CLIENTS, REQUESTS = 20_000, 4, 60
@@ -47,9 +48,9 @@ class Asked:
 
 def rows(place: Path) -> Iterator[Row]:
     """Load the site, ask everything of both servers in turn, and give a row for each."""
-    ops = many(place / "serving", OBSERVATIONS, serve_per_second=0)
+    ops = many(place / "serving", OBSERVATIONS)
     files = {OWN: _archived(ops, place, OWN), LARGE: _archived(ops, place, LARGE, side=LARGE_SIDE)}
-    with served(ops) as base, _bare(ops, files) as bare:
+    with site_apart(ops.settings.site) as base, app_apart(bare_app, ops.db.url.database, files) as bare:
         for asked in _questions():
             yield _measured(asked, base, bare)
     ops.db.dispose()
@@ -96,9 +97,8 @@ def _questions() -> list[Asked]:
     ]  # fmt: skip
 
 
-@contextmanager
-def _bare(ops: Ops, files: dict[str, Path]) -> Iterator[str]:
-    """Serve files and statements without anything round them."""
+def bare_app(database: str, files: dict[str, Path]) -> Any:
+    """Make the application that sends files and rows of statements without anything round them."""
     from starlette.applications import Starlette
     from starlette.responses import FileResponse, JSONResponse
     from starlette.routing import Route
@@ -108,17 +108,14 @@ def _bare(ops: Ops, files: dict[str, Path]) -> Iterator[str]:
     def statement(text: str) -> Callable[[Any], Any]:
         def answer(_request: Any) -> JSONResponse:
             if not hasattr(local, "connection"):
-                import sqlite3
-
-                local.connection = sqlite3.connect(ops.db.url.database or "", check_same_thread=False)
+                local.connection = sqlite3.connect(database, check_same_thread=False)
             return JSONResponse(local.connection.execute(text).fetchall())
 
         return answer
 
     routes = [Route(f"/{root}", lambda _request, path=path: FileResponse(path)) for root, path in files.items()]
     routes += [Route("/one", statement(ONE_SQL)), Route("/program", statement(PROGRAM_SQL))]
-    with serving(Starlette(routes=routes)) as address:
-        yield address.rstrip("/")
+    return Starlette(routes=routes)
 
 
 def _measured(asked: Asked, base: str, bare: str) -> Row:

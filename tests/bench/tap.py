@@ -14,8 +14,8 @@ import httpx
 from dmsops.distribution.adql.sqlite import register
 from dmsops.distribution.votable import Answer, tabledata
 from dmsops.ops import Ops
+from tests.bench.apart import site_apart
 from tests.bench.row import Row
-from tests.serving import served
 from tests.vo import BASE, answered, many, translated
 
 OBSERVATIONS, ROWS = 26_000, 50_000
@@ -39,10 +39,10 @@ QUERIES = {
 
 def rows(place: Path) -> Iterator[Row]:
     """Load the site, ask everything, and give a row for each."""
-    ops = many(place / "tap", OBSERVATIONS, serve_per_second=0)
+    ops = many(place / "tap", OBSERVATIONS)
     yield from _votables(ops)
     yield from _translated(ops)
-    with served(ops) as base:
+    with site_apart(ops.settings.site) as base:
         yield from _asked(ops, base)
     ops.db.dispose()
 

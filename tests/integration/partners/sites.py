@@ -20,12 +20,16 @@ from dmsops.core.db import reading
 from dmsops.distribution import accounts
 from dmsops.ops import Ops
 from dmsops.testbed.partner.feed import Feed
+from dmsops.testbed.partner.files import sync
+from dmsops.testbed.partner.harvest import harvest
 from dmsops.testbed.partner.site import PartnerSite, held, make, open_site
 from dmsops.testing.products import write_product
 from dmsops.testing.sites import small_site
 
 START = datetime.fromisoformat("2022-12-04T06:00:00+00:00")
 ROOT = "jw02726402001_03104_{:05d}_nrca3"
+CALMED = 12
+"""Harvests after the last fault until everything that was skipped was tried again."""
 
 
 @contextmanager
@@ -129,3 +133,17 @@ def theirs(site: PartnerSite) -> dict[str, str]:
 def feed_of(site: PartnerSite, transport: Any = None, page: int = 3) -> Feed:
     """Connect a partner, with small pages."""
     return Feed(site, transport=transport, page=page)
+
+
+def harvest_on(site: PartnerSite, transport: Any = None) -> None:
+    """Harvest once, and copy the files that the partner's policy asks for."""
+    with feed_of(site, transport) as feed:
+        harvest(site, feed)
+        sync(site, feed)
+
+
+def settle(ops: Ops, site: PartnerSite) -> None:
+    """Harvest until everything that was skipped was tried again."""
+    for _ in range(CALMED):
+        ops.clock.advance(timedelta(minutes=10))
+        harvest_on(site)

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from dmsops.ops import Ops
-from dmsops.testbed.partner.files import sync
-from dmsops.testbed.partner.harvest import harvest
 from dmsops.testbed.partner.site import PartnerSite
 from dmsops.testbed.partner.validate import validate
 from tests.integration.partners.faulty import Faulty
-from tests.integration.partners.sites import Changing, archive, feed_of, ours, partner, theirs
+from tests.integration.partners.sites import Changing, archive, feed_of, harvest_on, ours, partner, settle, theirs
 from tests.serving import served
 
 # The CAOM library's own warning is silenced by what is not made for threads (`warnings.catch_warnings`).
 pytestmark = pytest.mark.filterwarnings("ignore:.*em_band.*:DeprecationWarning")
 STEPS = 30
-CALMED = 12
-"""Harvests after the last fault until everything that was skipped was tried again."""
-
-
-def harvest_on(site: PartnerSite, faulty: Faulty | None) -> None:
-    with feed_of(site, faulty) as feed:
-        harvest(site, feed)
-        sync(site, feed)
 
 
 def at_once(site: PartnerSite, faulty: Faulty, changing: Changing | None) -> None:
@@ -39,12 +27,6 @@ def at_once(site: PartnerSite, faulty: Faulty, changing: Changing | None) -> Non
             changing.step()
         for one in both:
             one.result()
-
-
-def settle(ops: Ops, site: PartnerSite) -> None:
-    for _ in range(CALMED):
-        ops.clock.advance(timedelta(minutes=10))
-        harvest_on(site, None)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
