@@ -87,7 +87,7 @@ def _say(verb: str, title: str, wanted: Wanted, person: Person, prefix: str, sta
     why_not = cannot(person, Role.OPERATOR, f"doctor {verb}")
     if state and state not in fits:
         why_not = f"It is {state}."
-    fields = (Field(name="until", title="Waived until (UTC, may stay empty)", hint="2023-12-04T00:00:00Z"),) if verb == "waive" else ()
+    fields = (Field(name="until", title="Waived until (UTC)", hint="2023-12-04T00:00:00Z", optional=True),) if verb == "waive" else ()
     return FieldDeed(key=f"{prefix}{verb}", title=title, look=look, do=do, why_not=why_not, fields=fields, given=given)
 
 

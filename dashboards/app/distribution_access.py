@@ -154,7 +154,7 @@ def _let_in(row: Row, person: Person) -> Deed:
     fields = (
         Field(name="account", title="Account to let in", hint="ada"),
         Field(name="kind", title="As pi (may let others in) or guest", value="guest"),
-        Field(name="until", title="Until (UTC, may stay empty)", hint="2023-12-04T00:00:00Z"),
+        Field(name="until", title="Until (UTC)", hint="2023-12-04T00:00:00Z", optional=True),
     )
     why_not = cannot(person, Role.LEAD, "accounts grant")
     return FieldDeed(key="let-in", title="Let somebody in", look=look, do=do, why_not=why_not, fields=fields, given=given)

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One thing that a deed asks for: its name, its title, an example of what is written there, what stands there at first."""
+    """One thing that a deed asks for: its name, its title, an example of what is written there, what stands there at first.
+
+    One that is ``optional`` may stay empty; its title says so.
+    """
 
     name: str
     title: str
     hint: str = ""
     value: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +57,9 @@ class FieldPane(DeedPane):
         return [preview, self.fields, *rest]
 
     def first(self) -> str:
-        """Give the class of the field that is filled in first: what a deed asks for stands above the reason."""
-        return f"key-{next(iter(self.inputs))}" if self.inputs else super().first()
+        """Give the class of the field that is filled in first: what a deed must be told stands above the reason."""
+        asked = self.asked.fields if isinstance(self.asked, FieldDeed) else ()
+        return next((f"key-{one.name}" for one in asked if not one.optional), super().first())
 
     def fill(self, asked: Deed) -> None:
         """Make the fields of a deed."""
@@ -67,8 +72,9 @@ class FieldPane(DeedPane):
         self.fields.objects = list(self.inputs.values())
 
     def _input(self, one: Field) -> Any:
+        label = f"{one.title}, may stay empty" if one.optional else one.title
         made = pn.widgets.TextInput(
-            label=one.title, placeholder=one.hint, value=one.value, width=330, stylesheets=[theme.css("widgets")], margin=(4, 8, 0, 0),
+            label=label, placeholder=one.hint, value=one.value, width=330, stylesheets=[theme.css("widgets")], margin=(4, 8, 0, 0),
             css_classes=[f"key-{one.name}"],
         )  # fmt: skip
 

@@ -119,6 +119,7 @@ def test_a_finding_is_waived_until_a_day_that_is_to_come(site, board):
     one = number(site, "C30")
     view = board(view="findings", row=str(one))
     asyncio.run(view._pick("deed waive"))
+    assert view.pane.first() == "key-reason", "the waiver's end may stay empty"
     asyncio.run(view.pane.say("until", "1999-01-01"))
     assert "is past" in view.pane.preview.html
     assert view.pane.confirm.disabled
