@@ -164,8 +164,9 @@ def _end(one: Row, person: Person) -> Deed:
     number, name, program = one["id"], one["account"], one["program"]
 
     def words(seen: Ending) -> str:
-        left = f"it has grant {seen.others[0]} of it still" if seen.others else "and gets no file of it before it is public, from now on"
-        html = f"<p>{escape(name)} ({one['kind']}) loses this grant of program {escape(program)}: {left}.</p>"
+        still = f"loses this grant of program {escape(program)}, and has grant {seen.others[0] if seen.others else ''} of it still"
+        gone = f"gets no file of program {escape(program)} any more before it is public, from now on"
+        html = f"<p>{escape(name)} ({one['kind']}) {still if seen.others else gone}.</p>"
         return f"{html}<p>Granted by {escape(one['granted_by'])}: {escape(one['reason'])}</p>"
 
     def told(_: Ending) -> str:
