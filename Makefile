@@ -78,13 +78,15 @@ clients: $(STAMP) ## Fetch the newest astroquery (a pre-release) and CADC's clie
 	@$(BIN)/python -m pip install -qq --no-deps --upgrade --target .clients -r tests/integration/clients/requirements.txt
 
 .PHONY: test
-test: $(STAMP) ## Run every test (WORKERS=2 at a time), and every runbook and notebook
-	@if [ "$(TESTS)" = tests ]; then
-	  $(BIN)/python -m pytest $(ALONE)
+test: $(STAMP) ## Run every test (WORKERS=2 at a time), and every runbook and notebook; goes on after a failure, and fails at the end
+	@failed=0
+	if [ "$(TESTS)" = tests ]; then
+	  $(BIN)/python -m pytest $(ALONE) || failed=1
 	fi
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS) $(if $(filter tests,$(TESTS)),$(ALONE:%=--ignore=%))
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS) $(if $(filter tests,$(TESTS)),$(ALONE:%=--ignore=%)) || failed=1
 	$(frozen_site)
-	$(compare_books)
+	$(compare_books) || failed=1
+	exit $$failed
 
 .PHONY: check
 check: $(STAMP) ## Style, format, types and floors; seconds
