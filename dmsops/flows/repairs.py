@@ -163,7 +163,7 @@ def _indexes(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
 
 
 def _brings_back(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
-    bad = mending.bad_objects(ops, identity, _uris(rows))
+    bad = mending.bad_objects(ops, identity, [row["uri"] for row in rows])
     if not bad:
         return f"its bytes are sound; described again: {_describes(ops, identity, rows)}"
     found = mending.copies(ops, bad)
@@ -172,10 +172,6 @@ def _brings_back(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
         raise mending.no_copy(identity, bad)
     left = [f"of {one.said} there is no other copy" for one in bad if one not in ours]
     return "; ".join([f"{one.said} from {_place(ops, found.get(one.sha256))}" for one in ours] + left)
-
-
-def _uris(rows: Sequence[Row]) -> list[str]:
-    return [row["uri"] for row in rows]
 
 
 def _place(ops: Ops, path: Any) -> str:
@@ -272,7 +268,7 @@ def _index(ops: Ops, one: Repair, rows: Sequence[Row], reason: str) -> None:
 
 
 def _bring_back(ops: Ops, one: Repair, rows: Sequence[Row], reason: str) -> None:
-    if not mending.restore(ops, one.observation, reason=reason, superseded=_uris(rows)):
+    if not mending.restore(ops, one.observation, reason=reason, superseded=[row["uri"] for row in rows]):
         _describe(ops, one, rows, reason)
 
 
