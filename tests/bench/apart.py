@@ -12,18 +12,21 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
+from dmsops.core.people import Role, put_person, system_user
+from dmsops.ops import Ops
 from dmsops.services.server import address_of, listen, make_server
 
 
 @contextmanager
-def site_apart(site: Path) -> Iterator[str]:
+def site_apart(ops: Ops) -> Iterator[str]:
     """Serve a site by its own command, without a limit of requests; gives its address, as ``http://127.0.0.1:49152``."""
-    words = [sys.executable, "-m", "dmsops", "serve", "site", "--site", str(site), "--port", "0"]
+    with ops.db.begin() as c:
+        put_person(c, system_user(), Role.LEAD)
+    words = [sys.executable, "-m", "dmsops", "serve", "site", "--site", str(ops.settings.site), "--port", "0"]
     env = {**os.environ, "DMSOPS_SERVE_PER_SECOND": "0"}
-    with subprocess.Popen(words, text=True, env=env, stderr=subprocess.PIPE) as server:
+    with subprocess.Popen(words, text=True, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:
         assert server.stderr is not None
         line = next(line for line in server.stderr if "api/v0/invoke" in line)
         threading.Thread(target=server.stderr.read, daemon=True).start()  # so that it never waits for a reader of its log

@@ -50,7 +50,7 @@ def rows(place: Path) -> Iterator[Row]:
     """Load the site, ask everything of both servers in turn, and give a row for each."""
     ops = many(place / "serving", OBSERVATIONS)
     files = {OWN: _archived(ops, place, OWN), LARGE: _archived(ops, place, LARGE, side=LARGE_SIDE)}
-    with site_apart(ops.settings.site) as base, app_apart(bare_app, ops.db.url.database, files) as bare:
+    with site_apart(ops) as base, app_apart(bare_app, ops.db.url.database, files) as bare:
         for asked in _questions():
             yield _measured(asked, base, bare)
     ops.db.dispose()

@@ -42,7 +42,7 @@ def rows(place: Path) -> Iterator[Row]:
     ops = many(place / "tap", OBSERVATIONS)
     yield from _votables(ops)
     yield from _translated(ops)
-    with site_apart(ops.settings.site) as base:
+    with site_apart(ops) as base:
         yield from _asked(ops, base)
     ops.db.dispose()
 
