@@ -172,26 +172,23 @@ def _end(one: Row, person: Person) -> Deed:
     def told(_: Ending) -> str:
         return f"The grant of {name} to program {program} has ended"
 
-    return _ends(f"end-{number}", f"End the grant of {name}", Act.END_GRANT, number, words, told, cannot(person, *_verb(Act.END_GRANT)))
-
-
-def _verb(act: Act) -> tuple[Role, str]:
-    return Role.LEAD, f"accounts {act}"
+    return _ends(person, f"end-{number}", f"End the grant of {name}", Act.END_GRANT, number, words, told)
 
 
 def _ends(
-    key: str, title: str, act: Act, subject: str | int, words: Callable[[Ending], str], told: Callable[[Ending], str], why_not: str
+    person: Person, key: str, title: str, act: Act, subject: str | int, words: Callable[[Ending], str], told: Callable[[Ending], str],
+    *, stops: str = "",
 ) -> Deed:  # fmt: skip
     """Make the deed of something that ends access, with the library's own preview."""
 
     def look(ops: Ops) -> Preview:
         seen = endings.preview(ops, act, subject)
-        return Preview(html=words(seen), ticket=seen.hash, count=max(1, len(seen.tokens)) if act is Act.REVOKE else 1)
+        return Preview(html=words(seen), ticket=seen.hash, empty=seen.empty, count=len(seen.tokens) if act is Act.REVOKE else 1)
 
     def do(ops: Ops, ticket: str, reason: str) -> str:
         return f"{told(endings.end(ops, act, subject, ticket=ticket, reason=reason))}, by {ops.operator.name}."
 
-    return Deed(key=key, title=title, look=look, do=do, why_not=why_not)
+    return Deed(key=key, title=title, look=look, do=do, why_not=stops or cannot(person, Role.LEAD, f"accounts {act}"))
 
 
 def _revoke(row: Row, person: Person) -> Deed:
@@ -205,7 +202,7 @@ def _revoke(row: Row, person: Person) -> Deed:
         return f"{theme.plural(len(seen.tokens), 'token')} of {name} void"
 
     none = "It is closed." if row["closed_at"] else "" if row["tokens"] else "It has no good token."
-    return _ends("revoke", "Make its tokens void", Act.REVOKE, name, words, told, none or cannot(person, *_verb(Act.REVOKE)))
+    return _ends(person, "revoke", "Make its tokens void", Act.REVOKE, name, words, told, stops=none)
 
 
 def _tokens(seen: Ending) -> str:
@@ -225,5 +222,5 @@ def _shut(row: Row, person: Person) -> Deed:
         html = f"<p>Its tokens and its access to {held} end at once; {told} of it are not told any more.</p>"
         return f"{html}{_tokens(seen)}<p>What it was given stays on record. `dmsops accounts put` opens it again, without them.</p>"
 
-    why_not = ("It is closed." if row["closed_at"] else "") or cannot(person, *_verb(Act.CLOSE))
-    return _ends("shut", "Close the account", Act.CLOSE, name, words, lambda _: f"Account {name} is closed", why_not)
+    stops = "It is closed." if row["closed_at"] else ""
+    return _ends(person, "shut", "Close the account", Act.CLOSE, name, words, lambda _: f"Account {name} is closed", stops=stops)

@@ -74,7 +74,7 @@ _DONE: dict[Act, Callable[[Ending], str]] = {
 
 def _shown(seen: Ending) -> list[Any]:
     """Show what would end, each thing in its own table, and how to do it."""
-    if seen.act is Act.REVOKE and not seen.tokens:
+    if seen.empty:
         return [f"No token of account {seen.account} is good: there is nothing to make void."]
     lines: list[Any] = [f"Of account {seen.account} would end, at once:"]
     for words, rows, columns in (("Tokens", seen.tokens, TOKEN), ("Grants", seen.grants, ENDS)):

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from dmsops.core import journal
 from dmsops.core.db import reading, transact
-from dmsops.core.errors import NotFound, Refused
+from dmsops.core.errors import Refused
 from dmsops.core.people import Role, require
 from dmsops.core.tickets import need_reason, need_ticket, ticket_of
 from dmsops.distribution import grants
@@ -61,6 +61,11 @@ class Ending:
     others: tuple[int, ...] = ()
     subscriptions: int = 0
     hash: str = ""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing would end: no token that could be made void is good."""
+        return self.act is Act.REVOKE and not self.tokens
 
     def sealed(self) -> Ending:
         """Give it with the ticket of what it shows."""
@@ -127,13 +132,11 @@ def _revoking(c: sa.Connection, ops: Ops, name: Any) -> Ending:
 
 
 def _ending(c: sa.Connection, ops: Ops, number: Any) -> Ending:
-    held = _grants(c, ops, _g.id == number)
-    if not held:
-        remedy = "`dmsops accounts grants` lists them (procedure P18)."
-        raise NotFound(f"there is no grant {number}, or it has ended", remedy=remedy, grant=number)
-    name = held[0]["account"]
-    others = _grants(c, ops, _g.account == name, _g.program == held[0]["program"], _g.id != number)
-    return Ending(act=Act.END_GRANT, account=name, grants=held, others=tuple(row["id"] for row in others)).sealed()
+    one = grants.need_standing(c, ops, number)
+    others = _grants(c, ops, _g.account == one.account, _g.program == one.program, _g.id != number)
+    return Ending(
+        act=Act.END_GRANT, account=one.account, grants=_grants(c, ops, _g.id == number), others=tuple(row["id"] for row in others)
+    ).sealed()
 
 
 def _tokens(c: sa.Connection, ops: Ops, name: str) -> tuple[Row, ...]:
@@ -161,7 +164,7 @@ def _close(c: sa.Connection, ops: Ops, seen: Ending, reason: str) -> None:
 
 def _revoke(c: sa.Connection, ops: Ops, seen: Ending, reason: str) -> None:
     now = ops.clock.now()
-    if not seen.tokens:
+    if seen.empty:
         raise Refused(f"no token of {seen.account} is good: there is nothing to make void", remedy="`dmsops accounts tokens` lists them.")
     c.execute(sa.update(account_token).where(_t.account == seen.account, *is_good(now)).values(revoked_at=now))
     journal.write(c, ops.clock, "account.tokens-revoked", seen.account, actor=ops.operator.name, reason=reason, tokens=len(seen.tokens))

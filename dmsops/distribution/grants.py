@@ -104,15 +104,19 @@ def revoke_as_pi(ops: Ops, pi: Requester, number: int, *, reason: str) -> None:
     transact(ops.db, work)
 
 
-def end_one(c: sa.Connection, ops: Ops, number: int, by: str, reason: str) -> None:
-    """End a grant that stands; raises `NotFound` where there is none."""
-    now = ops.clock.now()
-    row = c.execute(sa.select(access_grant).where(_g.id == number, *stands(now))).one_or_none()
+def need_standing(c: sa.Connection, ops: Ops, number: int) -> sa.Row[Any]:
+    """Give a grant that stands; raises `NotFound` where there is none, or it has ended."""
+    row = c.execute(sa.select(access_grant).where(_g.id == number, *stands(ops.clock.now()))).one_or_none()
     if row is None:
-        raise NotFound(
-            f"there is no grant {number}, or it has ended", remedy="`dmsops accounts grants` lists them (procedure P18).", grant=number
-        )
-    c.execute(sa.update(access_grant).where(_g.id == number).values(revoked_at=now, revoked_by=by))
+        remedy = "`dmsops accounts grants` lists them (procedure P18)."
+        raise NotFound(f"there is no grant {number}, or it has ended", remedy=remedy, grant=number)
+    return row
+
+
+def end_one(c: sa.Connection, ops: Ops, number: int, by: str, reason: str) -> None:
+    """End a grant that stands; raises as `need_standing`."""
+    row = need_standing(c, ops, number)
+    c.execute(sa.update(access_grant).where(_g.id == number).values(revoked_at=ops.clock.now(), revoked_by=by))
     journal.write(c, ops.clock, "access.revoked", row.program, actor=by, reason=reason, account=row.account, grant=number)
 
 

@@ -69,6 +69,13 @@ def test_what_has_ended_is_not_ended_again(ops: Ops, tokens: Mapping[str, str]) 
         assert events(ops) == before
 
 
+def test_where_no_token_is_good_nothing_would_end(ops: Ops, tokens: Mapping[str, str]) -> None:
+    assert not endings.preview(ops, Act.REVOKE, "pi").empty
+    ops.clock.advance(timedelta(days=accounts.DAYS))  # type: ignore[attr-defined]
+    assert endings.preview(ops, Act.REVOKE, "pi").empty
+    assert not endings.preview(ops, Act.CLOSE, "pi").empty, "the account itself would"
+
+
 @pytest.mark.parametrize("act", ["close", "end-grant"])
 def test_the_command_shows_first_and_does_what_was_shown(ops: Ops, tokens: Mapping[str, str], act: str) -> None:
     subject = str(SUBJECTS[Act(act)])
