@@ -48,6 +48,7 @@ class Killing:
     kind: str = "toy.unique"
     kills: Counter[str] = field(default_factory=Counter)
     acknowledged: dict[str, str] = field(default_factory=dict)
+    rescued: int = 0
     engine: subprocess.Popen[bytes] | None = None
 
     def plan(self, steps: int) -> None:
@@ -104,6 +105,7 @@ class Killing:
                 assert "signal 9" in row.fault, row.fault
                 blackboard.move(c, self.ops, "rescue", row, reason="killed by the test", owner=None, fresh=True)
             blackboard.wake(c, self.ops, [r.id for r in rows])
+        self.rescued += len(rows)
         return len(rows)
 
     def acknowledge(self) -> None:
@@ -155,9 +157,13 @@ class Killing:
 
     @property
     def allowed(self) -> int:
-        """Steps that may have run again: one for each killed worker, as many as there are workers for the rest."""
+        """Steps that may have run again: one for each killed worker, as many as there are workers for the rest.
+
+        And once more each step that was sent round again: what is to be made anew is taken from nothing that a killed
+        engine has left, so it runs a third time when its engine dies between its end and its line in the database.
+        """
         whole = self.kills["dispatcher"] + self.kills["everything"]
-        return self.kills["worker"] + whole * self.ops.settings.workers
+        return self.kills["worker"] + whole * self.ops.settings.workers + self.rescued
 
     def close(self) -> None:
         """End the engine if the test left it."""

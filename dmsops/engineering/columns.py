@@ -52,9 +52,9 @@ class Columns:
     @classmethod
     def joined(cls, pieces: Iterable[Self]) -> Self:
         """Put rows one after another."""
-        given = list(pieces)
-        if not given:
-            return cls.none()
+        given = [piece for piece in pieces if len(piece)]
+        if len(given) < 2:
+            return given[0] if given else cls.none()
         return cls(**{f.name: np.concatenate([getattr(piece, f.name) for piece in given]) for f in fields(cls)})
 
     @classmethod

@@ -51,19 +51,26 @@ def connection(ops: Ops) -> duckdb.DuckDBPyConnection:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
-    """Say in a sentence what DuckDB stumbles over: bytes that are no partition, or a machine without room."""
+def in_words() -> Iterator[None]:
+    """Say in a sentence what a reader of partitions stumbles over: bytes that are no partition, or a machine without room."""
     import duckdb
+    import pyarrow as pa
 
     try:
         yield
-    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-        raise Failed(
-            f"the engineering database cannot be read now: {_first_line(error)}",
-            remedy="Free or repair the site's file system or memory (procedure P20), then ask again.",
-        ) from None
-    except duckdb.Error as error:
+    except (duckdb.OutOfMemoryException, duckdb.IOException, pa.ArrowMemoryError) as error:
+        raise _not_now(error) from None
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise _not_now(error) from None
         raise StoreDamaged(f"a partition of the engineering database cannot be read: {_first_line(error)}") from None
+
+
+def _not_now(error: Exception) -> Failed:
+    return Failed(
+        f"the engineering database cannot be read now: {_first_line(error)}",
+        remedy="Free or repair the site's file system or memory (procedure P20), then ask again.",
+    )
 
 
 def _first_line(error: Exception) -> str:
@@ -89,7 +96,7 @@ def fetch(
         return Columns.none()
     sort = f" ORDER BY {order}" if order else ""
     question = f"SELECT {_COLUMNS} FROM read_parquet(?) WHERE {where}{sort}"  # noqa: S608 - texts of ours only
-    with _in_words():
+    with in_words():
         return _columns(connection(ops).execute(question, [paths(ops, partitions), *given]).fetchnumpy())
 
 
@@ -109,7 +116,7 @@ def fetch_at(ops: Ops, partitions: Sequence[Partition], numbers: NDArray[np.int3
     opened.register("wanted", pa.table({"number": numbers, "time": times}))
     try:
         given = [paths(ops, partitions), int(times.min()), int(times.max())]
-        with _in_words():
+        with in_words():
             return _columns(opened.execute(_AT, given).fetchnumpy())
     finally:
         opened.unregister("wanted")
@@ -117,17 +124,17 @@ def fetch_at(ops: Ops, partitions: Sequence[Partition], numbers: NDArray[np.int3
 
 def ask(ops: Ops, question: str, given: Sequence[Any]) -> dict[str, Any]:
     """Ask a question of ours; gives its columns as arrays."""
-    with _in_words():
+    with in_words():
         return connection(ops).execute(question, list(given)).fetchnumpy()
 
 
 def merged(ops: Ops, partitions: Sequence[Partition]) -> Iterator[Columns]:
     """Give all rows of partitions in order of mnemonic and time, a million at a time."""
     question = f"SELECT {_COLUMNS} FROM read_parquet(?) ORDER BY number, time"  # noqa: S608 - texts of ours only
-    with _in_words():
+    with in_words():
         reader = connection(ops).sql(question, params=[paths(ops, partitions)]).to_arrow_reader(BATCH)
     while True:
-        with _in_words():
+        with in_words():
             batch = next(reader, None)
         if batch is None:
             return

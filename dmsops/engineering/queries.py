@@ -11,7 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from dmsops.core.db import mappings, reading
-from dmsops.engineering import duck, partitions, suspects
+from dmsops.engineering import duck, lookup, partitions, suspects
 from dmsops.engineering.columns import HOUR_US, NO_RAW, Columns
 from dmsops.engineering.contested import contests
 from dmsops.engineering.coverage import gaps
@@ -49,7 +49,6 @@ __all__ = [
 
 Row = dict[str, Any]
 _f, _h, _m, _p, _s = (t.c for t in (engineering_file, engineering_hour, engineering_mnemonic, engineering_partition, engineering_suspect))
-_SAMPLE = "number = ? AND time BETWEEN ? AND ?"
 
 
 def us(when: datetime) -> int:
@@ -161,17 +160,12 @@ def samples_between(ops: Ops, number: int, start_us: int, stop_us: int, *, brack
     with reading(ops.db) as c:
         inside = partitions.current(c, start_us=start_us, stop_us=stop_us)
         around = _neighbours(c, number, start_us, stop_us) if bracket else (None, None)
-    found = [_by_time(duck.fetch(ops, inside, _SAMPLE, (number, start_us, stop_us), order=""))]
+    found = [lookup.of_mnemonic(ops, inside, number, start_us, stop_us)]
     if around[0] is not None:
         found.insert(0, _edge(ops, number, around[0], start_us, before=True))
     if around[1] is not None:
         found.append(_edge(ops, number, around[1], stop_us, before=False))
     return Columns.joined(found)
-
-
-def _by_time(rows: Columns) -> Columns:
-    """Put samples of one mnemonic in order: those of one partition are, and to ask the database for it costs more than the samples."""
-    return rows if (np.diff(rows.time) > 0).all() else rows.take(np.argsort(rows.time, kind="stable"))
 
 
 def _neighbours(c: sa.Connection, number: int, start_us: int, stop_us: int) -> tuple[list[partitions.Partition] | None, ...]:

@@ -209,7 +209,8 @@ def ending_of(found: dict[str, Any]) -> Found:
 def finished_before(ops: Ops, item: Claim, left: dict[str, Any] | None = None) -> Ending | None:
     """Find the ending of the same work done before (same inputs, parameters, software) whose products are all still stored.
 
-    ``left`` is what a warm process has left of it, if anything.
+    ``left`` is what a warm process has left of it, if anything. A step that a person sent round again is made anew: no
+    ending counts for it until one is in the database.
     """
     found = None if item.fresh else left or _read(_good_file(ops, item))
     if found is None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 from datetime import timedelta
 
+import pyarrow.parquet as pq
 import pytest
 
-from dmsops.core.errors import DmsError, Failed, NotFound
+from dmsops.core.errors import DmsError, Failed, NotFound, StoreDamaged
 from dmsops.engineering import partitions, queries
 from dmsops.engineering.ingest import ingest
 from dmsops.engineering.trend import trend
@@ -32,6 +33,29 @@ def test_a_partition_whose_bytes_were_lost_is_named_as_trouble_of_the_store(ops,
     for read in (queries.samples, trend):
         with pytest.raises(Failed, match="engineering database cannot be read"):
             read(ops, FLOATS[0], *ALL)
+
+
+def test_a_changed_byte_of_samples_is_never_given_as_a_sample(ops):
+    take(ops, seconds(0, 2000))
+    place = first_partition(ops)
+    place.chmod(0o644)
+    values = pq.read_metadata(place).row_group(0).column(2)
+    sound, begin = place.read_bytes(), values.dictionary_page_offset
+    for at in range(begin + 60, begin + values.total_compressed_size, 97):
+        place.write_bytes(sound[:at] + bytes([sound[at] ^ 1]) + sound[at + 1 :])
+        with pytest.raises(StoreDamaged, match="a partition of the engineering database cannot be read"):
+            queries.samples(ops, FLOATS[0], *ALL)
+
+
+def test_a_file_system_that_refuses_to_read_is_not_taken_for_damage(ops, monkeypatch):
+    def refused(*_given, **_options):
+        raise OSError(errno.EIO, "Input/output error")
+
+    take(ops, seconds(0, 20))
+    monkeypatch.setattr(pq, "ParquetFile", refused)
+    with pytest.raises(Failed, match="cannot be read now: .*Input/output error") as caught:
+        queries.samples(ops, FLOATS[0], *ALL)
+    assert not isinstance(caught.value, StoreDamaged)
 
 
 def test_a_partition_that_is_gone_is_not_found(ops):
