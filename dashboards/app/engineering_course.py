@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,9 @@ class Course:
     line_at, line : (M,) float64
         The line: means, or samples; with a NaN where it is broken, because samples are missing.
     inside : int
-        Samples within the time, those on both sides of it left out.
+        Samples within the time, those on both sides of it left out, whose values are numbers.
+    odd : int
+        Samples within the time whose values are no numbers; counted where points are single samples.
     """
 
     mnemonic: Mnemonic
@@ -58,6 +60,7 @@ class Course:
     line_at: Floats
     line: Floats
     inside: int
+    odd: int = 0
 
     @property
     def single(self) -> bool:
@@ -84,8 +87,10 @@ def course(ops: Ops, name: str, start: datetime, stop: datetime, *, points: int)
     limit = limit_us(ops, mnemonic.period_seconds) if mnemonic.all_points else None
     if inside <= points and stop - start <= SINGLE_WITHIN:
         rows = queries.samples(ops, name, start, stop, bracket=True)
-        good = np.isfinite(rows.value)
-        return _of_points(mnemonic, rows.time[good], (rows.value[good],) * 3, np.ones(int(good.sum()), np.int64), 0.0, limit, inside)
+        good, times = np.isfinite(rows.value), rows.time
+        odd = int((~good & (times >= queries.us(start)) & (times <= queries.us(stop))).sum())
+        singly = _of_points(mnemonic, times[good], (rows.value[good],) * 3, np.ones(int(good.sum()), np.int64), 0.0, limit, inside)
+        return replace(singly, odd=odd)
     return _of_points(mnemonic, found.time_us, (found.low, found.high, found.mean), found.samples, found.step_seconds, limit, inside)
 
 

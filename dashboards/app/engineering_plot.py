@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 HEIGHT = 210
 WORDS = 12
 """As many states are written on the axis."""
-_AXIS = DatetimeTickFormatter(
-    milliseconds="%H:%M:%S.%3N", seconds="%H:%M:%S", minsec="%H:%M:%S", minutes="%H:%M", hourmin="%H:%M", hours="%m-%d %H:%M",
-    days="%m-%d", months="%Y-%m", years="%Y",
-)  # fmt: skip
 _COLUMNS = {
     "points": ("left", "right", "low", "high", "mean", "n"),
     "line": ("x", "y"),
@@ -56,7 +52,7 @@ class Plot:
             background_fill_color=None, border_fill_color=None, name=f"plot {name}",
         )  # fmt: skip
         self.figure.toolbar.logo = None
-        self.figure.xaxis.formatter = _AXIS
+        self.figure.xaxis.formatter = _times()
         self._draw(held=held)
         self.paint(colours)
 
@@ -126,6 +122,14 @@ class Plot:
             seen = np.unique(np.concatenate([found.low, found.high])).tolist() if len(found.low) else []
             axis.ticker = FixedTicker(ticks=seen[:WORDS])
             axis.major_label_overrides = {v: states.get(int(v), f"{v:g}") for v in seen}
+
+
+def _times() -> DatetimeTickFormatter:
+    """Say how times are written: made for each picture, as a page that is closed empties what it showed."""
+    return DatetimeTickFormatter(
+        milliseconds="%H:%M:%S.%3N", seconds="%H:%M:%S", minsec="%H:%M:%S", minutes="%H:%M", hourmin="%H:%M", hours="%m-%d %H:%M",
+        days="%m-%d", months="%Y-%m", years="%Y",
+    )  # fmt: skip
 
 
 def _painted(key: str, colour: str) -> dict[str, Any]:

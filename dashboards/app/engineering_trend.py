@@ -66,7 +66,7 @@ class TrendPane:
         self._x = Range1d(start=0, end=1)
         self._setting = False
         self._due: Any = None
-        self._firsts: dict[str, datetime | None] = {}
+        self._firsts: dict[tuple[str, int], datetime | None] = {}
         self.wanted: Wanted | None = None
         self.lost = False
         self._shown: Wanted | None = None
@@ -119,15 +119,16 @@ class TrendPane:
         stop = max(held, default=seen.newest_at or self._frame.hub.snapshot.now)
         if self._address.span != "all":
             return stop - SPANS.get(self._address.span, SPANS[DEFAULT]), stop
-        firsts = [first for first in map(self._first, names) if first]
+        firsts = [first for name in names if (first := self._first(name, seen.totals.get("revision", 0)))]
         return min(firsts, default=stop - SPANS[DEFAULT]), stop
 
-    def _first(self, name: str) -> datetime | None:
-        """Give the start of a mnemonic's oldest hour; it is asked for once."""
-        if name not in self._firsts:
+    def _first(self, name: str, revision: int) -> datetime | None:
+        """Give the start of a mnemonic's oldest hour; it is asked for once in each revision, as samples may come late."""
+        if (name, revision) not in self._firsts:
             hours = queries.hourly(self._frame.hub.ops, name)
-            self._firsts[name] = hours[0]["at"] if hours else None
-        return self._firsts[name]
+            self._firsts = {key: first for key, first in self._firsts.items() if key[1] == revision}
+            self._firsts[name, revision] = hours[0]["at"] if hours else None
+        return self._firsts[name, revision]
 
     def _lay_out(self, names: tuple[str, ...]) -> None:
         """Put one picture for each mnemonic under each other, and set their common time."""

@@ -146,15 +146,24 @@ def beside(seen: Engineering, name: str, found: Course | None, wanted: Wanted | 
     return "".join(f'<p class="chips">{line}</p>' for line in said if line)
 
 
+_NOTHING = {
+    (True, False): "No sample is of this time.",
+    (True, True): "No sample of this time has a number.",
+    (False, False): "No sample with a number is of this time.",
+}
+"""By whether samples were looked at one by one, and whether there were any without a number."""
+
+
 def _seen(found: Course | None) -> str:
     if found is None:
         return '<span class="soft">Being read…</span>'
     if not found.inside:
         held = " The line is the value before." if found.held and len(found.line) else ""
-        return f"No sample is of this time.{held}"
+        return f"{_NOTHING[found.single, bool(found.odd)]}{held}"
     count = theme.plural(found.inside, "sample")
     if found.single:
-        return f'<span class="soft">{count}, each drawn.</span>'
+        odd = f" {theme.plural(found.odd, 'sample')} without a number." if found.odd else ""
+        return f'<span class="soft">{count}, each drawn.{odd}</span>'
     line = "" if found.mnemonic.states else ", the line is their mean"
     return f'<span class="soft">{count}; a point is {lasted(found.step_seconds)} of them, from the lowest to the highest{line}.</span>'
 

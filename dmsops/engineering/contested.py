@@ -98,7 +98,8 @@ def chosen(found: Contest, receipts: dict[int, int]) -> Columns:
     Parameters
     ----------
     receipts : dict of int to int
-        Files whose values are to stand, with their rank: of several the lowest.
+        Files whose values are to stand, with their rank: of several the lowest. Where a file has two values for one time, and one of
+        them stands, that one is left.
     """
     if not receipts:
         return Columns.none()
@@ -106,8 +107,8 @@ def chosen(found: Contest, receipts: dict[int, int]) -> Columns:
     rank = np.array([receipts[r] for r in mine.receipt.tolist()], dtype=np.int64)
     ordered = mine.take(np.lexsort((rank, mine.time)))
     best = ordered.take(np.unique(ordered.time, return_index=True)[1])
-    place = np.searchsorted(found.standing.time, best.time)
-    return best.take(bits(found.standing.value[place]) != bits(best.value))
+    standing = found.standing.take(np.searchsorted(found.standing.time, best.time))
+    return best.take((standing.receipt != best.receipt) & (bits(standing.value) != bits(best.value)))
 
 
 def ranked(ops: Ops, found: Sequence[Contest], keep: str) -> dict[int, int]:

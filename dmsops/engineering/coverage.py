@@ -84,7 +84,7 @@ def gaps(ops: Ops) -> list[dict[str, Any]]:
     longest = ops.settings.engineering_span_hours * HOUR_US
     with reading(ops.db) as c:
         spans = c.execute(sa.select(_s.container, _s.first_us, _s.last_us).order_by(_s.container, _s.first_us)).all()
-        decided = c.execute(sa.select(engineering_gap)).all()
+        decided = c.execute(sa.select(engineering_gap).order_by(_g.at.desc(), _g.id.desc())).all()
     holes = [
         (before.last_us, after.first_us, before.container)
         for before, after in itertools.pairwise(spans)

@@ -41,8 +41,8 @@ class StoreSource:
         one = telemetry_database().by_name(name)
         rows = samples_between(self._ops, one.number, start_us, stop_us, bracket=True)
         if one.states:
-            return rows.time, [one.states.get(int(v), str(int(v))) for v in rows.value.tolist()]
-        whole = one.sql_type in ("TINYINT", "SMALLINT", "INT", "BIGINT")
+            return rows.time, [one.states.get(v) or f"{v:.17g}" for v in rows.value.tolist()]
+        whole = one.sql_type in ("TINYINT", "SMALLINT", "INT", "BIGINT") and np.isfinite(rows.value).all()
         return rows.time, rows.value.astype(np.int64) if whole else rows.value
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ASK, WAIVE = "ask", "waive"
 _DONE = {ASK: "asked", WAIVE: "waived"}
+_KIND = "re-request"
 _g = engineering_gap.c
 
 
@@ -88,24 +89,26 @@ def decide(ops: Ops, first_us: int, verb: str, *, ticket: str, reason: str) -> G
     seen = preview(ops, first_us, verb)
     need_ticket(ticket, seen.hash, "the gap has changed since the preview: look again")
     with ops.db.begin() as c:
-        times = _note(c, ops, seen, reason)
+        subject = f"engineering {at(seen.first_us)}"
+        times = _note(c, ops, seen, reason, subject)
         if verb == ASK:
             name = feedback.engineering_request_name(at(seen.first_us), times)
             document = feedback.engineering_request(at(seen.first_us), at(seen.last_us), seen.containers, times, reason)
-            outbox.put(c, ops.clock, NEIGHBOUR, name, kind="re-request", subject=f"engineering {at(seen.first_us)}", document=document)
+            outbox.put(c, ops.clock, NEIGHBOUR, name, kind=_KIND, subject=subject, document=document)
         journal.write(
-            c, ops.clock, f"gap.{_DONE[verb]}", f"engineering {at(seen.first_us)}", actor=ops.operator.name, reason=reason, plan=seen.hash,
+            c, ops.clock, f"gap.{_DONE[verb]}", subject, actor=ops.operator.name, reason=reason, plan=seen.hash,
             until=at(seen.last_us), containers=list(seen.containers), times=times,
         )  # fmt: skip
     outbox.post(ops.db, ops.clock, ops.settings.folder("outbox"))
     return seen
 
 
-def _note(c: sa.Connection, ops: Ops, seen: GapDecision, reason: str) -> int:
-    """Write the decision down; gives how often this gap was asked for."""
+def _note(c: sa.Connection, ops: Ops, seen: GapDecision, reason: str, subject: str) -> int:
+    """Write the decision down; gives how often the time from its beginning on was asked for, wherever the gap ended then."""
     mine = (_g.first_us == seen.first_us, _g.last_us == seen.last_us)
-    before = c.execute(sa.select(_g.times).where(*mine)).scalar()
-    times = (before or 0) + (seen.verb == ASK)
+    before = c.execute(sa.select(_g.id).where(*mine)).scalar()
+    asked = outbox.last(c, NEIGHBOUR, _KIND, subject)
+    times = (asked.number if asked else 0) + (seen.verb == ASK)
     values = {"decision": _DONE[seen.verb], "times": times, "actor": ops.operator.name, "reason": reason, "at": ops.clock.now()}
     if before is None:
         c.execute(sa.insert(engineering_gap).values(first_us=seen.first_us, last_us=seen.last_us, **values))

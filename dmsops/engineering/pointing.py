@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dmsops.core.db import reading
-from dmsops.engineering import duck, partitions, suspects
+from dmsops.engineering import lookup, partitions, suspects
 from dmsops.engineering.queries import us
 from dmsops.engineering.rules import at
 from dmsops.engineering.writer import head
@@ -19,8 +19,6 @@ from dmsops.interfaces.prds import telemetry_database
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
-
-_WITHIN = "number IN (SELECT unnest(?)) AND time BETWEEN ? AND ?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +57,8 @@ def around(ops: Ops, start: datetime, stop: datetime, margin_seconds: float) -> 
         revision = head(c)
         there = partitions.current(c, start_us=first, stop_us=last)
         contested = suspects.touching(c, us(start), us(stop), list(names))
-    rows = duck.fetch(ops, there, _WITHIN, (list(names), first, last))
-    masks = {name: rows.number == number for number, name in names.items()}
-    found = {name: (rows.time[mine] / 1e6, rows.value[mine]) for name, mine in masks.items() if mine.any()}
+    rows = {name: lookup.of_mnemonic(ops, there, number, first, last) for number, name in names.items()}
+    found = {name: (mine.time / 1e6, mine.value) for name, mine in rows.items() if len(mine)}
     words = tuple(
         f"{names[row['number']]} has contested values from {at(row['first_us'])} to {at(row['last_us'])} (procedure P14)"
         for row in contested

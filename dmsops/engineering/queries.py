@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from dmsops.core.db import mappings, reading
 from dmsops.engineering import duck, lookup, partitions, suspects
+from dmsops.engineering.classify import bits
 from dmsops.engineering.columns import HOUR_US, NO_RAW, Columns
 from dmsops.engineering.contested import contests
 from dmsops.engineering.coverage import gaps
@@ -182,14 +183,24 @@ def _edge(ops: Ops, number: int, there: list[partitions.Partition], time_us: int
 
 
 def hourly(ops: Ops, name: str, start: datetime | None = None, stop: datetime | None = None) -> list[Row]:
-    """Give the hourly statistics of a mnemonic: ``at`` (start of the hour), samples, minimum, maximum, mean, ``deviation``, yellow, red."""
+    """Give the hourly statistics of a mnemonic, of values that are numbers, by hour.
+
+    Returns
+    -------
+    list of dict
+        ``at`` (start of the hour), samples, minimum, maximum, mean, ``deviation``, yellow, red; where no value was a number ``samples`` is
+        0, and minimum, maximum, mean and deviation are None.
+    """
     query = sa.select(engineering_hour).where(_h.number == telemetry_database().by_name(name).number).order_by(_h.hour)
     query = query if start is None else query.where(_h.hour >= us(start) // HOUR_US)
     query = query if stop is None else query.where(_h.hour <= us(stop) // HOUR_US)
-    return [
-        {**row, "at": moment(row["hour"] * HOUR_US), "deviation": float(np.sqrt(row["squares"] / row["samples"]))}
-        for row in mappings(ops.db, query)
-    ]
+    return [{**row, **_spread(row), "at": moment(row["hour"] * HOUR_US)} for row in mappings(ops.db, query)]
+
+
+def _spread(row: Row) -> Row:
+    if not row["samples"]:
+        return dict.fromkeys(("minimum", "maximum", "mean", "deviation"))
+    return {"deviation": float(np.sqrt(row["squares"] / row["samples"]))}
 
 
 def violations(ops: Ops, *, limit: int = 1000) -> list[Row]:
@@ -242,14 +253,15 @@ def conflicts(ops: Ops, suspect: int, *, limit: int = 1000) -> list[Row]:
         return []
     (found,) = contests(ops, [row])
     came = {r["id"]: r for r in mappings(ops.db, sa.select(_f.id, _f.name, _f.stream).where(_f.id.in_(row["receipts"])))}
-    stands = dict(zip(found.standing.time.tolist(), found.standing.receipt.tolist(), strict=True))
+    s = found.standing
+    stands = dict(zip(s.time.tolist(), zip(s.receipt.tolist(), bits(s.value).tolist(), strict=True), strict=True))
     v = found.values.take(np.arange(min(limit, len(found.values))))
     return [
         {
             "time_us": t, "at": moment(t), "value": value, "raw": None if raw == NO_RAW else raw,
-            "file": came[receipt]["name"], "stream": came[receipt]["stream"], "stands": stands.get(t) == receipt,
+            "file": came[receipt]["name"], "stream": came[receipt]["stream"], "stands": stands.get(t) == (receipt, same),
         }
-        for t, value, raw, receipt in zip(v.time.tolist(), v.value.tolist(), v.raw.tolist(), v.receipt.tolist(), strict=True)
+        for t, value, same, raw, receipt in zip(*(a.tolist() for a in (v.time, v.value, bits(v.value), v.raw, v.receipt)), strict=True)
     ]  # fmt: skip
 
 

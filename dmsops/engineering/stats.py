@@ -22,7 +22,11 @@ _h, _m = engineering_hour.c, engineering_mnemonic.c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourStats:
-    """Samples of one mnemonic in one hour; ``squares`` is the sum of squared differences from the mean."""
+    """Samples of one mnemonic in one hour whose values are numbers; ``squares`` is the sum of squared differences from the mean.
+
+    Where no value is a number, ``samples`` is 0, and the lowest, the highest and the mean are 0 and mean nothing. The first and the last
+    time are those of all samples.
+    """
 
     number: int
     hour: int
@@ -40,7 +44,7 @@ class HourStats:
 
 
 def of_rows(rows: Columns, hour: int, limits: Limits | None) -> HourStats:
-    """Count the samples of one mnemonic in one hour; at least one. Values that are no numbers count as samples and for nothing else."""
+    """Count the samples of one mnemonic in one hour; at least one. Values that are no numbers count for nothing."""
     finite = np.isfinite(rows.value)
     value = rows.value if finite.all() else rows.value[finite]
     mean = float(value.mean()) if len(value) else 0.0
@@ -50,7 +54,7 @@ def of_rows(rows: Columns, hour: int, limits: Limits | None) -> HourStats:
     return HourStats(
         number=int(rows.number[0]),
         hour=hour,
-        samples=len(rows),
+        samples=len(value),
         minimum=float(value.min()) if len(value) else 0.0,
         maximum=float(value.max()) if len(value) else 0.0,
         mean=mean,
@@ -89,14 +93,16 @@ def level(value: float, limits: Limits | None) -> str:
 def together(a: HourStats, b: HourStats) -> HourStats:
     """Put the statistics of two disjoint sets of samples together (Chan, Golub and LeVeque 1979)."""
     n, apart = a.samples + b.samples, b.mean - a.mean
+    share = b.samples / n if n else 0.0
+    counted = [one for one in (a, b) if one.samples] or [a]
     return HourStats(
         number=a.number,
         hour=a.hour,
         samples=n,
-        minimum=min(a.minimum, b.minimum),
-        maximum=max(a.maximum, b.maximum),
-        mean=a.mean + apart * b.samples / n,
-        squares=a.squares + b.squares + apart**2 * a.samples * b.samples / n,
+        minimum=min(one.minimum for one in counted),
+        maximum=max(one.maximum for one in counted),
+        mean=a.mean + apart * share,
+        squares=a.squares + b.squares + apart**2 * a.samples * share,
         first_us=min(a.first_us, b.first_us),
         last_us=max(a.last_us, b.last_us),
         yellow=a.yellow + b.yellow,

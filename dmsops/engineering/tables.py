@@ -108,8 +108,9 @@ engineering_hour = sa.Table(
     sa.Column("last_violation_us", sa.BigInteger),
     sa.Index("ix_engineering_hour_hour", "hour"),
 )
-"""Statistics by mnemonic and hour. ``squares`` is the sum of squared differences from the mean; ``yellow`` and ``red`` count samples
-outside those limits (a red one is not counted as yellow)."""
+"""Statistics by mnemonic and hour, of values that are numbers: ``samples`` counts these, and is 0 where there is none; the times are those
+of all samples. ``squares`` is the sum of squared differences from the mean; ``yellow`` and ``red`` count samples outside those limits (a
+red one is not counted as yellow)."""
 
 engineering_suspect = sa.Table(
     "engineering_suspect",

@@ -74,7 +74,7 @@ def trend(ops: Ops, name: str, start: datetime, stop: datetime, *, points: int =
     if last < first or points < 1:
         raise BadInput("a trend needs a time that ends after it begins, and at least one point", field="stop")
     mnemonic = telemetry_database().by_name(name)
-    step = _whole(max(1, -(-(last - first + 1) // points)))
+    step = _whole(max(1, -(-(last - first) // points)))
     if step >= HOUR_US:
         return _of_hours(ops, mnemonic, start, stop, -(-step // HOUR_US))
     with reading(ops.db) as c:
@@ -103,7 +103,7 @@ def _trend(mnemonic: Mnemonic, found: dict[str, Any], step: int) -> Trend:
 
 
 def _of_hours(ops: Ops, mnemonic: Mnemonic, start: datetime, stop: datetime, hours: int) -> Trend:
-    rows = hourly(ops, mnemonic.name, start, stop)
+    rows = [row for row in hourly(ops, mnemonic.name, start, stop) if row["samples"]]
     bucket = np.array([row["hour"] // hours for row in rows], np.int64)
     each, at = np.unique(bucket, return_index=True)
     column = {key: np.array([row[key] for row in rows], np.float64) for key in ("samples", "minimum", "maximum", "mean")}

@@ -14,7 +14,7 @@ from dmsops.core.clock import parse_iso, time_of
 from dmsops.core.config import enter_runtime
 from dmsops.core.errors import BadInput, NotFound
 from dmsops.engineering import queries
-from dmsops.engineering.rules import at
+from dmsops.engineering.rules import moment
 from dmsops.workflow import queries as work
 
 if TYPE_CHECKING:
@@ -43,8 +43,10 @@ def span(ops: Ops, name: str, start: str = "", stop: str = "") -> tuple[datetime
     hours = queries.hourly(ops, name)
     if not hours:
         raise NotFound(f"no sample of {name} is held", remedy="`dmsops engineering mnemonics` says of which there are any (procedure P03).")
-    first, last = at(hours[0]["first_us"]), at(hours[-1]["last_us"])
-    return time_of(start or first, "start"), time_of(stop or last, "stop")
+    first, last = moment(hours[0]["first_us"]), moment(hours[-1]["last_us"])
+    assert first is not None
+    assert last is not None
+    return time_of(start, "start") if start else first, time_of(stop, "stop") if stop else last
 
 
 def suspect_times(ops: Ops, name: str) -> list[tuple[datetime, datetime]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from astropy.io import fits
 
 from dmsops.archive import queries as archived
 from dmsops.core.names import CombinedProduct, ExposureProduct
@@ -54,6 +55,13 @@ def test_the_products_are_those_of_the_real_visit_by_name(exercise: tuple[Desk, 
         family = ExposureProduct if ExposureProduct.matches(name) else CombinedProduct
         seen.setdefault(family.parse(name).suffix, set()).add(name)
     assert seen == real_visit()
+
+
+def test_every_exposure_is_pointed_by_its_telemetry(exercise: tuple[Desk, dict[str, Any]]) -> None:
+    ops = exercise[0].open()
+    rows = [row for row in queries.products(ops) if row["name"].endswith("_uncal.fits")]
+    heads = [fits.getheader(ops.store.path(row["sha256"])) for row in rows]
+    assert Counter((h["ENGQLPTG"], h["ENG_QUAL"]) for h in heads) == {("CALCULATED_TRACK_TR_202111", "OK"): 22}
 
 
 def test_wss_got_every_file_whole_and_can_open_the_operation_file(exercise: tuple[Desk, dict[str, Any]]) -> None:

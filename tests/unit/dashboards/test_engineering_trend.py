@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from bokeh.document import Document
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,8 +59,9 @@ def test_more_samples_than_points_become_a_band_and_its_mean(site):
     assert not found.single
     assert 90 <= len(found.left) <= 101
     assert found.inside == 601
-    assert (found.low < found.mean).all()
-    assert (found.mean < found.high).all()
+    assert (found.low < found.mean)[:-1].all()
+    assert (found.mean < found.high)[:-1].all()
+    assert found.samples[-1] == 1, "the end of the time is a point of its own"
 
 
 def test_a_zoom_shows_single_samples_with_their_own_times(site):
@@ -182,6 +184,39 @@ def test_nonsense_in_the_address_draws_nothing_and_says_so(board):
 def test_a_time_without_samples_says_so(board):
     view = board(names=site_of.ATTITUDE, start="2022-12-04T02:00:00Z", stop="2022-12-04T02:10:00Z")
     assert "No sample is of this time." in view.trend.words[site_of.ATTITUDE].html
+
+
+def test_all_that_is_held_begins_earlier_when_samples_come_late(tmp_path):
+    ops = site_of.full(tmp_path / "site")
+    view = opened(EngineeringView, ops, view="trend", names=site_of.ATTITUDE, span="all")
+    assert view.trend.wanted.start == FOUR
+    take(ops, site_of.attitude(-7200, -7100), named(8))
+    drawn_again(view)
+    assert view.trend.wanted.start == FOUR - timedelta(hours=2)
+    ops.db.dispose()
+
+
+def test_samples_without_a_number_are_told_and_not_drawn(tmp_path):
+    ops = site_of.full(tmp_path / "site")
+    nan = float("nan")
+    odd = [("SA_ZATTEST2", T0 + s * 1_000_000, nan) for s in range(3)]
+    take(ops, [*odd, ("SA_ZATTEST3", T0, 1.0), ("SA_ZATTEST3", T0 + 1_000_000, nan)], named(8))
+    told = {"SA_ZATTEST2": "No sample of this time has a number.", "SA_ZATTEST3": "1 sample, each drawn. 1 sample without a number."}
+    for name, words in told.items():
+        view = opened(EngineeringView, ops, view="trend", names=name, span="hour")
+        arrive(view)
+        assert words in view.trend.words[name].html
+    view = opened(EngineeringView, ops, view="trend", names="SA_ZATTEST2", span="week")
+    arrive(view)
+    assert "No sample with a number is of this time." in view.trend.words["SA_ZATTEST2"].html
+    ops.db.dispose()
+
+
+def test_a_page_that_is_closed_leaves_the_time_axis_of_others_as_it_was(board):
+    first, second = (Document(), board(names=site_of.WHEEL).trend.plots[site_of.WHEEL].figure)
+    first.add_root(board(names=site_of.WHEEL).trend.plots[site_of.WHEEL].figure)
+    first.models.destroy()
+    assert second.xaxis[0].formatter.minutes == "%H:%M"
 
 
 def test_what_was_asked_for_before_something_else_is_not_drawn(board):

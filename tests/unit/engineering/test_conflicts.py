@@ -97,6 +97,15 @@ def test_the_newest_sample_follows_when_it_was_contested(ops):
     assert queries.latest(ops, [FLOATS[0]])[0]["latest_value"] == 50.0
 
 
+def test_of_two_values_in_one_file_the_first_stands_and_is_shown_so(ops):
+    take(ops, [*seconds(0, 2, value=9.0), *seconds(0, 1, value=3.0)], named(1, "E"))
+    (row,) = queries.suspect_intervals(ops)
+    shown = queries.conflicts(ops, row["id"])
+    assert sorted((r["value"], r["stands"]) for r in shown) == [(3.0, False), (9.0, True)]
+    for keep in ("E", named(1, "E")):
+        assert [i.changed for i in resolve.preview(ops, [row["id"]], keep=keep).items] == [0]
+
+
 def test_a_preview_changes_nothing_and_goes_stale_when_more_comes(contested):
     ids = [row["id"] for row in queries.suspect_intervals(contested)]
     seen = resolve.preview(contested, ids, keep="E")

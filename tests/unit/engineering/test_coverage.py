@@ -59,6 +59,33 @@ def test_the_sender_is_asked_for_a_gap_by_message_and_it_can_be_waived(ops):
     assert [(g["decision"], g["reason"]) for g in queries.gaps(ops)] == [("waived", "the recorder lost it")]
 
 
+def decide(ops, first, verb):
+    seen = gap_acts.preview(ops, first, verb)
+    gap_acts.decide(ops, first, verb, ticket=seen.hash, reason=f"to {verb}")
+
+
+def test_a_gap_that_has_become_shorter_is_asked_for_in_a_message_of_its_own(ops):
+    take(ops, [*seconds(0, 10), *seconds(60, 70)])
+    first = queries.gaps(ops)[0]["first_us"]
+    decide(ops, first, "ask")
+    take(ops, seconds(40, 60), named(2))
+    assert [(g["decision"], g["times"]) for g in queries.gaps(ops)] == [("asked", 1)]
+    decide(ops, first, "ask")
+    asked = sorted((ops.settings.folder("outbox") / "fos").glob("engineering_request_*.json"))
+    assert [path.name[-8:] for path in asked] == ["001.json", "002.json"]
+    assert ["04:00:40" in path.read_text() for path in asked] == [False, True]
+    assert [(g["decision"], g["times"]) for g in queries.gaps(ops)] == [("asked", 2)]
+
+
+def test_of_a_gap_that_has_become_shorter_the_newest_decision_counts(ops):
+    take(ops, [*seconds(0, 10), *seconds(60, 70)])
+    first = queries.gaps(ops)[0]["first_us"]
+    decide(ops, first, "ask")
+    take(ops, seconds(40, 60), named(2))
+    decide(ops, first, "waive")
+    assert [(g["decision"], g["reason"]) for g in queries.gaps(ops)] == [("waived", "to waive")]
+
+
 def test_a_gap_that_is_filled_cannot_be_asked_for(ops):
     take(ops, [*seconds(0, 10), *seconds(30, 40)])
     first = queries.gaps(ops)[0]["first_us"]

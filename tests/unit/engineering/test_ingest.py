@@ -16,6 +16,7 @@ from dmsops.core.people import Person, Role
 from dmsops.engineering import duck, partitions, queries
 from dmsops.engineering.ingest import ingest
 from dmsops.engineering.states import EngineeringState
+from dmsops.engineering.trend import trend
 from dmsops.interfaces.prds import telemetry_database
 from dmsops.testing.deliveries import START
 from dmsops.testing.sites import small_site
@@ -187,4 +188,19 @@ def test_a_sample_that_is_no_number_is_held_and_counts_in_no_statistic(ops):
     held = queries.samples(ops, FLOATS[0], START, START + timedelta(hours=3))
     assert np.isnan(held.value[0])
     (hour,) = queries.hourly(ops, FLOATS[0])
-    assert (hour["samples"], hour["minimum"], hour["mean"]) == (2, 2.0, 2.0)
+    assert (hour["samples"], hour["minimum"], hour["mean"], hour["deviation"]) == (1, 2.0, 2.0, 0.0)
+    (newest,) = queries.latest(ops, [FLOATS[0]])
+    assert newest["samples"] == 2
+
+
+def test_an_hour_without_a_number_has_no_lowest_and_no_highest_and_is_no_point_of_a_trend(ops):
+    take(ops, [(FLOATS[0], T0, math.nan), (FLOATS[0], T0 + SECOND, math.inf)])
+    (hour,) = queries.hourly(ops, FLOATS[0])
+    assert (hour["samples"], hour["minimum"], hour["maximum"], hour["mean"], hour["deviation"]) == (0, None, None, None, None)
+    long = (START - timedelta(days=30), START + timedelta(hours=6))
+    assert len(trend(ops, FLOATS[0], *long, points=10).time_us) == 0
+    take(ops, [(FLOATS[0], T0 + 2 * SECOND, 36.0), (FLOATS[0], T0 + 3 * SECOND, 38.0)], named(2))
+    (hour,) = queries.hourly(ops, FLOATS[0])
+    assert (hour["samples"], hour["minimum"], hour["maximum"], hour["mean"]) == (2, 36.0, 38.0, 37.0)
+    found = trend(ops, FLOATS[0], *long, points=10)
+    assert (found.samples.tolist(), found.low.tolist(), found.mean.tolist()) == ([2], [36.0], [37.0])

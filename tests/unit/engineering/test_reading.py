@@ -65,6 +65,16 @@ def test_a_trend_loses_no_extreme_and_no_sample(held, points):
     assert round(found.step_seconds * 1e6) % 1000 == 0
 
 
+@pytest.mark.parametrize(
+    ("seconds_long", "points", "step"), [(24 * 3600, 24, 3600.0), (600, 4, 150.0), (3600, 900, 4.0), (48 * 3600, 24, 7200.0)]
+)
+def test_a_time_that_its_points_divide_has_steps_of_just_that_length(held, seconds_long, points, step):
+    ops, rows = held
+    found = trend(ops, FLOATS[0], when(T0 - 2 * HOUR), when(T0 - 2 * HOUR + seconds_long * SECOND), points=points)
+    assert found.step_seconds == step
+    assert found.samples.sum() == sum(t <= T0 - 2 * HOUR + seconds_long * SECOND for _, t, _ in rows)
+
+
 def test_a_trend_of_nothing_is_empty_and_an_impossible_one_is_refused(held):
     ops, _ = held
     assert len(trend(ops, FLOATS[1], when(T0), when(T0 + HOUR)).time_us) == 0
@@ -86,6 +96,9 @@ def test_services_get_numbers_whole_numbers_and_words(ops):
     assert source.samples(whole.name, T0, T0)[1].tolist() == [7]
     assert source.samples(whole.name, T0, T0)[1].dtype == np.int64
     assert source.samples(FLOATS[0], T0, T0)[1].tolist() == [0.5]
+    take(ops, [(state.name, T0 + 2 * SECOND, float("nan")), (whole.name, T0 + SECOND, float("nan"))], named(2))
+    assert source.samples(state.name, T0 + 2 * SECOND, T0 + 2 * SECOND)[1][-1] == "nan"
+    assert repr(source.samples(whole.name, T0, T0 + SECOND)[1].tolist()) == "[7.0, nan]"
     assert source.describe("nothing") is None
     assert source.describe(FLOATS[0].lower())["SQLType"] == telemetry_database().by_name(FLOATS[0]).sql_type
 

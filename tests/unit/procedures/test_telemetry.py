@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dmsops.core.errors import BadInput, NotFound
+from dmsops.engineering.trend import trend
 from dmsops.procedures import telemetry
 from dmsops.testing.deliveries import START
-from tests.engineering_files import FLOATS, named, seconds, take
+from tests.engineering_files import FLOATS, T0, named, seconds, take
 
 ONE = FLOATS[0]
 
@@ -32,6 +33,12 @@ def test_without_a_time_all_that_is_held_of_a_mnemonic_is_looked_at(later):
     take(later, seconds(4000, 4010), named(2))
     assert shown(telemetry.span(later, ONE.lower())) == ("04:00:00", "05:06:49")
     assert shown(telemetry.span(later, ONE, stop="2022-12-04T04:00:05Z")) == ("04:00:00", "04:00:05")
+
+
+def test_the_time_of_all_that_is_held_has_the_last_sample_in_it_to_the_microsecond(later):
+    take(later, [("SA_ZATTEST3", T0 + 1_234_567, 0.5)], named(3))
+    found = trend(later, "SA_ZATTEST3", *telemetry.span(later, "SA_ZATTEST3"))
+    assert (found.time_us.tolist(), found.mean.tolist()) == ([T0 + 1_234_567], [0.5])
 
 
 def test_what_cannot_be_looked_at_is_said(later):
