@@ -85,10 +85,16 @@ def read(seen: Finding, found: str, kept: Path) -> Finding:
 
 
 def not_ours(error: BadInput, path: Path) -> None:
-    """Let pass what is wrong with a file; when it was the file system that did not let us read it, raise `FilesRefused`."""
+    """Let pass what is wrong with a file; when it was the file system that did not let us read it, raise `FilesRefused`.
+
+    Libraries (HDF5, FITS, gzip) say what is wrong with a file by an `OSError` as well; the system's own has a number, which HDF5 may
+    tell in its words alone.
+    """
     cause = error.__context__
-    if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError | IsADirectoryError | NotADirectoryError):
-        raise FilesRefused(f"'{path.name}' cannot be read: {cause.strerror}", file=str(path)) from error
+    if not isinstance(cause, OSError) or isinstance(cause, FileNotFoundError | IsADirectoryError | NotADirectoryError):
+        return
+    if cause.errno is not None or "errno = " in str(cause):
+        raise FilesRefused(f"'{path.name}' cannot be read: {cause.strerror or cause}", file=str(path)) from error
 
 
 def _place(folder: Path, wanted: Wanted) -> int:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from dmsops.core.errors import BadDelivery
-from dmsops.interfaces.fos.manifest import MANIFEST
+from dmsops.interfaces.fos.engineering import write_hdf5
+from dmsops.interfaces.fos.manifest import MANIFEST, write_manifest
 from dmsops.ops import Ops
 from dmsops.receipt import accept, preview, queries
-from dmsops.testing.deliveries import delivered_names, small_visit, write_delivery
+from dmsops.testing.deliveries import START, delivered_names, small_visit, write_delivery
+from tests.engineering_files import NAME, seconds, series_of
 
 
 def verdicts(ops: Ops, folder: Path) -> dict[str, str]:
@@ -48,3 +50,15 @@ def test_an_unusable_manifest_is_told(ops: Ops, folder: Path) -> None:
     (folder / MANIFEST).write_text("{}")
     with pytest.raises(BadDelivery, match=r"manifest\.json"):
         preview(ops, folder)
+
+
+def test_a_truncated_hdf5_file_is_the_files_fault_not_the_file_systems(ops: Ops) -> None:
+    folder = ops.settings.folder("inbox") / "D0003"
+    folder.mkdir(parents=True)
+    write_hdf5(folder / NAME, series_of(seconds(0, 3000)))
+    whole = (folder / NAME).read_bytes()
+    (folder / NAME).write_bytes(whole[: len(whole) * 2 // 3])
+    write_manifest(folder, delivery_id="D0003", sender="FOS", sequence=3, created=START)
+    (file,) = preview(ops, folder).files
+    assert (file.verdict, "truncated file" in (file.reason or "")) == ("quarantine", True)
+    assert [kept.name for kept in accept(ops, folder).quarantined] == [NAME]
