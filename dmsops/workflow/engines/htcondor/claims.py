@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.workflow import execute, fleet, lease, pick
+from dmsops.workflow.engines.htcondor.logs import FINAL
 from dmsops.workflow.lease import Claim, Ending
 from dmsops.workflow.states import GOOD, StepState
 from dmsops.workflow.steps import Diagnosis
-from dmsops.workflow.tables import edge, need, step
+from dmsops.workflow.tables import condor_batch, condor_node, edge, need, step
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 _GOOD = [s.value for s in GOOD]
+MAY_RUN = (
+    sa.select(condor_node.c.step_id)
+    .select_from(condor_node.join(condor_batch, condor_batch.c.id == condor_node.c.batch_id))
+    .where(condor_batch.c.ended_at.is_(None), condor_node.c.status.not_in(FINAL))
+)
+"""The steps that live batches may still run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +46,11 @@ def batch_owner(batch: int) -> str:
 
 
 def take(c: sa.Connection, ops: Ops, request: Request) -> Claim | bool:
-    """Take the step; True when it is done already, False when it is not to be run (dropped, held, another's, not ready)."""
+    """Take the step; True when it is done already, False when it is not to be run.
+
+    It is not when it was dropped, is held, another's or not ready, or when the node comes late: what a node of an ended
+    batch took, no engine would wait for.
+    """
     row = _look(c, request.step)
     if row is not None and row.state == StepState.RUNNING.value and row.owner == request.owner:
         why = "its job was started again by the pool"  # so the process before is gone
@@ -49,9 +60,14 @@ def take(c: sa.Connection, ops: Ops, request: Request) -> Claim | bool:
         return False
     if row is None or row.state not in {StepState.LEASED.value, StepState.READY.value}:
         return row is not None and row.state in _GOOD
-    if unmet(c, row.id) or paused(c, ops, row):
+    if not _may_run(c, request) or unmet(c, row.id) or paused(c, ops, row):
         return False
     return lease.claim_step(c, ops, request.owner, row.id, lambda item: execute.log_of(ops, item)) or False
+
+
+def _may_run(c: sa.Connection, request: Request) -> bool:
+    here = (condor_node.c.batch_id == request.batch, condor_node.c.step_id == request.step)
+    return c.execute(MAY_RUN.where(*here)).first() is not None
 
 
 def _look(c: sa.Connection, step_id: int) -> Any:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.workflow import pick
-from dmsops.workflow.engines.htcondor.claims import paused
+from dmsops.workflow.engines.htcondor.claims import MAY_RUN, paused
 from dmsops.workflow.engines.htcondor.dag import Node
-from dmsops.workflow.engines.htcondor.logs import FINAL
 from dmsops.workflow.states import GOOD, StepState
-from dmsops.workflow.tables import condor_batch, condor_node, edge, make, need, step
+from dmsops.workflow.tables import edge, make, need, step
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -24,7 +23,7 @@ BATCH_LIMIT = 500
 
 def choose(c: sa.Connection, ops: Ops) -> list[Node]:
     """Choose the next batch, with its order; empty when there is nothing to submit."""
-    busy = _in_live_batches(c)
+    busy = set(c.execute(MAY_RUN).scalars())
     ready = [row for row in pick.ready(c, ops, BATCH_LIMIT) if row.id not in busy]
     rows = {row.id: row for row in ready}
     before: dict[int, frozenset[int]] = {row.id: frozenset() for row in ready}
@@ -39,14 +38,6 @@ def choose(c: sa.Connection, ops: Ops) -> list[Node]:
                 rows[kid], before[kid] = row, parents
                 fresh.add(kid)
     return [Node(step_id=i, kind=row.kind, rank=row.rank, before=before[i]) for i, row in rows.items()]
-
-
-def _in_live_batches(c: sa.Connection) -> set[int]:
-    """Give the steps that a live batch may still run."""
-    joined = condor_node.join(condor_batch, condor_batch.c.id == condor_node.c.batch_id)
-    open_node = condor_node.c.status.not_in(FINAL)
-    query = sa.select(condor_node.c.step_id).select_from(joined).where(condor_batch.c.ended_at.is_(None), open_node)
-    return set(c.execute(query).scalars())
 
 
 def _kids(c: sa.Connection, ids: Iterable[int]) -> set[int]:
