@@ -190,34 +190,49 @@ def again(ops: Ops, identity: str) -> Again:
         found = versions.current(c, identity)
     if not found:
         raise NotFound(f"the archive has no current product of an observation '{identity}'", observation=identity)
-    members = next((row.members for row in found if row.members), None) or _members_of_document(ops, identity)
+    written = _written(ops, identity)
+    members = next((row.members for row in found if row.members), None) or _members_of(written)
     described = describe_offered(ops, versions.products_of(ops, found), members)
-    return Again(described=described, differs=_differences(ops, described))
+    return Again(described=described, differs=_differences(written, described))
 
 
-def _members_of_document(ops: Ops, identity: str) -> list[str]:
-    """Give the members that a document names, for products that were archived before their members were written down."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """An observation's document as it is in the store: its bytes, what it describes (None: it cannot be read) and why not."""
+
+    document: bytes = b""
+    observation: Any = None
+    fault: str = ""
+
+
+def _written(ops: Ops, identity: str) -> _Written:
     from dmsops.catalogue.xml import from_xml
 
+    document = b""
     try:
-        written = from_xml(rows.document(ops, identity), source=f"{identity}_caom.xml")
-    except DmsError:
+        document = rows.document(ops, identity)
+        return _Written(document=document, observation=from_xml(document, source=f"{identity}_caom.xml"))
+    except DmsError as error:
+        return _Written(document=document, fault=error.message)
+
+
+def _members_of(written: _Written) -> list[str]:
+    """Give the members that a document names, for products that were archived before their members were written down."""
+    if written.observation is None:
         return []
-    inputs = {uri.uri for p in written.planes.values() if p.provenance for uri in p.provenance.inputs}
+    inputs = {uri.uri for p in written.observation.planes.values() if p.provenance for uri in p.provenance.inputs}
     return sorted(f"{uri.split('/')[1]}_cal.fits" for uri in inputs if uri.endswith("/level2"))
 
 
-def _differences(ops: Ops, described: Described) -> tuple[str, ...]:
-    from dmsops.catalogue.compare import differences
-    from dmsops.catalogue.xml import from_xml
+def _differences(written: _Written, described: Described) -> tuple[str, ...]:
+    from dmsops.catalogue.compare import document_differences
+    from dmsops.catalogue.xml import to_xml
 
-    try:
-        document = rows.document(ops, described.observation_id)
-        if document == described.xml:
-            return ()
-        return differences(from_xml(document, source=f"{described.observation_id}_caom.xml"), described.observation)
-    except DmsError as error:
-        return (f"the document in the store: {error.message}",)
+    if written.document == described.xml:
+        return ()
+    if written.observation is None:
+        return (f"the document in the store: {written.fault}",)
+    return document_differences(to_xml(written.observation), described.xml)
 
 
 def ingest_again(ops: Ops, anew: Again, *, reason: str) -> tuple[int, bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 PLACES = ("inbox", "work", "outbox", "quarantine", "visits")
 """Folders of a site in which another copy of a product may lie."""
+Places = Mapping[str, Sequence[Path]]
+"""Names of files to where they lie."""
 _o, _e, _p = observation.c, archive_outbox.c, archived_product.c
 
 
@@ -56,17 +58,25 @@ class Bad:
         return f"{self.name}, version {self.version} ({self.words})" if self.version else f"{self.name} ({self.words})"
 
 
-def archived(ops: Ops, identity: str) -> Any:
-    """Give an archived observation's row; raises `NotFound` when there is none, or it was withdrawn."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How an observation stands in the archive: its version (0: it was never there), and whether it is archived now."""
+
+    version: int = 0
+    archived: bool = False
+
+    def need_archived(self, identity: str) -> None:
+        """Raise `NotFound` when it is not in the archive, or was withdrawn."""
+        if not self.archived:
+            raise NotFound(f"observation {identity} is not in the archive now", observation=identity)
+
+
+def standings(ops: Ops, identities: Collection[str]) -> dict[str, Standing]:
+    """Say of observations how they stand; one that was never there is told as well."""
     with reading(ops.db) as c:
-        return _archived(c, identity)
-
-
-def _archived(c: sa.Connection, identity: str) -> Any:
-    row = c.execute(sa.select(observation).where(_o.id == identity, _o.state == ARCHIVED)).one_or_none()
-    if row is None:
-        raise NotFound(f"observation {identity} is not in the archive now", observation=identity)
-    return row
+        found = c.execute(sa.select(_o.id, _o.version, _o.state).where(_o.id.in_(list(identities)))).all()
+    there = {row.id: Standing(version=row.version, archived=row.state == ARCHIVED) for row in found}
+    return dict.fromkeys(identities, Standing()) | there
 
 
 def version(ops: Ops, identity: str) -> int:
@@ -87,17 +97,15 @@ def bad_objects(ops: Ops, identity: str, superseded: Collection[str] = ()) -> li
         all_of_it = c.execute(sa.select(archived_product).where(_p.observation_id == identity).order_by(_p.name, _p.version)).all()
         document = c.execute(sa.select(_o.xml_sha256).where(_o.id == identity)).scalar()
     objects = [(found.name, found.sha256, 0) for found in all_of_it if found.current]
-    objects += [(f"{identity}_caom.xml", document, 0)] if document else []
+    objects += [(document_name(identity), document, 0)] if document else []
     objects += [(r.name, r.sha256, r.version) for r in all_of_it if not r.current and version_uri(r.name, r.version) in superseded]
     seen = ((name, sha256, number, _wrong(ops, sha256)) for name, sha256, number in objects)
     return [Bad(name=name, sha256=sha256, version=number, words=words) for name, sha256, number, words in seen if words]
 
 
-def mendable(ops: Ops, identity: str, bad: Sequence[Bad], found: Mapping[str, Path]) -> list[Bad]:
+def mendable(identity: str, standing: Standing, bad: Sequence[Bad], found: Mapping[str, Path]) -> list[Bad]:
     """Give those that can be brought back: from a copy, or, a document of what is archived, from the products."""
-    with reading(ops.db) as c:
-        described = c.execute(sa.select(_o.id).where(_o.id == identity, _o.state == ARCHIVED)).scalar()
-    return [one for one in bad if one.sha256 in found or (described and one.name == f"{identity}_caom.xml")]
+    return [one for one in bad if one.sha256 in found or (standing.archived and one.name == document_name(identity))]
 
 
 def no_copy(identity: str, lacking: Sequence[Bad]) -> Failed:
@@ -118,17 +126,39 @@ def _wrong(ops: Ops, sha256: str) -> str:
         return "missing"
 
 
-def copies(ops: Ops, wanted: Collection[Bad]) -> dict[str, Path]:
-    """Look for sound copies in the store's own cache, where it has one, and through the site's folders; gives sum to file."""
+def document_name(identity: str) -> str:
+    """Name the file of an observation's document."""
+    return f"{identity}_caom.xml"
+
+
+def names_of(ops: Ops, identities: Collection[str]) -> set[str]:
+    """Give the names of all files that observations have and had: products and documents."""
+    with reading(ops.db) as c:
+        named = c.execute(sa.select(_p.name).distinct().where(_p.observation_id.in_(list(identities)))).scalars()
+        return {*named, *map(document_name, identities)}
+
+
+def places_of(ops: Ops, names: Collection[str]) -> Places:
+    """Look through the site's folders for files of these names."""
+    found: dict[str, list[Path]] = {}
+    wanted = set(names)
+    for place in PLACES if wanted else ():
+        for folder, _, there in os.walk(ops.settings.folder(place)):
+            for name in wanted.intersection(there):
+                found.setdefault(name, []).append(Path(folder) / name)
+    return found
+
+
+def copies(ops: Ops, wanted: Collection[Bad], places: Places) -> dict[str, Path]:
+    """Look for sound copies in the store's own cache, where it has one, and among files of their names; gives sum to file."""
     sums: dict[str, set[str]] = {}
     for one in wanted:
         sums.setdefault(one.name, set()).add(one.sha256)
     found = {one.sha256: path for one in wanted if (path := _cached(ops, one.sha256)) is not None}
-    for folder, _, names in _walk(ops) if sums else ():
-        for name in sums.keys() & set(names):
-            path = Path(folder) / name
+    for name, mine in sums.items():
+        for path in places.get(name, ()):
             sha256 = _sum(path)
-            if sha256 in sums[name]:
+            if sha256 in mine:
                 found.setdefault(sha256, path)
     return found
 
@@ -140,11 +170,6 @@ def _cached(ops: Ops, sha256: str) -> Path | None:
     except DmsError:
         return None
     return path if _sum(path) == sha256 else None
-
-
-def _walk(ops: Ops) -> Iterable[tuple[str, list[str], list[str]]]:
-    for place in PLACES:
-        yield from os.walk(ops.settings.folder(place))
 
 
 def _sum(path: Path) -> str:
@@ -165,7 +190,7 @@ def restore(ops: Ops, identity: str, *, reason: str, superseded: Collection[str]
         Of some there is no other copy; the others are brought back.
     """
     bad = bad_objects(ops, identity, superseded)
-    found = copies(ops, bad)
+    found = copies(ops, bad, places_of(ops, {one.name for one in bad}))
     done = [one for one in bad if one.sha256 in found and _put_back(ops, found[one.sha256], one.sha256)]
     done += [one for one in bad if one not in done and one.name.endswith("_caom.xml") and _written_anew(ops, identity, one.sha256)]
     if done:
@@ -196,13 +221,13 @@ def _written_anew(ops: Ops, identity: str, sha256: str) -> bool:
     if hashlib.sha256(xml).hexdigest() != sha256:
         return False
     with tempfile.TemporaryDirectory(prefix="mending-", dir=ops.settings.folder("work")) as folder:
-        path = Path(folder) / f"{identity}_caom.xml"
+        path = Path(folder) / document_name(identity)
         path.write_bytes(xml)
         return _put_back(ops, path, sha256)
 
 
-def without(ops: Ops, identity: str, names: Sequence[str]) -> Again:
-    """Describe an observation as it would be without some of its products; nothing changes.
+def without(ops: Ops, anew: Again, names: Sequence[str]) -> Again:
+    """Describe an observation, given as its products describe it, as it would be without some of them; nothing changes.
 
     Raises
     ------
@@ -211,7 +236,7 @@ def without(ops: Ops, identity: str, names: Sequence[str]) -> Again:
     GateFailed
         What is left is not sound.
     """
-    anew = again(ops, identity)
+    identity = anew.described.observation_id
     left = [product for product in anew.described.products if product.name not in names]
     if not left:
         raise Refused(

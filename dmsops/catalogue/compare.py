@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from dmsops.catalogue.library import quiet_library
 from dmsops.catalogue.xml import to_xml
 
 _FOLLOWS = frozenset(("id", "lastModified", "maxLastModified", "metaChecksum", "accMetaChecksum", "metaProducer"))
@@ -15,9 +14,13 @@ _MOST = 120
 """Characters of a value that are shown."""
 
 
-@quiet_library()
 def differences(was: Any, now: Any) -> tuple[str, ...]:
-    """Say what differs between two observations (caom2).
+    """Say what differs between two observations (caom2), as `document_differences` does of their documents."""
+    return document_differences(to_xml(was), to_xml(now))
+
+
+def document_differences(was: bytes, now: bytes) -> tuple[str, ...]:
+    """Say what differs between two documents as `dmsops.catalogue.xml.to_xml` writes them.
 
     Returns
     -------
@@ -38,10 +41,10 @@ def _shown(value: str | None) -> str:
     return value if len(value) <= _MOST else f"{value[:_MOST]}... ({len(value)} characters)"
 
 
-def _fields(observation: Any) -> dict[str, str]:
+def _fields(document: bytes) -> dict[str, str]:
     from lxml import etree
 
-    root = etree.fromstring(to_xml(observation), etree.XMLParser(resolve_entities=False, no_network=True))
+    root = etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True))
     found: dict[str, str] = {}
     _walk(root, "", found)
     return found

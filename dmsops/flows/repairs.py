@@ -12,12 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dmsops.archive import bulk, finding_queries, mending
-from dmsops.archive.checks import listed
-from dmsops.archive.describing import need_sound
 from dmsops.archive.finding_states import FindingState
 from dmsops.archive.ingest import again, ingest_again
-from dmsops.archive.partners import TOLD_AGAIN
-from dmsops.catalogue.naming import is_product, product_name
+from dmsops.catalogue.naming import is_product
 from dmsops.catalogue.registry import RULES, Scope
 from dmsops.core import journal
 from dmsops.core.db import transact
@@ -25,6 +22,7 @@ from dmsops.core.errors import BadInput, DmsError, Failed, NotFound, Refused
 from dmsops.core.people import Role, require
 from dmsops.core.tickets import need_reason, need_ticket, ticket_of
 from dmsops.flows import doctor
+from dmsops.flows.repair_changes import Row, change, look_at, names_of
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -79,7 +77,6 @@ class Report:
     fixed: int
 
 
-Row = dict[str, Any]
 _Group = tuple[str, str]
 Progress = Callable[[int, int, str], None]
 
@@ -95,16 +92,16 @@ def preview(ops: Ops, finding_ids: Sequence[int]) -> Plan:
         There is no such finding.
     """
     groups, untouched = _sorted_out(_found(ops, finding_ids))
-    planned = []
+    look, planned = look_at(ops, {identity for identity, _ in groups}), []
     for (identity, fix), rows in sorted(groups.items(), key=lambda group: (group[0][0], ORDER.index(group[0][1]))):
-        version = mending.version(ops, identity)
         try:
-            change = _CHANGES[fix](ops, identity, rows)
+            words = change(look, identity, fix, rows)
         except DmsError as error:
             untouched += [_left(row, f"{error.message}. {error.remedy}") for row in rows]
             continue
         numbers, checks = tuple(sorted(row["id"] for row in rows)), tuple(sorted({row["check"] for row in rows}))
-        planned.append(Repair(observation=identity, repair=fix, findings=numbers, checks=checks, change=change, version=version))
+        version = look.standings[identity].version
+        planned.append(Repair(observation=identity, repair=fix, findings=numbers, checks=checks, change=words, version=version))
     facts = [[r.observation, r.repair, r.findings, r.change, r.version] for r in planned]
     return Plan(rows=tuple(planned), untouched=tuple(sorted(untouched, key=lambda u: u.finding)), hash=ticket_of(facts))
 
@@ -148,60 +145,6 @@ def _why_not(row: Row) -> str:
 
 def _left(row: Row, why: str) -> Untouched:
     return Untouched(finding=row["id"], check=row["check"], what=row["uri"], why=why)
-
-
-def _describes(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
-    mending.archived(ops, identity)
-    anew = again(ops, identity)
-    need_sound(anew.described)
-    return listed(anew.differs) if anew.differs else "nothing in the description; its rows are written again"
-
-
-def _indexes(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
-    mending.archived(ops, identity)
-    return "its rows are written again from its document"
-
-
-def _brings_back(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
-    bad = mending.bad_objects(ops, identity, [row["uri"] for row in rows])
-    if not bad:
-        return f"its bytes are sound; described again: {_describes(ops, identity, rows)}"
-    found = mending.copies(ops, bad)
-    ours = mending.mendable(ops, identity, bad, found)
-    if not ours:
-        raise mending.no_copy(identity, bad)
-    left = [f"of {one.said} there is no other copy" for one in bad if one not in ours]
-    return "; ".join([f"{one.said} from {_place(ops, found.get(one.sha256))}" for one in ours] + left)
-
-
-def _place(ops: Ops, path: Any) -> str:
-    return str(path.relative_to(ops.settings.site)) if path is not None else "its products"
-
-
-def _retires(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
-    mending.archived(ops, identity)
-    names = _names(rows)
-    mending.without(ops, identity, names)
-    return f"taken out of the current set: {listed(names)}"
-
-
-def _names(rows: Sequence[Row]) -> list[str]:
-    return sorted({product_name(row["uri"]) for row in rows})
-
-
-def _announces(ops: Ops, identity: str, rows: Sequence[Row]) -> str:
-    number = mending.version(ops, identity)
-    if not number:
-        raise NotFound(f"the archive has no observation '{identity}'", remedy="Ask the partner to delete it (P16).")
-    if all(TOLD_AGAIN in row["expected"] for row in rows):
-        remedy = "Ask the partner to harvest it; its next inventory closes the finding, or asks for it again (P16)."
-        raise Refused(f"observation {identity} was told again, and the partner's inventory is from before", remedy=remedy)
-    return f"version {number + 1} is told, the same as version {number}"
-
-
-_CHANGES: dict[str, Callable[[Ops, str, Sequence[Row]], str]] = {
-    "bytes": _brings_back, "retire": _retires, "describe": _describes, "rows": _indexes, "announce": _announces,
-}  # fmt: skip
 
 
 def repair(ops: Ops, finding_ids: Sequence[int], *, ticket: str, reason: str, progress: Progress | None = None) -> Report:
@@ -273,7 +216,7 @@ def _bring_back(ops: Ops, one: Repair, rows: Sequence[Row], reason: str) -> None
 
 
 def _retire(ops: Ops, one: Repair, rows: Sequence[Row], reason: str) -> None:
-    ingest_again(ops, mending.without(ops, one.observation, _names(rows)), reason=reason)
+    ingest_again(ops, mending.without(ops, again(ops, one.observation), names_of(rows)), reason=reason)
 
 
 def _announce(ops: Ops, one: Repair, rows: Sequence[Row], reason: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -169,3 +171,60 @@ def test_a_lost_document_is_made_again_from_the_products(ops: Ops) -> None:
     report = repaired(ops, audited(ops))
     assert (report.failed, report.still_there) == ((), ())
     ops.store.verify(str(sha256))
+
+
+class Counting:
+    """A store that counts how often each object is opened."""
+
+    def __init__(self, store: Any) -> None:
+        self.store, self.opened = store, Counter[str]()
+
+    def path(self, sha256: str) -> Path:
+        self.opened[sha256] += 1
+        found: Path = self.store.path(sha256)
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+
+def ailing(ops: Ops) -> list[int]:
+    """Give an archive something of every repair, of one observation several; gives the findings."""
+    for lost in [row for row in current(ops) if row.suffix == "cal"][-2:]:
+        spoilt(ops, lost.sha256, ops.settings.folder("inbox") / lost.name)
+    for number in ("C45", "C41", "C50", "C52"):
+        DEFECTS[number](ops)
+    return [row["id"] for row in audited(ops, deep=True)]
+
+
+def test_a_preview_of_many_findings_says_what_those_of_each_observation_say(ops: Ops) -> None:
+    ids = ailing(ops)
+    whole = repairs.preview(ops, ids)
+    assert {one.repair for one in whole.rows} == set(repairs.ORDER)
+    assert len({one.observation for one in whole.rows}) > 1
+    told = finding_queries.findings(ops, ids=ids)
+    alone = [
+        repairs.preview(ops, [row["id"] for row in told if (row["observation_id"], row["fix"]) == (one.observation, one.repair)]).rows
+        for one in whole.rows
+    ]
+    assert alone == [(one,) for one in whole.rows]
+    assert whole.hash == repairs.preview(ops, ids[::-1]).hash
+
+
+def test_a_preview_opens_what_describes_an_observation_once_and_looks_through_the_folders_once(
+    ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = ailing(ops)
+    walked, walk = Counter[str](), os.walk
+    monkeypatch.setattr(os, "walk", lambda top: walked.update([str(top)]) or walk(top))
+    store = Counting(ops.store)
+    plan = repairs.preview(replace(ops, store=store), ids)
+    repaired = {(one.observation, one.repair) for one in plan.rows}
+    (twice,) = [name for name, repair in repaired if repair == "retire" and (name, "describe") in repaired]
+    with ops.db.connect() as c:
+        document = str(c.execute(sa.select(observation.c.xml_sha256).where(observation.c.id == twice)).scalar())
+    read = [document, *(row.sha256 for row in current(ops) if row.observation_id == twice)]
+    assert len(read) > 3
+    assert {store.opened[sha256] for sha256 in read} == {1}
+    assert sum(repair == "bytes" for _, repair in repaired) > 1
+    assert set(walked.values()) == {1}
