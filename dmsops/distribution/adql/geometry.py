@@ -49,6 +49,8 @@ class Footprint:
     value: Value
 
 
+_NO_ANGLE = 1e-100
+"""Degrees that are none: PostgreSQL refuses their squares (underflow)."""
 Geometry = Round | Outline | Footprint
 Compile = Callable[[Any, "Scope"], Value]
 
@@ -72,10 +74,7 @@ def number_of(node: Any) -> float | None:
 def _reckoned(node: Any, a: float | None, b: float | None) -> float | None:
     if a is None or b is None:
         return None
-    kind = type(node).__name__
-    if kind == "Div":
-        return None if b == 0 else a / b
-    return {"Add": a + b, "Sub": a - b, "Mul": a * b}[kind]
+    return {"Add": a + b, "Sub": a - b, "Mul": a * b, "Div": a / b if b else None}[type(node).__name__]
 
 
 def name_of(node: Any) -> str:
@@ -130,8 +129,8 @@ def _numbers(node: Any, arguments: list[Any], scope: Scope, compiled: Compile) -
         if fixed is not None:
             if not math.isfinite(fixed):
                 raise wrong(node, "a coordinate is no finite number")
-            given.append(fixed)
-            found.append(scope.context.bound(fixed, _REAL))
+            given.append(fixed if abs(fixed) > _NO_ANGLE else 0.0)
+            found.append(scope.context.bound(given[-1], _REAL))
             continue
         value = compiled(argument, scope)
         if not value.field.is_number:

@@ -71,6 +71,7 @@ def made(kind: str, request: pytest.FixtureRequest, folder) -> sa.Engine:
     with reading(engine) as c:
         has = c.exec_driver_sql("SELECT to_regclass('ix_plane_circle') IS NOT NULL").scalar()
     if kind == "pgsphere" and not has:
+        engine.dispose()
         words = "pgsphere is not in this PostgreSQL (Debian: postgresql-15-pgsphere)"
         (pytest.fail if "pgsphere" in os.environ.get("DMSOPS_REQUIRE", "").split(",") else pytest.skip)(words)
     if kind == "boxes" and has:

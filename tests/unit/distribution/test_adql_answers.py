@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dmsops.archive import search
@@ -46,6 +46,8 @@ def searched(ops: Ops, **asked: Any) -> set[tuple[str, int]]:
 
 
 @SOME
+@example(place=(0.0, 5e-324), radius=0.0)
+@example(place=(1e-200, 1e-200), radius=1e-310)
 @given(place=places, radius=st.floats(0, 60))
 def test_a_cone_about_middles_holds_what_is_no_farther(site: Ops, place: tuple[float, float], radius: float) -> None:
     from dmsops.archive.footprints import distance
