@@ -22,7 +22,7 @@ from dashboards.app.distribution_lists import (
     when,
 )  # fmt: skip
 from dashboards.app.story_parts import LINES, Once, head, ident, table
-from dmsops.distribution import board_queries, notice_queries
+from dmsops.distribution import audit, notice_queries
 from dmsops.distribution import grants as grant_queries
 from dmsops.distribution.accounts import tokens
 from dmsops.flows import partners, programs
@@ -235,7 +235,7 @@ def _account(ops: Ops, once: Once, row: Row, verbs: str, now: datetime) -> str:
     name = row["name"]
     held = once(("tokens", name), lambda: tokens(ops, name))
     let = once(("grants", name), lambda: grant_queries.grants(ops, name=name))
-    asked = once(("asked", name), lambda: board_queries.accesses(ops, who=name, limit=20))
+    asked = once(("asked", name), lambda: audit.records(ops, who=name, limit=20))
     facts = {
         "who": escape(row["display_name"]),
         "mailbox": escape(row["email"]),

@@ -20,7 +20,7 @@ from dashboards.app.distribution_address import Address
 from dashboards.app.frame import Board
 from dashboards.app.list_board import ListBoard
 from dmsops.catalogue.naming import product_uri
-from dmsops.distribution import board_queries, notice_queries
+from dmsops.distribution import audit, board_queries, notice_queries
 from dmsops.flows import programs
 
 if TYPE_CHECKING:
@@ -111,11 +111,11 @@ class DistributionView(ListBoard):
         """Give the page of accesses; the newest page stands still, whatever comes meanwhile, until somebody asks for the new ones."""
         ops, wanted = self.hub.ops, self._wanted()
         if not self.anchor and not self.address.before:
-            newest = board_queries.accesses(ops, limit=1)
+            newest = audit.records(ops, limit=1)
             self.anchor = newest[0]["id"] + 1 if newest else 0
         before = self.address.before or self.anchor
         key = ("accesses", *wanted.values(), before)
-        found: Sequence[Row] = self.hub.distribution.once(key, lambda: board_queries.accesses(ops, **wanted, before=before, limit=PAGE))
+        found: Sequence[Row] = self.hub.distribution.once(key, lambda: audit.records(ops, **wanted, before=before, limit=PAGE))
         return found
 
     def _row(self) -> Row | None:

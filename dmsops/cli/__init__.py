@@ -34,6 +34,7 @@ PARTS = {
     "notify": "Telling subscribers what happened: run, look, skip.",
     "accounts": "Astronomers and partners: tokens, and whose a program's exclusive data are.",
     "access": "Who was given which file, who was refused; a program's exclusive access.",
+    "staging": "Large requests: who asked for which files together; end one.",
     "get": "Fetch files from an archive's site, whole and verified.",
     "partners": "Partner archives: how far they harvested, what they refused, what differs.",
     "serve": "The site's services over HTTP: the archive, the engineering database.",

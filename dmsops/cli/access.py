@@ -28,7 +28,7 @@ def commands() -> None:
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 def records(ops: Ops, verdict: str | None, who: str, uri: str, limit: int) -> Answer:
     """Show who was given which file, and who was refused and why; newest first."""
-    rows = audit.records(ops, verdict=verdict or "", who=who, uri=uri, limit=limit)
+    rows = audit.records(ops, verdict=verdict or "", who=who, uris=[uri] if uri else [], limit=limit)
     return Answer(rows, [table(rows, RECORD) if rows else "No file was asked for."])
 
 

@@ -7,6 +7,7 @@ that came after, in one transaction.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -83,12 +84,25 @@ class Recorder:
                 done.set()
 
 
+def matching(*, verdict: str = "", who: str = "", uris: Sequence[str] = ()) -> list[sa.ColumnElement[bool]]:
+    """Give the tests of accesses of a verdict, by somebody, of any of some files; what is not named is not asked for."""
+    tests: list[sa.ColumnElement[bool]] = [column == value for column, value in ((_r.verdict, verdict), (_r.who, who)) if value]
+    return tests + ([_r.uri.in_(uris)] if uris else [])
+
+
 def records(
-    ops: Ops, *, verdict: str = "", who: str = "", uri: str = "", limit: int = 100, before: int | None = None
+    ops: Ops, *, verdict: str = "", who: str = "", uris: Sequence[str] = (), before: int = 0, limit: int = 100
 ) -> list[dict[str, Any]]:
-    """Give accesses, newest first; ``before`` is the ``id`` of the last row of the page before."""
-    tests = [column == value for column, value in ((_r.verdict, verdict), (_r.who, who), (_r.uri, uri)) if value]
-    tests += [_r.id < before] if before is not None else []
+    """Give accesses, newest first.
+
+    Parameters
+    ----------
+    uris : sequence of str
+        Any of these, whole: parts of a URI would be looked for in every record.
+    before : int
+        ``id`` of the last row of the page before; 0 begins with the newest.
+    """
+    tests = matching(verdict=verdict, who=who, uris=uris) + ([_r.id < before] if before else [])
     return mappings(ops.db, sa.select(access_record).where(*tests).order_by(_r.id.desc()).limit(limit))
 
 

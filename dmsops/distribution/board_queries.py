@@ -1,4 +1,4 @@
-"""What a board of distribution reads that may be long: accesses page by page, who had files, whose turn to be told is overdue."""
+"""What a board of distribution reads that may be long: accesses counted and by pages, who had files, whose turn to be told is overdue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from dmsops.core.db import mappings, reading
 from dmsops.distribution.accounts import is_good, stands
-from dmsops.distribution.audit import DENIED, GRANTED
+from dmsops.distribution.audit import DENIED, GRANTED, matching
 from dmsops.distribution.notices import Delivery, Standing
 from dmsops.distribution.tables import access_grant, access_record, account, account_token, notice_delivery, subscription
 
@@ -28,27 +28,6 @@ _r, _d, _s = access_record.c, notice_delivery.c, subscription.c
 _a, _t, _g = account.c, account_token.c, access_grant.c
 
 
-def _tests(verdict: str, who: str, uris: Sequence[str]) -> list[sa.ColumnElement[bool]]:
-    tests: list[sa.ColumnElement[bool]] = [column == value for column, value in ((_r.verdict, verdict), (_r.who, who)) if value]
-    return tests + ([_r.uri.in_(uris)] if uris else [])
-
-
-def accesses(
-    ops: Ops, *, verdict: str = "", who: str = "", uris: Sequence[str] = (), before: int = 0, limit: int = 100
-) -> list[Row]:  # fmt: skip
-    """Give accesses, newest first.
-
-    Parameters
-    ----------
-    uris : sequence of str
-        Any of these, whole: parts of a URI would be looked for in every record.
-    before : int
-        ``id`` of the last row of the page before; 0 begins with the newest.
-    """
-    tests = _tests(verdict, who, uris) + ([_r.id < before] if before else [])
-    return mappings(ops.db, sa.select(access_record).where(*tests).order_by(_r.id.desc()).limit(limit))
-
-
 def access(ops: Ops, number: int) -> Row | None:
     """Give one access; None where there is none of that number."""
     return next(iter(mappings(ops.db, sa.select(access_record).where(_r.id == number))), None)
@@ -56,7 +35,7 @@ def access(ops: Ops, number: int) -> Row | None:
 
 def number(ops: Ops, *, verdict: str = "", who: str = "", uris: Sequence[str] = (), after: int = 0, most: int = COUNTED) -> int:
     """Count accesses, those after a number where one is given; not beyond ``most``."""
-    tests = _tests(verdict, who, uris) + ([_r.id > after] if after else [])
+    tests = matching(verdict=verdict, who=who, uris=uris) + ([_r.id > after] if after else [])
     some = sa.select(_r.id).where(*tests).limit(most).subquery()
     with reading(ops.db) as c:
         return int(c.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
@@ -70,7 +49,7 @@ def page_before(ops: Ops, *, verdict: str = "", who: str = "", uris: Sequence[st
     first : int
         ``id`` of the first row of the page.
     """
-    query = sa.select(_r.id).where(*_tests(verdict, who, uris), _r.id > first).order_by(_r.id).limit(limit + 1)
+    query = sa.select(_r.id).where(*matching(verdict=verdict, who=who, uris=uris), _r.id > first).order_by(_r.id).limit(limit + 1)
     with reading(ops.db) as c:
         newer = list(c.execute(query).scalars())
     return newer[limit] if len(newer) > limit else 0

@@ -77,7 +77,8 @@ def of_staged(site: Site, number: str, *, waiting: Waiting | None = None, second
         if told["state"] == "ready":
             return [Wanted(name=str(row["name"]), url=str(row["url"]), uri=str(row["uri"])) for row in told["urls"]]
         if told["state"] != "requested" or waited >= seconds:
-            raise Failed(f"the staged request {number} is {told['state']}", remedy="Make it again, or ask later (procedure P17).")
+            why = f": {told['why']}" if told.get("why") else ""
+            raise Failed(f"the staged request {number} is {told['state']}{why}", remedy="Make it again, or ask later (procedure P17).")
         if waiting is not None:
             waiting(str(told["state"]))
         site.sleep(pause)

@@ -29,6 +29,8 @@ MOST_FILES, MOST_OPEN = 10_000, 20
 """Files of a request, and requests of one owner that have not ended."""
 KEPT = timedelta(days=30)
 """How long a request that has ended stays on the lists; what was given and refused is on record for ever."""
+BY_STAFF = "the archive's staff ended it: "
+"""Begins what is on record of a request that staff ended (`dmsops.distribution.staging_ending`); the rest is the reason."""
 _s = staging.c
 Lookup = Callable[[Sequence[str]], Mapping[str, Held]]
 """Finds files by their URIs, as they are now."""
@@ -36,7 +38,15 @@ Lookup = Callable[[Sequence[str]], Mapping[str, Held]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Staged:
-    """A large request as it is now; ``refused`` are files that its owner does not get, each with why."""
+    """A large request as it is now.
+
+    Attributes
+    ----------
+    refused : tuple of (str, str)
+        Files that its owner does not get, each with why.
+    why : str
+        What its owner reads of an end that was not theirs; empty where there was none.
+    """
 
     id: str
     owner: str
@@ -47,6 +57,7 @@ class Staged:
     made_at: datetime
     ready_at: datetime | None
     expires_at: datetime | None
+    why: str = ""
 
 
 def owner_of(asker: Requester) -> str:
@@ -80,7 +91,7 @@ def make(ops: Ops, asker: Requester, uris: Sequence[str], lookup: Lookup) -> tup
         raise BadInput(f"these files have {size / 1e9:,.1f} GB together; a request may have {most:,g} GB: ask in parts", field="uris")
     row = {
         "id": secrets.token_hex(16), "owner": owner_of(asker), "state": REQUESTED, "uris": given, "refused": refused, "size": size,
-        "made_at": now, "ready_at": None, "expires_at": None,
+        "made_at": now, "ready_at": None, "expires_at": None, "error": "",
     }  # fmt: skip
     if given:
         transact(ops.db, lambda c: _insert(c, row, now))
@@ -108,10 +119,16 @@ def _state(now: datetime) -> sa.ColumnElement[str]:
 def find(ops: Ops, asker: Requester, number: str) -> Staged:
     """Find one's own request; raises `NotFound` where there is none, or it is another's."""
     with reading(ops.db) as c:
-        row = c.execute(sa.select(staging).where(_s.id == number, _s.owner == owner_of(asker))).mappings().one_or_none()
-    if row is None:
+        found = look_up(c, number, ops.clock.now())
+    if found is None or found.owner != owner_of(asker):
         raise NotFound(f"you have no staged request '{number[:40]}'", remedy="GET /api/v0.1/stage lists yours (procedure P17).")
-    return _staged(row, ops.clock.now())
+    return found
+
+
+def look_up(c: sa.Connection, number: str, now: datetime) -> Staged | None:
+    """Give a request as it is now, whoever's it is; None where there is none."""
+    row = c.execute(sa.select(staging).where(_s.id == number)).mappings().one_or_none()
+    return None if row is None else _staged(row, now)
 
 
 def own(ops: Ops, asker: Requester) -> list[Staged]:
@@ -126,13 +143,15 @@ def _staged(row: Any, now: datetime) -> Staged:
     refused = tuple((uri, why) for uri, why in row["refused"])
     names = ("id", "owner", "size", "made_at", "ready_at", "expires_at")
     state = ENDED if ended else row["state"]
-    return Staged(**{name: row[name] for name in names}, state=state, uris=tuple(row["uris"]), refused=refused)
+    why = row["error"] if row["error"].startswith(BY_STAFF) else ""
+    return Staged(**{name: row[name] for name in names}, state=state, uris=tuple(row["uris"]), refused=refused, why=why)
 
 
 def lay_ready(ops: Ops, number: str, lookup: Lookup) -> None:
     """Lay the files of a request ready: each is brought to this machine and looked at. Done twice, or by two, it does no harm.
 
     A file that is damaged or gone by now is refused with why. What else goes wrong is raised, and the request waits for the next try.
+    A request that is ended meanwhile is left at once: none of its files after that is fetched.
     """
     with reading(ops.db) as c:
         row = c.execute(sa.select(staging).where(_s.id == number, _s.state == REQUESTED)).mappings().one_or_none()
@@ -140,6 +159,8 @@ def lay_ready(ops: Ops, number: str, lookup: Lookup) -> None:
         return
     found, bad = lookup(row["uris"]), {}
     for uri in row["uris"]:
+        if is_stopped(ops, number):
+            return
         try:
             sound_path(ops, found[uri])
         except KeyError:
@@ -154,6 +175,12 @@ def lay_ready(ops: Ops, number: str, lookup: Lookup) -> None:
         "error": f"{len(bad)} damaged or gone: procedure P16" if bad else "",
     }  # fmt: skip
     transact(ops.db, lambda c: c.execute(sa.update(staging).where(_s.id == number, _s.state == REQUESTED).values(**values)))
+
+
+def is_stopped(ops: Ops, number: str) -> bool:
+    """Tell whether somebody has ended a request: what is being laid ready or sent for it stops. One whose time is over is not."""
+    with reading(ops.db) as c:
+        return c.execute(sa.select(_s.state).where(_s.id == number)).scalar() in (ENDED, None)
 
 
 def end(ops: Ops, asker: Requester, number: str) -> None:

@@ -195,20 +195,41 @@ def reconsider(ops: Ops) -> int:
     Rows that were made again, or changed past the archive's verbs, come without an event. What is announced has a new version, so that
     its subscribers are told right by the next round, and partners harvest it. What was never told (loaded in bulk) is left alone.
     """
-    with reading(ops.db) as c:
-        found = list(dict.fromkeys(name for query in _wrongly_told(ops.clock.now()) for name in c.execute(query.limit(BATCH)).scalars()))
+    found = wrongly_told(ops)
     for identity in found:
         mending.tell_again(ops, identity, reason="its release is not what was told of it")
     return len(found)
 
 
-def _wrongly_told(now: datetime) -> Iterator[sa.Select[tuple[str]]]:
-    """Find what was told to be public and is not, and what is public and was told to be nothing of the kind."""
-    told, held = (_number_of(event) for event in (Event.PUBLIC, Event.HELD))
-    query = sa.select(_p.observation_id).join(observation, _o.id == _p.observation_id).where(_o.state == ARCHIVED)
+def wrongly_told(ops: Ops) -> list[str]:
+    """Find what was told to be public and is not, and what is public and was told to be nothing of the kind; `BATCH` of each at most.
+
+    All of the archive is judged, whenever and however it was changed, but not all of it is read: planes that are not public are, found
+    by their date, and of notices an index. What is public and was told so, which is most of an archive, is passed by. Of what has an
+    event that waits the next round tells.
+    """
+    now = ops.clock.now()
     later = sa.or_(_p.data_release > now, _p.data_release.is_(None))
-    yield query.where(later, told > held).group_by(_p.observation_id)
-    known = sa.exists().where(_n.observation_id == _p.observation_id)
-    whole = sa.and_(now >= _LAST, sa.func.count() == sa.func.count(_p.data_release))
-    waiting = sa.exists().where(_e.observation_id == _p.observation_id, _e.sent_at.is_(None))
-    yield query.where(_p.data_release <= now, told <= held, known, ~waiting).group_by(_p.observation_id).having(whole)
+    waiting = sa.exists(_e.id).where(_e.observation_id == _o.id, _e.sent_at.is_(None))
+    either = _told_early(later), _told_nothing(later)
+    with reading(ops.db) as c:
+        queries = (sa.select(_o.id).where(_o.state == ARCHIVED, wrong, ~waiting).order_by(_o.id).limit(BATCH) for wrong in either)
+        return [identity for query in queries for identity in c.execute(query).scalars()]
+
+
+def _told_early(later: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Test whether an observation was told to be public, and not held since, while one of its planes is not public."""
+    since = notice.alias()
+    held = sa.exists(since.c.id).where(since.c.event == Event.HELD, since.c.observation_id == _n.observation_id, since.c.id > _n.id)
+    told = sa.exists(_n.id).where(_n.event == Event.PUBLIC, _n.observation_id == _p.observation_id, ~held)
+    return _o.id.in_(sa.select(_p.observation_id).where(later, told))
+
+
+def _told_nothing(later: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Test whether an observation is known by a notice, was never told to be public or was held since, and all its planes are public."""
+    public = notice.alias()
+    settled = sa.or_(_n.event != Event.HELD, public.c.id > _n.id)
+    told = sa.exists(public.c.id).where(public.c.event == Event.PUBLIC, public.c.observation_id == _n.observation_id, settled)
+    known = sa.select(_n.observation_id).where(_n.event != Event.PUBLIC, ~told)
+    planes = sa.exists(_p.id).where(_p.observation_id == _o.id)
+    return sa.and_(_o.id.in_(known), planes, ~planes.where(later))

@@ -111,9 +111,10 @@ def _why(ops: Ops, row: Row) -> str:
 
 
 def requests(ops: Ops) -> list[Row]:
-    """Give the large requests that wait, or of which something could not be laid ready or given, newest first."""
+    """Give the large requests that wait or went wrong, newest first; those that staff ended are settled."""
     rows = staging.requests(ops, limit=_MOST)
-    return [row for row in rows if row["state"] == staging.REQUESTED or row["error"] or row["refused"]]
+    own = [row for row in rows if not row["error"].startswith(staging.BY_STAFF)]
+    return [row for row in own if row["state"] == staging.REQUESTED or row["error"] or row["refused"]]
 
 
 def cases(ops: Ops) -> list[Row]:

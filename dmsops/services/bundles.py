@@ -166,8 +166,8 @@ def _plain(call: Call, staged: Staged) -> dict[str, Any]:
     address = f"{call.base}{STAGE}/{staged.id}"
     return {
         "id": staged.id, "state": staged.state, "files": len(staged.uris), "size": staged.size, "made": _iso(staged.made_at),
-        "ready": _iso(staged.ready_at), "expires": _iso(staged.expires_at), "address": address, "tar": f"{address}/files.tar",
-        "refused": [{"uri": uri, "why": why} for uri, why in staged.refused],
+        "ready": _iso(staged.ready_at), "expires": _iso(staged.expires_at), "why": staged.why,
+        "address": address, "tar": f"{address}/files.tar", "refused": [{"uri": uri, "why": why} for uri, why in staged.refused],
     }  # fmt: skip
 
 
@@ -180,16 +180,25 @@ def _tar(call: Call) -> Response:
 
     staged = _mine(call)
     if staged.state != staging.READY:
-        raise Refused(f"the staged request is {staged.state}, not ready", remedy="Ask for it again in a while, or make a new one (P17).")
+        why = f": {staged.why}" if staged.why else ""
+        raise Refused(
+            f"the staged request is {staged.state}, not ready{why}", remedy="Ask for it again in a while, or make a new one (P17)."
+        )
     found = holdings.found(call.ops, staged.uris)
     files = [found[uri] for uri in staged.uris if uri in found]
     record = lambda held, who, judged: call.service.recorder.record(access_of(call, held, who, judged, "stage"))  # noqa: E731
+    asker = lambda: _as_now(call, staged.id)  # noqa: E731
     headers = {"Content-Disposition": f'attachment; filename="{shlex.quote(staged.id)}.tar"', "Cache-Control": "private, no-store"}
-    return StreamingResponse(tarring.tar(call.ops, lambda: _as_now(call), files, record), media_type="application/x-tar", headers=headers)
+    return StreamingResponse(tarring.tar(call.ops, asker, files, record), media_type="application/x-tar", headers=headers)
 
 
-def _as_now(call: Call) -> Requester | None:
-    """Give who asks with the rights of this moment, and never with more than the token has that they came with."""
+def _as_now(call: Call, number: str) -> Requester | None:
+    """Give who asks with the rights of this moment, and never with more than the token has that they came with.
+
+    Where the request was ended meanwhile, `Refused` cuts its tar off before the next file.
+    """
+    if staging.is_stopped(call.ops, number):
+        raise Refused(f"staged request {number} was ended while its tar went out: the tar stops there, without its end")
     mine, now = call.requester, named(call.ops, call.requester.name, call.requester.kind)
     if now is None:
         return None

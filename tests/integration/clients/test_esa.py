@@ -140,7 +140,7 @@ def test_a_product_is_downloaded_by_name_and_by_id(jwst: Any, ops: Ops, here: Pa
         with ops.db.connect() as c:
             (sha256,) = c.exec_driver_sql("SELECT sha256 FROM archived_product WHERE name = ? AND current", (path.name,)).one()
         assert hashlib.sha256((here / path).read_bytes()).hexdigest() == sha256
-    assert [row["route"] for row in records(ops, uri=uri)] == ["esa"]
+    assert [row["route"] for row in records(ops, uris=[uri])] == ["esa"]
 
 
 def test_the_products_of_an_observation_come_together(jwst: Any, here: Path) -> None:

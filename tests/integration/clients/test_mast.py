@@ -206,7 +206,7 @@ def test_the_mission_search_gives_files_to_whom_they_belong(missions, site):
 
 
 def test_every_file_that_was_given_or_refused_is_on_record(told, missions, site):
-    found = {(row["who"], row["verdict"]) for row in records(site.ops, uri=uri(EXCLUSIVE), limit=1000)}
+    found = {(row["who"], row["verdict"]) for row in records(site.ops, uris=[uri(EXCLUSIVE)], limit=1000)}
     assert {("anonymous", "denied"), ("pi", "granted")} <= found
     assert ("anonymous", "granted") not in found
 

@@ -334,10 +334,10 @@ def test_a_link_says_whether_it_is_the_askers(site: Site, who: str, authorised: 
     found = links(site, token, f"ivo://dmsops/archive?{EXCLUSIVE}/level2").to_table()
     assert set(found["link_auth"]) == {"true"}
     assert set(map(bool, found["link_authorized"])) == {authorised}
-    before = len(records(site.ops, uri=f"mast:JWST/product/{EXCLUSIVE}_cal.fits"))
+    before = len(records(site.ops, uris=[f"mast:JWST/product/{EXCLUSIVE}_cal.fits"]))
     status = {session(token).get(address).status_code for address in found["access_url"]}
     assert status == ({200} if authorised else {401 if not who else 403})
-    assert len(records(site.ops, uri=f"mast:JWST/product/{EXCLUSIVE}_cal.fits")) == before + 1
+    assert len(records(site.ops, uris=[f"mast:JWST/product/{EXCLUSIVE}_cal.fits"])) == before + 1
     restricted = links(site, token, f"{RESTRICTED}/level2").to_table()
     assert set(map(bool, restricted["link_authorized"])) == {who in {"full", "staff"}}
 

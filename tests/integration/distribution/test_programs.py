@@ -15,7 +15,7 @@ from dmsops.catalogue.naming import product_uri
 from dmsops.core.clock import SimulatedClock
 from dmsops.core.errors import NotFound
 from dmsops.core.people import Person, Role
-from dmsops.distribution import accounts, board_queries, grants
+from dmsops.distribution import accounts, audit, board_queries, grants
 from dmsops.distribution.tables import access_record
 from dmsops.flows import programs
 from dmsops.ops import Ops, connect, create_site
@@ -67,7 +67,7 @@ def test_a_program_tells_who_was_let_in_and_who_asked_for_its_files_alone(ops: O
     assert [(row["who"], row["granted"], row["bytes"]) for row in seen["askers"]] == [("ada", 4, 20)]
     assert [row["reason"] for row in seen["granted"]] == ["her program"]
     assert [row["granted"] for row in programs.story(ops, PUBLIC)["askers"]] == [1]
-    assert board_queries.accesses(ops, uris=[product_uri(other)])[0]["who"] == "ada"
+    assert audit.records(ops, uris=[product_uri(other)])[0]["who"] == "ada"
     assert programs.story(ops, EMPTY)["askers"] == []
     assert [(row["name"], row["tokens"], row["grants"]) for row in board_queries.accounts(ops)] == [("ada", 0, 1)]
     assert board_queries.trouble(ops) == {"lanes": 0, "since": None, "not_through": 0, "stopped": 0}

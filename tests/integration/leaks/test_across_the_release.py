@@ -166,6 +166,6 @@ def test_every_refusal_and_every_gift_of_a_file_is_written_down(world: World, no
     world.ask(nobody, "GET", DOWNLOAD, **asked, headers={"Range": "bytes=0-9"})
     world.ask(world.askers["pi"], "GET", DOWNLOAD, **asked, headers={"Range": "bytes=0-9"})
     world.ask(world.askers["other"], "HEAD", DOWNLOAD, **asked)
-    assert [(row["who"], row["verdict"], row["size"]) for row in records(world.ops, uri=thing.uri, limit=3)] == [
+    assert [(row["who"], row["verdict"], row["size"]) for row in records(world.ops, uris=[thing.uri], limit=3)] == [
         ("other", "denied", None), ("pi", "granted", 10), ("anonymous", "denied", None),
     ]  # fmt: skip

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from html import escape
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from dashboards.app.hub import Hub
 from dmsops.core.people import find
 from dmsops.ops import Ops
+from tests.browser import toy_site
 
 
 def opened(kind: Callable[..., Any], ops: Ops, name: str = "otto", /, **address: str) -> Any:
@@ -16,6 +22,34 @@ def opened(kind: Callable[..., Any], ops: Ops, name: str = "otto", /, **address:
     view = kind(Hub(ops), find(ops.db, name))
     view.open({key: [value.encode()] for key, value in address.items()})
     return view
+
+
+def board_fixtures(kind: Callable[..., Any], make: Callable[[Path], Ops]) -> tuple[Any, Any]:
+    """Give two fixtures: ``site``, made in an empty folder, and ``board``, which opens its board as a person, at an address."""
+
+    @pytest.fixture
+    def site(tmp_path: Path) -> Iterator[Ops]:
+        ops = make(tmp_path / "site")
+        yield ops
+        ops.db.dispose()
+
+    @pytest.fixture
+    def board(site: Ops) -> Callable[..., Any]:
+        return partial(opened, kind, site)
+
+    return site, board
+
+
+def assert_empty_lists_say_what_to_do(kind: Callable[..., Any], part: str, lists: Mapping[str, Any], folder: Path, *, of: str = "") -> None:
+    """Open the board of a part on a site where nothing is: nothing needs a person, and each list says how something gets into it."""
+    ops = toy_site.empty(folder)
+    view = opened(kind, ops, "lena")
+    assert f"Nothing of {of or part} needs a person now." in view.top.html
+    for shown, one in lists.items():
+        view._pick(f"view {shown}")
+        assert escape(one.empty) in view.list.html
+    assert view.frame.wire.beat["attention"][part] == 0
+    ops.db.dispose()
 
 
 def drawn_again(view: Any) -> None:

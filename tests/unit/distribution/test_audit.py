@@ -26,7 +26,7 @@ def test_every_access_of_many_threads_is_written_once_and_before_it_returns(ops:
 
     def one(n: int) -> bool:
         recorder.record(access(n))
-        return bool(audit.records(ops, uri=f"mast:JWST/product/{n}.fits"))
+        return bool(audit.records(ops, uris=[f"mast:JWST/product/{n}.fits"]))
 
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(one, range(200)))

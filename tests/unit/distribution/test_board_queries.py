@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmsops.distribution import board_queries, grants
+from dmsops.distribution import audit, board_queries, grants
 from dmsops.distribution.audit import DENIED, GRANTED
 from dmsops.distribution.notices import Delivery
 from dmsops.distribution.tables import access_record, notice_delivery, subscription
@@ -57,7 +57,7 @@ def test_pages_to_older_and_newer_rows_give_each_access_once(
         asked(kept, *rows)
     wanted: dict[str, Any] = {"who": who, "uris": uris, "verdict": verdict}
     pages, before = [], 0
-    while page := board_queries.accesses(kept, **wanted, before=before, limit=3):
+    while page := audit.records(kept, **wanted, before=before, limit=3):
         pages.append((before, page))
         before = page[-1]["id"]
     told = [(row["who"], row["uri"], row["verdict"]) for _, page in pages for row in page]
@@ -65,8 +65,8 @@ def test_pages_to_older_and_newer_rows_give_each_access_once(
     assert board_queries.number(kept, **wanted) == len(told)
     for (earlier, _), (_, page) in pairwise(pages):
         found = board_queries.page_before(kept, **wanted, first=page[0]["id"], limit=3)
-        newer = board_queries.accesses(kept, **wanted, before=found, limit=3)
-        assert newer == board_queries.accesses(kept, **wanted, before=earlier, limit=3)
+        newer = audit.records(kept, **wanted, before=found, limit=3)
+        assert newer == audit.records(kept, **wanted, before=earlier, limit=3)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_page_is_found_by_an_index_whatever_is_wanted(kept: Ops, wanted: dict[
     seen: list[tuple[str, Any]] = []
     listen = lambda _c, _u, text, given, *_: seen.append((text, given))  # noqa: E731
     sa.event.listen(kept.db, "before_cursor_execute", listen)
-    board_queries.accesses(kept, **wanted)
+    audit.records(kept, **wanted)
     board_queries.number(kept, **{name: value for name, value in wanted.items() if name != "before"})
     sa.event.remove(kept.db, "before_cursor_execute", listen)
     with kept.db.connect() as c:
@@ -89,7 +89,7 @@ def test_a_page_is_found_by_an_index_whatever_is_wanted(kept: Ops, wanted: dict[
 def test_counting_ends_where_nobody_reads_on(ops: Ops) -> None:
     asked(ops, *[("a", "x", GRANTED)] * 5)
     assert board_queries.number(ops, most=3) == 3
-    assert board_queries.number(ops, after=board_queries.accesses(ops)[1]["id"]) == 1
+    assert board_queries.number(ops, after=audit.records(ops)[1]["id"]) == 1
 
 
 def test_who_asked_for_files_is_summed_over_more_of_them_than_one_question_takes(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> None:

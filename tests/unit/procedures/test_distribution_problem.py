@@ -19,7 +19,7 @@ from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, BadTransition, DeliveryRefused, Failed, NotAllowed, NotFound, NotSignedIn, Refused, StalePlan
 from dmsops.core.journal import journal
 from dmsops.core.people import Person, Role
-from dmsops.distribution import accounts, staging
+from dmsops.distribution import accounts, staging, staging_ending
 from dmsops.flows import doctor
 from dmsops.ops import Ops
 from dmsops.procedures import distribution_problem as problem
@@ -209,6 +209,18 @@ def test_a_large_request_that_lay_is_laid_ready(ops):
     assert done(ops, asked)["state"] == "ready"
     assert reasons(ops) == ["request.laid-ready"]
     assert order(ops, act="lay-ready", case=made.id).stops.startswith("it is ready")
+
+
+def test_a_large_request_that_staff_ended_is_no_case(ops):
+    with reading(ops.db) as c:
+        uri = next(iter(holdings.of_program(c, distribution.PROGRAM))).uri
+        found = holdings.by_uris(c, [uri])
+    made, _ = staging.make(ops, distribution.ADA, [uri], lambda _uris: found)
+    ops.clock.advance(timedelta(hours=2))
+    assert made.id in {row["case"] for row in problem.cases(ops)}
+    seen = staging_ending.preview(ops, made.id)
+    staging_ending.end(ops, made.id, ticket=seen.hash, reason=WHY)
+    assert made.id not in {row["case"] for row in problem.cases(ops)}
 
 
 def test_the_tokens_of_an_account_are_void_at_once(ops):

@@ -105,7 +105,7 @@ def test_ranges_are_slices(there, ranges):
 def test_what_is_recorded_of_a_range_is_its_bytes(there):
     offered, client = there
     asked(client, OPEN[2], Range="bytes=0-9, 100-109")
-    assert records(offered.ops, uri=uri(OPEN[2]))[0]["size"] == 20
+    assert records(offered.ops, uris=[uri(OPEN[2])])[0]["size"] == 20
 
 
 def test_a_range_of_other_bytes_is_answered_with_the_whole_file(there):
@@ -241,7 +241,7 @@ def test_damaged_bytes_are_never_sent(mine, damage):
     assert response.status_code == 500
     assert "P16" in response.json()["error"]["remedy"]
     assert response.json()["error"]["code"] == "store.damaged"
-    assert records(offered.ops, uri=uri(OPEN[0])) == []
+    assert records(offered.ops, uris=[uri(OPEN[0])]) == []
 
 
 def test_the_sum_of_a_large_file_is_left_to_the_client(mine, monkeypatch):

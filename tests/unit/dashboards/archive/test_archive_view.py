@@ -16,8 +16,7 @@ from dmsops.archive import duplicates, errors, finding_queries, queries
 from dmsops.core.people import find
 from dmsops.ops import Ops
 from tests.browser import archive_site as site_of
-from tests.browser import toy_site
-from tests.unit.dashboards.boards import do, drawn_again, opened
+from tests.unit.dashboards.boards import assert_empty_lists_say_what_to_do, do, drawn_again
 
 
 def number(site: Ops, check: str) -> int:
@@ -266,11 +265,4 @@ def test_before_the_first_reading_the_board_says_that_it_reads(site):
 
 
 def test_an_empty_site_says_what_to_do(tmp_path):
-    ops = toy_site.empty(tmp_path / "site")
-    view = opened(ArchiveView, ops, "lena")
-    assert "Nothing of the archive needs a person now." in view.top.html
-    for shown in VIEWS:
-        view._pick(f"view {shown}")
-        assert escape(archive_lists.LISTS[shown].empty, quote=True) in view.list.html
-    assert view.frame.wire.beat["attention"]["archive"] == 0
-    ops.db.dispose()
+    assert_empty_lists_say_what_to_do(ArchiveView, "archive", archive_lists.LISTS, tmp_path / "site", of="the archive")

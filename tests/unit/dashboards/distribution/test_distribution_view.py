@@ -17,12 +17,11 @@ from dashboards.app.hub import Hub
 from dmsops.archive import finding_queries
 from dmsops.core.errors import Refused
 from dmsops.core.people import find
-from dmsops.distribution import board_queries
+from dmsops.distribution import audit
 from dmsops.flows import partners, telling
 from tests.browser import distribution_site as site_of
-from tests.browser import toy_site
 from tests.distributing import REASON
-from tests.unit.dashboards.boards import drawn_again, opened
+from tests.unit.dashboards.boards import assert_empty_lists_say_what_to_do, drawn_again, opened
 
 
 def test_what_needs_a_person_stands_first_with_its_procedure(board):
@@ -112,8 +111,8 @@ def test_an_access_leads_to_all_of_its_asker_and_all_of_its_file(board):
 def test_many_accesses_are_turned_by_the_page_to_and_fro(site, board, monkeypatch):
     site_of.many(site, 250)
     asked = []
-    real = board_queries.accesses
-    monkeypatch.setattr(board_queries, "accesses", lambda ops, **wanted: asked.append(wanted["limit"]) or real(ops, **wanted))
+    real = audit.records
+    monkeypatch.setattr(audit, "records", lambda ops, **wanted: asked.append(wanted["limit"]) or real(ops, **wanted))
     view = board(view="accesses", who="mona")
     pages = [[row["id"] for row in view.rows_of("accesses")]]
     for _ in range(2):
@@ -142,7 +141,7 @@ def test_the_newest_page_stands_still_until_the_new_ones_are_asked_for(site, boa
 
 
 def test_an_access_of_another_page_is_opened_by_its_address(site, board):
-    first = board_queries.accesses(site)[-1]
+    first = audit.records(site)[-1]
     site_of.many(site, 2 * PAGE)
     assert escape(first["uri"]) in board(view="accesses", row=str(first["id"])).story.html
     assert "is not in this list any more" in board(view="accesses", row="9" * 15).story.html
@@ -239,11 +238,4 @@ def test_before_the_first_reading_the_board_says_that_it_reads(site):
 
 
 def test_an_empty_site_says_what_to_do(tmp_path):
-    ops = toy_site.empty(tmp_path / "site")
-    view = opened(DistributionView, ops, "lena")
-    assert "Nothing of distribution needs a person now." in view.top.html
-    for shown in VIEWS:
-        view._pick(f"view {shown}")
-        assert escape(distribution_lists.LISTS[shown].empty) in view.list.html
-    assert view.frame.wire.beat["attention"]["distribution"] == 0
-    ops.db.dispose()
+    assert_empty_lists_say_what_to_do(DistributionView, "distribution", distribution_lists.LISTS, tmp_path / "site")
