@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import h5py
 import numpy as np
 
 from dmsops.engineering.ingest import Ingested, ingest
@@ -39,17 +40,21 @@ def series_of(rows: Iterable[Row]) -> list[Series]:
     ]
 
 
-def put(ops: Ops, rows: Iterable[Row], name: str = NAME, origin: str = "OBSERVATORY") -> str:
-    """Write a file of these samples into the site's store; gives its sha256."""
+def put(ops: Ops, rows: Iterable[Row], name: str = NAME, origin: str = "OBSERVATORY", *, coarse: bool = False) -> str:
+    """Write a file of these samples (``coarse``: without their microseconds) into the site's store; gives its sha256."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / name
         write_hdf5(path, series_of(rows), origin=origin, in_order=False)
+        if coarse:
+            with h5py.File(path, "a") as file:
+                for group in file["samples"].values():
+                    del group["observatoryMicrosecond"]
         return ops.store.put(path)
 
 
-def take(ops: Ops, rows: Iterable[Row], name: str = NAME, origin: str = "OBSERVATORY") -> Ingested:
+def take(ops: Ops, rows: Iterable[Row], name: str = NAME, origin: str = "OBSERVATORY", *, coarse: bool = False) -> Ingested:
     """Ingest a file of these samples."""
-    return ingest(ops, name=name, sha256=put(ops, rows, name, origin))
+    return ingest(ops, name=name, sha256=put(ops, rows, name, origin, coarse=coarse))
 
 
 def named(number: int, stream: str = "E") -> str:

@@ -21,9 +21,11 @@ from dmsops.interfaces.fos.engineering_packets import Packets, kinds_of, read_pa
 from dmsops.interfaces.fos.engineering_write import write_hdf5, write_packets
 from dmsops.interfaces.prds import Series, TelemetryDatabase, telemetry_database
 
-__all__ = ["EngineeringFile", "EngineeringPart", "Series", "open_engineering", "scan_engineering", "write_hdf5", "write_packets"]
+__all__ = ["COARSE", "EngineeringFile", "EngineeringPart", "Series", "open_engineering", "scan_engineering", "write_hdf5", "write_packets"]
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
+COARSE = "hdf5-ms"
+"""The HDF5 form without microseconds, as the observatory's own files are: times are whole milliseconds."""
 UNKNOWN = "UNKNOWN"
 """Origin of a file that does not say where it comes from."""
 
@@ -48,7 +50,7 @@ class EngineeringFile:
     Attributes
     ----------
     form : str
-        packets or hdf5.
+        packets, hdf5, or `COARSE`: HDF5 whose times are whole milliseconds.
     origin : str
         OBSERVATORY (flight), OTB (the test bed in its place), SIMULATOR ...; UNKNOWN when the file does not say.
     packets, damaged : int
@@ -135,7 +137,7 @@ def _from_packets(found: Packets) -> EngineeringFile:
 
 def _from_hdf5(found: Hdf5) -> EngineeringFile:
     return EngineeringFile(
-        form="hdf5",
+        form=COARSE if found.coarse else "hdf5",
         origin=found.origin or UNKNOWN,
         packets=0,
         damaged=0,

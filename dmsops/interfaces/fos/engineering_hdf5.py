@@ -29,13 +29,17 @@ Ints = NDArray[np.int64]
 
 @dataclass(slots=True)
 class Hdf5:
-    """What an HDF5 file holds, counted; its samples are read from the file again when they are asked for."""
+    """What an HDF5 file holds, counted; its samples are read from the file again when they are asked for.
+
+    ``coarse`` says that times, of some groups at least, are whole milliseconds.
+    """
 
     path: Path
     database: TelemetryDatabase
     origin: str = ""
     padding: int = 0
     texts: int = 0
+    coarse: bool = False
     samples: int = 0
     first_us: int | None = None
     last_us: int | None = None
@@ -117,6 +121,7 @@ def read_hdf5(path: Path, database: TelemetryDatabase) -> Hdf5:
     known, texts = _numbers(database), np.array([m.number for m in database.mnemonics if m.text], dtype=np.int64)
     for block in data_rows(path):
         found.origin = block.origin
+        found.coarse |= not block.is_fine
         ids = block.ids()
         found.padding += int((ids == 0).sum())
         dropped = (ids != 0) & (block.apids() == DROPPED_APID)

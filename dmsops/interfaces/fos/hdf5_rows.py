@@ -54,6 +54,11 @@ class Rows:
         """Whether the counts are there."""
         return "rawValue" in self.columns
 
+    @property
+    def is_fine(self) -> bool:
+        """Whether times have microseconds; else they are whole milliseconds."""
+        return "observatoryMicrosecond" in self.columns
+
     def ids(self) -> Ints:
         """Give the mnemonics' numbers."""
         return self._whole("id", 0, np.iinfo(np.int64).max)
@@ -76,7 +81,7 @@ class Rows:
         inside = (milliseconds >= self.span[0]) & (milliseconds <= self.span[1])
         if not (inside | (self.ids() == 0)).all():
             raise bad(self.path, f"{self.group}/observatoryTime", "a time is not between dataStartTime and dataStopTime")
-        micro = self._whole("observatoryMicrosecond", 0, 999) if "observatoryMicrosecond" in self.columns else 0
+        micro = self._whole("observatoryMicrosecond", 0, 999) if self.is_fine else 0
         return milliseconds * 1000 + micro
 
     def _whole(self, name: str, low: int, high: int) -> Ints:

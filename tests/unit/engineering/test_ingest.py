@@ -20,7 +20,7 @@ from dmsops.engineering.trend import trend
 from dmsops.interfaces.prds import telemetry_database
 from dmsops.testing.deliveries import START
 from dmsops.testing.sites import small_site
-from tests.engineering_files import FLOATS, SECOND, T0, named, put, seconds, take
+from tests.engineering_files import FLOATS, NAME, SECOND, T0, named, put, seconds, take
 
 HOUR = 3600 * SECOND
 TIMES = st.integers(-3, 6).map(lambda step: T0 + HOUR + step * HOUR // 4)
@@ -142,6 +142,21 @@ def test_a_file_that_cannot_be_the_observatorys_is_refused_and_kept(ops, rows, o
     assert queries.summary(ops)["samples"] == 0
     (row,) = queries.files(ops)
     assert ops.store.has(row["sha256"])
+
+
+FINE = [(FLOATS[0], T0 + s * SECOND + 250, float(s)) for s in range(10)]
+
+
+@pytest.mark.parametrize("coarse", [True, False])
+def test_files_of_one_time_whose_clocks_have_other_fractions_wait_for_a_person(ops, coarse):
+    assert take(ops, FINE, coarse=coarse).new == 10
+    assert take(ops, FINE, named(2, "C"), coarse=coarse).exact == 10
+    got = take(ops, FINE, named(3), coarse=not coarse)
+    assert got.state is EngineeringState.REFUSED
+    mine, theirs = ("microseconds", "whole milliseconds") if coarse else ("whole milliseconds", "microseconds")
+    assert got.reason.startswith(f"its times are {mine}, and those of {NAME} and 1 more, held of the same time, are {theirs}")
+    assert take(ops, [(n, t + 60 * SECOND, v) for n, t, v in FINE], named(4), coarse=not coarse).new == 10
+    assert queries.summary(ops)["samples"] == 20
 
 
 def test_a_rehearsal_takes_the_test_beds_files(tmp_path):

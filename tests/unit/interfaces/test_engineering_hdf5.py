@@ -49,7 +49,7 @@ def written(path: Path, columns=None, attributes=None, compound: bool = False, c
 @pytest.mark.parametrize("compound", [False, True])
 def test_everything_in_a_file_is_counted(tmp_path, compound):
     found = open_engineering(written(tmp_path / "E.h5", compound=compound))
-    assert (found.form, found.origin, found.padding, found.texts, found.samples) == ("hdf5", "OBSERVATORY", 1, 1, 3)
+    assert (found.form, found.origin, found.padding, found.texts, found.samples) == ("hdf5-ms", "OBSERVATORY", 1, 1, 3)
     assert found.unknown == {"id 65000": 2, "id 64000": 1, "APID 0x2C8": 1}
     assert found.padding + found.texts + found.samples + sum(found.unknown.values()) == GIVEN["numPoints"]
     assert (found.first_us, found.last_us) == (MS * 1000, (MS + 1000) * 1000)
