@@ -12,6 +12,7 @@ from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, NotFound
 from dmsops.core.people import Role, require
 from dmsops.core.tickets import need_reason, need_ticket, ticket_of
+from dmsops.engineering.rules import at, possible
 from dmsops.engineering.states import TRANSITIONS, EngineeringState, target
 from dmsops.engineering.tables import engineering_file
 
@@ -60,10 +61,10 @@ def preview(ops: Ops, file: int, verb: str) -> FileDecision:
         The file was not refused.
     """
     with reading(ops.db) as c:
-        return _look(c, file, verb)
+        return _look(c, ops, file, verb)
 
 
-def _look(c: sa.Connection, file: int, verb: str) -> FileDecision:
+def _look(c: sa.Connection, ops: Ops, file: int, verb: str) -> FileDecision:
     if verb not in _WORDS:
         raise BadInput(f"'{verb}' is no decision about an engineering file: accept or discard", field="decision")
     row = c.execute(sa.select(engineering_file).where(_f.id == file)).mappings().one_or_none()
@@ -72,7 +73,14 @@ def _look(c: sa.Connection, file: int, verb: str) -> FileDecision:
     target(verb, EngineeringState(row["state"]), row["name"])
     facts: list[Any] = [file, verb, row["state"], row["reason"]]
     head = {key: row[key] for key in ("name", "state", "reason", "origin")}
-    return FileDecision(file=file, verb=verb, words=_WORDS[verb], hash=ticket_of(facts), **head)
+    return FileDecision(file=file, verb=verb, words=_words(ops, verb, row["last_us"]), hash=ticket_of(facts), **head)
+
+
+def _words(ops: Ops, verb: str, last_us: int | None) -> str:
+    _, now = possible(ops)
+    if verb == ACCEPT and last_us is not None and last_us > now:
+        return f"{_WORDS[verb]}; its last sample is of {at(last_us)}, which is still to come: to have all of it, wait until then"
+    return _WORDS[verb]
 
 
 def decide(ops: Ops, file: int, verb: str, *, ticket: str, reason: str) -> FileDecision:
@@ -90,7 +98,7 @@ def decide(ops: Ops, file: int, verb: str, *, ticket: str, reason: str) -> FileD
     require(ops.operator, Role.LEAD if verb == ACCEPT else Role.OPERATOR, f"engineering {verb}")
     need_reason(f"engineering {verb}", reason)
     with ops.db.begin() as c:
-        seen = _look(c, file, verb)
+        seen = _look(c, ops, file, verb)
         need_ticket(ticket, seen.hash, f"engineering file '{seen.name}' is not as it was in the preview")
         values = {"state": TRANSITIONS[verb][1], "decided_by": ops.operator.name, "decided_reason": reason, "changed_at": ops.clock.now()}
         c.execute(sa.update(engineering_file).where(_f.id == file).values(**values))

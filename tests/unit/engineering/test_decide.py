@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from dmsops.core.errors import BadInput, BadTransition, NotAllowed, NotFound, StalePlan
@@ -28,6 +30,16 @@ def test_an_accepted_file_is_taken_without_its_impossible_samples(ops, refused):
     assert row["state"] == EngineeringState.WAITING
     got = ingest(ops, name=named(1), sha256=row["sha256"])
     assert (got.state, got.new, got.impossible, got.samples) == (EngineeringState.INGESTED, 5, 1, 6)
+
+
+def test_who_accepts_a_file_of_the_future_too_early_is_told_what_would_stay_out(ops):
+    got = take(ops, seconds(8 * 3600, 8 * 3600 + 5))
+    assert got.reason.startswith("it ends in the future")
+    words = "its last sample is of 2022-12-04T12:00:04.000Z, which is still to come: to have all of it, wait until then"
+    assert decide.preview(ops, got.id, "accept").words.endswith(words)
+    assert words not in decide.preview(ops, got.id, "discard").words
+    ops.clock.advance(timedelta(hours=4))
+    assert words not in decide.preview(ops, got.id, "accept").words
 
 
 def test_a_discarded_file_stays_out_and_can_be_taken_back(ops, refused):
