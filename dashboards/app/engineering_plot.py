@@ -118,7 +118,8 @@ class Plot:
         states = found.mnemonic.states
         axis = self.figure.yaxis[0]
         axis.axis_label = found.mnemonic.unit
-        if states:
+        if states:  # a state has no height: its outline is all that is seen of it
+            self._marks["points"].glyph.update(line_alpha=1.0, line_width=2)
             seen = np.unique(np.concatenate([found.low, found.high])).tolist() if len(found.low) else []
             axis.ticker = FixedTicker(ticks=seen[:WORDS])
             axis.major_label_overrides = {v: states.get(int(v), f"{v:g}") for v in seen}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,25 +15,9 @@ from dmsops.distribution.tables import staging as table
 from dmsops.ops import Ops
 from dmsops.testing.deliveries import START
 from dmsops.testing.sites import small_site
+from tests.staged import found
 
 ADA, BEN = (Requester(name=name, kind=Kind.ASTRONOMER, scopes=frozenset({Scope.SUBSCRIBE})) for name in ("ada", "ben"))
-
-
-@dataclass(frozen=True)
-class Public:
-    """A public file of ten bytes."""
-
-    uri: str
-    name: str = "a_cal.fits"
-    program: str = "02726"
-    sha256: str = "0" * 64
-    size: int = 10
-    release: datetime = START
-    meta_release: datetime = START
-
-
-def found(uris: Sequence[str]) -> dict[str, Public]:
-    return {uri: Public(uri) for uri in uris if uri != "gone"}
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -21,28 +21,12 @@ from dmsops.ops import Ops
 from dmsops.testing.deliveries import START
 from dmsops.testing.sites import small_site
 from tests.commands import Part
+from tests.staged import Public, found
 
 STAGING = Part("staging")
 ADA = Requester(name="ada", kind=Kind.ASTRONOMER, scopes=frozenset({Scope.SUBSCRIBE}))
 WHY = "the archive's staff ended it: the disk is needed for a recovery"
 REASON = "the disk is needed for a recovery"
-
-
-@dataclass(frozen=True)
-class Public:
-    """A public file of ten bytes."""
-
-    uri: str
-    name: str = "a_cal.fits"
-    program: str = "02726"
-    sha256: str = "0" * 64
-    size: int = 10
-    release: datetime = START
-    meta_release: datetime = START
-
-
-def found(uris: Sequence[str]) -> dict[str, Public]:
-    return {uri: Public(uri) for uri in uris}
 
 
 @pytest.fixture
