@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, NotFound
 from dmsops.engineering import duck, partitions
 from dmsops.engineering.classify import bits
 from dmsops.engineering.columns import Columns
-from dmsops.engineering.suspects import OPEN
+from dmsops.engineering.suspects import OPEN, RESOLVED
 from dmsops.engineering.tables import engineering_file, engineering_suspect
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
 
 STANDING = "standing"
+_s = engineering_suspect.c
 _OF = "number IN (SELECT unnest(?))"
 
 
@@ -54,7 +56,7 @@ def open_suspects(ops: Ops, ids: Sequence[int]) -> list[dict[str, Any]]:
     if not ids:
         raise BadInput("name at least one suspect interval", field="suspects")
     with reading(ops.db) as c:
-        rows = [dict(r) for r in c.execute(sa.select(engineering_suspect).where(engineering_suspect.c.id.in_(ids))).mappings()]
+        rows = [dict(r) for r in c.execute(sa.select(engineering_suspect).where(_s.id.in_(ids))).mappings()]
     missing = sorted(set(ids) - {r["id"] for r in rows})
     if missing:
         raise NotFound(f"there is no suspect interval {missing[0]}", remedy="`dmsops engineering suspects` lists them (procedure P14).")
@@ -65,15 +67,36 @@ def open_suspects(ops: Ops, ids: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def contests(ops: Ops, suspects: Sequence[dict[str, Any]]) -> list[Contest]:
-    """Read the contested samples of intervals, in two questions for all of them."""
+    """Read the contested samples of intervals, in two questions for all of them.
+
+    What a person has settled within an interval that is open (it grew over an earlier one) is contested no more and is left out.
+    """
     hours = {hour for s in suspects for hour in range(partitions.hour_of(s["first_us"]), partitions.hour_of(s["last_us"]) + 1)}
     numbers = sorted({s["number"] for s in suspects})
     with reading(ops.db) as c:
         served = partitions.current(c, hours=hours)
         others = partitions.current(c, hours=hours, kinds=(partitions.CONFLICT,))
+        resolved = c.execute(sa.select(engineering_suspect).where(_s.state == RESOLVED, _s.number.in_(numbers))).all()
     values = _distinct(duck.fetch(ops, others, _OF, (numbers,), order="number, time, receipt, value"))
     standing = duck.fetch_at(ops, served, values.number, values.time)
-    return [Contest(suspect=s, values=_within(values, s), standing=_within(standing, s)) for s in suspects]
+    return [_contest(s, _within(values, s), _within(standing, s), resolved) for s in suspects]
+
+
+def _contest(suspect: dict[str, Any], values: Columns, standing: Columns, resolved: Sequence[Any]) -> Contest:
+    if suspect["state"] == OPEN:
+        before = [row for row in resolved if row.number == suspect["number"]]
+        values = values.take(~np.isin(values.time, _settled(values, before)))
+    return Contest(suspect=suspect, values=values, standing=standing.take(np.isin(standing.time, values.time)))
+
+
+def _settled(values: Columns, resolved: Sequence[Any]) -> NDArray[np.int64]:
+    """Give the times of a mnemonic that were settled, and for which no other file brought a value since."""
+    found = [np.empty(0, np.int64)]
+    for row in resolved:
+        inside = (values.time >= row.first_us) & (values.time <= row.last_us)
+        since = values.time[inside & ~np.isin(values.receipt, row.receipts)]
+        found.append(np.setdiff1d(values.time[inside], since))
+    return np.concatenate(found)
 
 
 def _distinct(rows: Columns) -> Columns:

@@ -252,8 +252,8 @@ def conflicts(ops: Ops, suspect: int, *, limit: int = 1000) -> list[Row]:
     if row is None:
         return []
     (found,) = contests(ops, [row])
-    came = {r["id"]: r for r in mappings(ops.db, sa.select(_f.id, _f.name, _f.stream).where(_f.id.in_(row["receipts"])))}
-    s = found.standing
+    s, receipts = found.standing, np.unique(found.values.receipt).tolist()
+    came = {r["id"]: r for r in mappings(ops.db, sa.select(_f.id, _f.name, _f.stream).where(_f.id.in_(receipts)))}
     stands = dict(zip(s.time.tolist(), zip(s.receipt.tolist(), bits(s.value).tolist(), strict=True), strict=True))
     v = found.values.take(np.arange(min(limit, len(found.values))))
     return [

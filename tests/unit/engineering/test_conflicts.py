@@ -106,6 +106,26 @@ def test_of_two_values_in_one_file_the_first_stands_and_is_shown_so(ops):
         assert [i.changed for i in resolve.preview(ops, [row["id"]], keep=keep).items] == [0]
 
 
+def test_what_was_settled_stays_settled_when_an_interval_grows_over_it(contested):
+    settle(contested, "C")
+    take(contested, [*seconds(3, 4, value=-1.0), *seconds(9, 10, value=-1.0)], named(3, "E"))
+    (row,) = queries.suspect_intervals(contested)
+    assert (row["first_us"], row["last_us"]) == (T0 + 3 * SECOND, T0 + 9 * SECOND)
+    assert {r["time_us"] for r in queries.conflicts(contested, row["id"])} == {T0 + 3 * SECOND, T0 + 9 * SECOND}
+    assert [(i.contested, i.changed) for i in settle(contested, "E").items] == [(2, 2)]
+    assert queries.samples(contested, FLOATS[0], *ALL).value.tolist() == [0, 1, 2, -1, 4, 5, 6, 7, 8, -1, 10, 11]
+
+
+def test_another_value_of_a_settled_sample_contests_it_again(contested):
+    settle(contested, "C")
+    take(contested, [*seconds(3, 4, value=-1.0), *seconds(5, 6, value=-1.0)], named(3, "R"))
+    (row,) = queries.suspect_intervals(contested)
+    assert sorted(r["value"] for r in queries.conflicts(contested, row["id"])) == [-1.0, -1.0, 3.0, 5.0, 99.0]
+    assert [(i.contested, i.changed) for i in settle(contested, "R").items] == [(2, 2)]
+    every = queries.suspect_intervals(contested, every=True)
+    assert sorted(len(queries.conflicts(contested, r["id"])) for r in every) == [7, 7]
+
+
 def test_a_preview_changes_nothing_and_goes_stale_when_more_comes(contested):
     ids = [row["id"] for row in queries.suspect_intervals(contested)]
     seen = resolve.preview(contested, ids, keep="E")
