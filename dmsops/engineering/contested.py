@@ -91,12 +91,10 @@ def _contest(suspect: dict[str, Any], values: Columns, standing: Columns, resolv
 
 def _settled(values: Columns, resolved: Sequence[Any]) -> NDArray[np.int64]:
     """Give the times of a mnemonic that were settled, and for which no other file brought a value since."""
-    found = [np.empty(0, np.int64)]
+    seen = np.zeros(len(values), dtype=bool)
     for row in resolved:
-        inside = (values.time >= row.first_us) & (values.time <= row.last_us)
-        since = values.time[inside & ~np.isin(values.receipt, row.receipts)]
-        found.append(np.setdiff1d(values.time[inside], since))
-    return np.concatenate(found)
+        seen |= (values.time >= row.first_us) & (values.time <= row.last_us) & np.isin(values.receipt, row.receipts)
+    return np.setdiff1d(values.time, values.time[~seen])
 
 
 def _distinct(rows: Columns) -> Columns:
@@ -149,7 +147,7 @@ def ranked(ops: Ops, found: Sequence[Contest], keep: str) -> dict[int, int]:
     """
     if keep == STANDING:
         return {}
-    came = {r for one in found for r in one.suspect["receipts"]}
+    came = {r for one in found for r in np.unique(one.values.receipt).tolist()}
     f = engineering_file.c
     where = f.stream == keep if len(keep) == 1 else f.name == keep
     with reading(ops.db) as c:
