@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from dmsops.archive import rows
 from dmsops.archive.states import ARCHIVED
 from dmsops.archive.tables import observation, plane
+from dmsops.catalogue.naming import document_name
 from dmsops.catalogue.xml import from_xml
 from dmsops.core import journal
 from dmsops.core.db import reading, transact
@@ -143,7 +144,7 @@ def _read(ops: Ops, identity: str, row: Any) -> Any:
     if row is None or row.state != ARCHIVED or row.xml_sha256 is None:
         return "the archive has no document of it"
     try:
-        found = from_xml(rows.stored(ops.store, row.xml_sha256), source=f"{identity}_caom.xml")
+        found = from_xml(rows.stored(ops.store, row.xml_sha256), source=document_name(identity))
     except (DmsError, OSError) as error:
         return str(error)
     if found.observation_id != identity:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from dmsops.archive import proposals, versions
 from dmsops.archive.tables import plane
 from dmsops.catalogue.describe import COLLECTION, REHEARSAL_COLLECTION, Product, describe, observation_id
-from dmsops.catalogue.naming import program_of
+from dmsops.catalogue.naming import document_name, program_of
 from dmsops.catalogue.registry import Case, Finding
 from dmsops.catalogue.rules import check
 from dmsops.catalogue.xml import to_xml
@@ -92,6 +92,6 @@ def need_sound(described: Described) -> None:
 def keep(ops: Ops, described: Described) -> str:
     """Put the document into the store and give its sum; bytes that no row names are swept later, should the row never come."""
     with tempfile.TemporaryDirectory(prefix="ingest-", dir=ops.settings.folder("work")) as folder:
-        path = Path(folder) / f"{described.observation_id}_caom.xml"
+        path = Path(folder) / document_name(described.observation_id)
         path.write_bytes(described.xml)
         return ops.store.put(path)

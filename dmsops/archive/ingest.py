@@ -16,6 +16,7 @@ from dmsops.archive.describing import Described, describe_offered, keep, need_so
 from dmsops.archive.states import ARCHIVED
 from dmsops.archive.tables import archive_outbox, observation
 from dmsops.catalogue.describe import Product, observation_id
+from dmsops.catalogue.naming import document_name
 from dmsops.catalogue.registry import Finding
 from dmsops.core import journal
 from dmsops.core.db import reading, transact
@@ -211,7 +212,7 @@ def _written(ops: Ops, identity: str) -> _Written:
     document = b""
     try:
         document = rows.document(ops, identity)
-        return _Written(document=document, observation=from_xml(document, source=f"{identity}_caom.xml"))
+        return _Written(document=document, observation=from_xml(document, source=document_name(identity)))
     except DmsError as error:
         return _Written(document=document, fault=error.message)
 

@@ -19,7 +19,7 @@ from dmsops.archive.ingest import Again, again, announce
 from dmsops.archive.reconcile import CORRECT, damaged
 from dmsops.archive.states import ARCHIVED
 from dmsops.archive.tables import archive_outbox, archived_product, observation
-from dmsops.catalogue.naming import version_uri
+from dmsops.catalogue.naming import document_name, version_uri
 from dmsops.core import journal
 from dmsops.core.db import reading, transact
 from dmsops.core.errors import DmsError, Failed, NotFound, Refused, StalePlan
@@ -124,11 +124,6 @@ def _wrong(ops: Ops, sha256: str) -> str:
         return damaged(ops, sha256)
     except NotFound:
         return "missing"
-
-
-def document_name(identity: str) -> str:
-    """Name the file of an observation's document."""
-    return f"{identity}_caom.xml"
 
 
 def names_of(ops: Ops, identities: Collection[str]) -> set[str]:

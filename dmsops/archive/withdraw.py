@@ -12,7 +12,7 @@ from dmsops.archive import rows, versions
 from dmsops.archive.ingest import announce, moment
 from dmsops.archive.states import ARCHIVED, WITHDRAWN
 from dmsops.archive.tables import archived_product, observation, observation_member, tombstone
-from dmsops.catalogue.naming import observation_uri
+from dmsops.catalogue.naming import document_name, observation_uri
 from dmsops.catalogue.xml import from_xml
 from dmsops.core.db import reading
 from dmsops.core.errors import BadTransition, NotFound
@@ -120,7 +120,7 @@ def _act(ops: Ops, observations: Sequence[str], ticket: str, reason: str, *, bac
     verb = "archive restore" if back else "archive withdraw"
     require(ops.operator, Role.LEAD, verb)
     need_reason(verb, reason)
-    documents = {identity: from_xml(rows.document(ops, identity), source=f"{identity}_caom.xml") for identity in observations if back}
+    documents = {identity: from_xml(rows.document(ops, identity), source=document_name(identity)) for identity in observations if back}
     with ops.db.begin() as c:
         planned = _plan(c, observations, back=back)
         need_ticket(ticket, planned.hash, "an observation has changed since the preview: look again")

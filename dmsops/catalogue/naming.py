@@ -29,6 +29,11 @@ def product_name(uri: str) -> str:
     return uri.rpartition("/")[2]
 
 
+def document_name(observation_id: str) -> str:
+    """Name the file of an observation's CAOM document."""
+    return f"{observation_id}_caom.xml"
+
+
 def observation_uri(collection: str, observation_id: str) -> str:
     """Give the URI of an observation."""
     return f"caom:{collection}/{observation_id}"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dmsops.engineering.partitions import Partition
     from dmsops.ops import Ops
 
-_NUMBER, *_REST = _COLUMNS = ("number", "time", "value", "raw", "receipt")
+_BESIDE = ("time", "value", "raw", "receipt")
 
 
 def of_mnemonic(ops: Ops, partitions: Sequence[Partition], number: int, first_us: int, last_us: int) -> Columns:
@@ -47,12 +47,12 @@ def _of_file(path: Path, number: int, first_us: int, last_us: int) -> Columns:
         groups = _groups(file.metadata, number)
         if not groups:
             return Columns.none()
-        table = file.read_row_groups(groups, columns=list(_COLUMNS), use_threads=False)
-    numbers = table[_NUMBER].to_numpy()
+        table = file.read_row_groups(groups, columns=["number", *_BESIDE], use_threads=False)
+    numbers = table["number"].to_numpy()
     begin, end = np.searchsorted(numbers, number), np.searchsorted(numbers, number, "right")
     times = table["time"].to_numpy()[begin:end]
     begin, end = begin + np.searchsorted(times, first_us), begin + np.searchsorted(times, last_us, "right")
-    time, value, raw, receipt = (_array(table[name].slice(begin, end - begin)) for name in _REST)
+    time, value, raw, receipt = (_array(table[name].slice(begin, end - begin)) for name in _BESIDE)
     return Columns(number=np.full(len(time), number, np.int32), time=time, value=value, raw=raw, receipt=receipt)
 
 
