@@ -15,7 +15,6 @@ from dmsops.catalogue.access import read_group, release_of
 from dmsops.catalogue.checksums import write_sums
 from dmsops.catalogue.coverage import sees_the_sky
 from dmsops.catalogue.headers import Header
-from dmsops.catalogue.library import quiet_library
 from dmsops.catalogue.naming import observation_uri
 from dmsops.catalogue.planes import Product, best_of, content_type_of, level_of, naive, observation_id, plane_of
 from dmsops.core.errors import BadInput
@@ -37,7 +36,6 @@ _NAMESPACE = uuid.UUID("6b1f0f3e-0b53-5a8e-9d55-2f0f7f6f2a77")
 """Makes the ids of ours repeatable (UUID version 5)."""
 
 
-@quiet_library()
 def describe(
     products: Sequence[Product],
     *,

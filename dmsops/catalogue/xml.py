@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import io
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dmsops.catalogue.library import quiet_library
 from dmsops.core.errors import BadInput
+from dmsops.core.xml_schemas import first_fault
 
 if TYPE_CHECKING:
     from caom2 import Observation
 
 
-@quiet_library()
 def to_xml(observation: Observation) -> bytes:
     """Write an observation, the same bytes each time; the schema is not asked (see `schema_fault`)."""
     from caom2.obs_reader_writer import CAOM24, ObservationWriter
@@ -29,7 +29,6 @@ def to_xml(observation: Observation) -> bytes:
     return document
 
 
-@quiet_library()
 def from_xml(document: bytes, *, source: str = "observation.xml") -> Observation:
     """Read an observation.
 
@@ -79,18 +78,15 @@ def schema_fault(document: bytes) -> str | None:
         return f"is no XML: {error}"
     if getattr(tree.docinfo, "doctype", ""):
         return "has a DOCTYPE, which is not allowed"
-    schema = _schema()
-    if schema.validate(tree):
-        return None
-    first = schema.error_log[0]
-    return f"line {first.line}: {first.message}"
+    return first_fault(tree.getroot(), _schema())
 
 
 @cache
-def _schema() -> Any:
-    from importlib.resources import as_file, files
+def _schema() -> Path:
+    """Give where the CAOM library keeps the schema (it is installed as files)."""
+    from importlib.util import find_spec
 
-    from lxml import etree
-
-    with as_file(files("caom2").joinpath("data", "CAOM-2.4.xsd")) as path:
-        return etree.XMLSchema(etree.parse(path, etree.XMLParser(no_network=True)))
+    found = find_spec("caom2")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).with_name("data") / "CAOM-2.4.xsd"

@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from dmsops.archive.rows import stored
-from dmsops.catalogue.library import quiet_library
 from dmsops.catalogue.naming import observation_uri
 from dmsops.catalogue.registry import RULES, Case, Finding, Rule
 from dmsops.core.errors import DmsError, Failed, NotFound, StoreDamaged, StoreUnreachable
@@ -118,7 +117,6 @@ def _look(rules: Sequence[str], charts: Sequence[Chart]) -> Seen:
     return look(_store["open"], rules, charts)
 
 
-@quiet_library()
 def look(store: Store, rules: Sequence[str], charts: Sequence[Chart]) -> Seen:
     """Hold the documents of some observations against rules."""
     seen = Seen(looked_at=len(charts))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dmsops.core.errors import BadDelivery
+from dmsops.core.xml_schemas import first_fault
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -48,10 +49,9 @@ def load_xml(path: Path, schema: Path) -> _Element:
         raise BadDelivery(f"{path.name}: cannot be read as XML: {error}", file=path.name) from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise BadDelivery(f"{path.name}: a document type declaration is not accepted", file=path.name)
-    try:
-        etree.XMLSchema(etree.parse(schema)).assertValid(root)
-    except etree.DocumentInvalid as error:
-        raise BadDelivery(f"{path.name}: {error}", file=path.name) from None
+    fault = first_fault(root, schema)
+    if fault is not None:
+        raise BadDelivery(f"{path.name}: {fault}", file=path.name)
     for element in root.iter():
         for name, text in element.attrib.items():
             field = str(name)

@@ -21,7 +21,6 @@ import sqlalchemy as sa
 from dmsops.archive import bulk
 from dmsops.archive.rows import rows_of
 from dmsops.archive.tables import archived_product, artifact, observation
-from dmsops.catalogue.library import quiet_library
 from dmsops.catalogue.naming import product_name
 from dmsops.catalogue.registry import Scope
 from dmsops.catalogue.xml import to_xml
@@ -118,7 +117,6 @@ def _hollow(ops: Ops, sha256: str, size: int) -> None:
         file.truncate(size)
 
 
-@quiet_library()
 def _bare(documents: list[bytes]) -> float:
     from caom2.obs_reader_writer import ObservationReader
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from dmsops.catalogue.library import quiet_library
 from dmsops.catalogue.registry import RULES, Case, Finding
 from dmsops.catalogue.rules import coverage, files, meta, releases, structure, sums, wcs
 
@@ -16,7 +15,6 @@ __all__ = ["MODULES", "RULES", "Finding", "check"]
 MODULES = (structure, files, releases, coverage, wcs, meta, sums)
 
 
-@quiet_library()
 def check(given: Any) -> tuple[Finding, ...]:
     """Run every rule on an observation (or a `Case` of it), in the order of their numbers; an empty answer means that it is sound."""
     case = given if isinstance(given, Case) else Case(observation=given)

@@ -32,6 +32,7 @@ from dmsops.core.records import (
     Visit,
     VisitStatus,
 )
+from dmsops.core.xml_schemas import first_fault
 from dmsops.interfaces.documents import load_xml
 from dmsops.interfaces.fos.osfxml import document
 
@@ -162,9 +163,11 @@ def write_report(report: StatusFile, folder: Path) -> Path:
 
     try:
         root = document(report)
-        etree.XMLSchema(etree.parse(SCHEMA)).assertValid(root)
-    except (etree.DocumentInvalid, ValueError) as error:
-        raise BadInput(f"the status file of {report.visit_id.v} breaks its schema: {error}", field="visit") from None
+        fault = first_fault(root, SCHEMA)
+    except ValueError as error:
+        fault = str(error)
+    if fault is not None:
+        raise BadInput(f"the status file of {report.visit_id.v} breaks its schema: {fault}", field="visit")
     path = folder / str(status_file_name(report.written, report.issue))
     write_bytes(path, etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True))
     return path

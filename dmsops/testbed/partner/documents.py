@@ -63,10 +63,7 @@ def checksum_of(found: Any) -> str:
     """Compute accMetaChecksum as the CAOM library does, on what came."""
     from caom2.checksum import get_acc_meta_checksum
 
-    from dmsops.catalogue.library import quiet_library
-
-    with quiet_library():
-        return str(get_acc_meta_checksum(found).uri)
+    return str(get_acc_meta_checksum(found).uri)
 
 
 def _files(found: Any) -> list[dict[str, Any]]:

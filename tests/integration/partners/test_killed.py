@@ -9,8 +9,6 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-import pytest
-
 from dmsops.core.clock import SimulatedClock
 from dmsops.testbed.partner.site import open_site
 from dmsops.testbed.partner.validate import validate
@@ -20,7 +18,6 @@ from tests.struck import CONTEXT, preload
 from tests.waiting import until
 
 preload("dmsops.testbed.partner.harvest", "dmsops.testbed.partner.files", "httpx2", "caom2")
-pytestmark = pytest.mark.filterwarnings("ignore:.*em_band.*:DeprecationWarning")
 ROUNDS = int(os.environ.get("DMSOPS_KILLS", "12"))
 
 

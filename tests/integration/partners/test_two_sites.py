@@ -14,8 +14,6 @@ from tests.integration.partners.faulty import Faulty
 from tests.integration.partners.sites import Changing, archive, feed_of, harvest_on, ours, partner, settle, theirs
 from tests.serving import served
 
-# The CAOM library's own warning is silenced by what is not made for threads (`warnings.catch_warnings`).
-pytestmark = pytest.mark.filterwarnings("ignore:.*em_band.*:DeprecationWarning")
 STEPS = 30
 
 

@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 import httpx2
 
 from dmsops.catalogue.checksums import write_sums
-from dmsops.catalogue.library import quiet_library
 from dmsops.catalogue.xml import to_xml
 from dmsops.core.clock import SimulatedClock, parse_iso
 from dmsops.testbed.partner.feed import Feed
@@ -54,8 +53,7 @@ class Archive(httpx2.BaseTransport):
         for one in (a for p in found.planes.values() for a in p.artifacts.values()):
             if one.uri in self.files:
                 self._describe(one)
-        with quiet_library():
-            write_sums(found)
+        write_sums(found)
         return to_xml(found), found.acc_meta_checksum.uri
 
     def _describe(self, one: Any) -> None:
