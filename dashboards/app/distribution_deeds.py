@@ -14,7 +14,7 @@ from dashboards.app.field_pane import Field, FieldDeed
 from dashboards.app.story_parts import ident, shortened, table
 from dmsops.archive import finding_queries
 from dmsops.core.people import Role
-from dmsops.distribution import notice_queries, partners, subscription_acts
+from dmsops.distribution import notice_queries, partners, staging, staging_ending, subscription_acts
 from dmsops.distribution.notices import Delivery
 from dmsops.distribution.subscriptions import ACTS
 from dmsops.flows.partners import CHECK, SHOWN
@@ -53,6 +53,8 @@ def of(view: str, row: Row, person: Person, works: Works, repairs: Work) -> list
         return [_close([row["id"]], "Close it", person)]
     if view == "partners":
         return [_close_all(row, person), announce(row, person, repairs)]
+    if view == "staged":
+        return [_end_request(row, person)]
     return distribution_access.of(view, row, person, works)
 
 
@@ -179,6 +181,28 @@ def _close_all(row: Row, person: Person) -> Deed:
     if not row["refusals"]:
         return replace(one, title="Close what it refused", why_not="It has refused nothing that is open.")
     return replace(one, look=look)
+
+
+def _end_request(row: Row, person: Person) -> Deed:
+    number, owner = row["id"], row["owner"]
+
+    def look(ops: Ops) -> Preview:
+        seen = staging_ending.preview(ops, number)
+        whose = f"{escape(owner)} ({escape(seen.person)})" if seen.person else escape(owner)
+        ready = "Its files are not kept ready any more, and a tar that goes out stops"
+        stops = "Laying ready stops before its next file" if seen.state == staging.REQUESTED else ready
+        html = f"<p>The request of {whose}, {theme.plural(seen.files, 'file')}, {theme.size(seen.size)}, ends at once. {stops}.</p>"
+        signed = "<p>Addresses that were signed for its files stay good until their own time is over. Its owner may ask anew.</p>"
+        told = f"<p>Its owner reads: {escape(seen.told)}</p>"
+        return Preview(html=html + signed + told, ticket=seen.hash, count=1)
+
+    def do(ops: Ops, ticket: str, reason: str) -> str:
+        done = staging_ending.end(ops, number, ticket=ticket, reason=reason)
+        return f"The staged request of {owner} has ended, by {ops.operator.name}. They read: {done.told}"
+
+    wrong = "It has ended." if row["state"] == staging.ENDED else ""
+    why_not = wrong or cannot(person, Role.LEAD, staging_ending.VERB)
+    return Deed(key="end", title="End this request", look=look, do=do, why_not=why_not)
 
 
 def announce(row: Row, person: Person, repairs: Work) -> Deed:

@@ -178,7 +178,8 @@ def _staged(ops: Ops, once: Once, row: Row, verbs: str, now: datetime) -> str:
         "laid ready": theme.age(row["ready_at"], now) if row["ready_at"] else "",
         "until": when(row["expires_at"], now) if row["expires_at"] else "",
     }
-    fault = f'<div class="fault"><p>{escape(row["error"])}</p></div>' if row["error"] else ""
+    said = f"<p>{escape(row['error'])}</p>" if row["error"] else ""
+    fault = f'<div class="fault">{said}</div>' if said and row["standing"] != "ended" else said
     words = {
         "stuck": "Nobody lays it ready: is `dmsops serve site` running (P17)?",
         "failed": "None of its files could be laid ready: look at them (P16); its owner asks anew.",

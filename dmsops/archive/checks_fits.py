@@ -19,6 +19,7 @@ from dmsops.archive.checks import Sight, within
 from dmsops.archive.tables import archived_product
 from dmsops.catalogue.naming import product_uri
 from dmsops.catalogue.registry import Scope, site_check
+from dmsops.core.counting import counted
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, DmsError
 
@@ -63,7 +64,7 @@ def units(file: BinaryIO) -> Iterator[Unit]:
     while place < size:
         unit = _unit(file, number, place)
         if unit.end > size:
-            raise BadInput(f"{unit.name}: {unit.end:,} bytes are announced, the file has {size:,}")
+            raise BadInput(f"{unit.name}: {counted(unit.end, 'byte is', 'bytes are', form=',')} announced, the file has {size:,}")
         yield unit
         number, place = number + 1, unit.end
     if not number:

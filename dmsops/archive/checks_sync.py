@@ -16,6 +16,7 @@ from dmsops.archive.tables import archive_outbox, observation
 from dmsops.catalogue.naming import observation_uri
 from dmsops.catalogue.registry import Scope, site_check
 from dmsops.core.clock import iso
+from dmsops.core.counting import counted
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput
 from dmsops.core.outbox import message
@@ -124,4 +125,5 @@ def _standing(c: sa.Connection, last: int, now: datetime) -> Iterator[tuple[str 
     late = (_e.sent_at.is_(None), _e.id > last, _e.created_at < now - SENT_WITHIN)
     row = c.execute(sa.select(sa.func.count().label("n"), sa.func.min(_e.created_at).label("first")).where(*late)).one()
     if row.n:
-        yield None, "outbox:archive", f"every event sent within {SENT_WITHIN}", f"{row.n} are not, the first of {iso(row.first)}"
+        words = f"{counted(row.n, 'is', 'are')} not, the first of {iso(row.first)}"
+        yield None, "outbox:archive", f"every event sent within {SENT_WITHIN}", words

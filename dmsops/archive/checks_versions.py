@@ -16,6 +16,7 @@ from dmsops.archive.tables import archived_product, artifact, observation, obser
 from dmsops.catalogue.naming import product_uri
 from dmsops.catalogue.registry import Scope, site_check
 from dmsops.core.clock import iso
+from dmsops.core.counting import counted
 from dmsops.core.db import reading
 from dmsops.core.errors import DmsError
 from dmsops.workflow.choose import parts
@@ -129,7 +130,7 @@ def lists_agree(ops: Ops, scope: Scope) -> Sight:
         words: dict[tuple[str, str], list[str]] = defaultdict(list)
         for row in c.execute(_counts(scope)):
             if row.products != row.artifacts:
-                words[row.id, uri_of(row)].append(f"{row.products} current products and {row.artifacts} artifacts")
+                words[row.id, uri_of(row)].append(f"{counted(row.products, 'current product')} and {counted(row.artifacts, 'artifact')}")
         stray = []
         if c.dialect.name == "sqlite":
             _hold_index(c, scope, words)
@@ -139,7 +140,7 @@ def lists_agree(ops: Ops, scope: Scope) -> Sight:
     for (owner, uri), said in sorted(words.items()):
         yield owner, uri, "the same in every list", "; ".join(said)
     for table, n in stray:
-        yield None, f"index:{table}", "a plane for each entry", f"{n} entries without a plane"
+        yield None, f"index:{table}", "a plane for each entry", f"{counted(n, 'entry', 'entries')} without a plane"
 
 
 def _counts(scope: Scope) -> Any:

@@ -19,6 +19,7 @@ from dmsops.archive.tables import archived_product, artifact, observation, plane
 from dmsops.catalogue.describe import content_type_of
 from dmsops.catalogue.naming import observation_uri, product_uri, version_uri
 from dmsops.catalogue.registry import Scope
+from dmsops.core.counting import counted
 from dmsops.core.db import reading
 from dmsops.core.errors import DmsError, NotFound, StoreDamaged
 
@@ -149,7 +150,7 @@ def _lost(ops: Ops, scope: Scope, sizes: Sizes, row: Any) -> Difference | None:
     if size is None:
         words = MISSING, f"object {sha256[:12]}... in the store", "it is not there"
     elif row.size is not None and size != row.size:
-        words = DIFF_LENGTH, "one length", f"{row.size} bytes when it was archived, {size} in the store"
+        words = DIFF_LENGTH, "one length", f"{counted(row.size, 'byte')} when it was archived, {size} in the store"
     elif scope.deep and (damage := damaged(ops, sha256)):
         words = DIFF_CHECKSUM, f"sha256:{sha256}", damage
     if words is None:
@@ -182,7 +183,7 @@ def _faults(ops: Ops, scope: Scope, sizes: Sizes, uri: str, said: Any, kept: Any
         yield MISSING, (f"object {kept.sha256[:12]}... in the store", "it is not there")
         return
     if not said.content_length == kept.size == size:
-        words = f"{said.content_length} bytes in the catalogue, {kept.size} when it was archived, {size} in the store"
+        words = f"{counted(said.content_length, 'byte')} in the catalogue, {kept.size} when it was archived, {size} in the store"
         yield DIFF_LENGTH, ("one length", words)
     if said.content_checksum != f"sha256:{kept.sha256}":
         yield DIFF_CHECKSUM, (f"sha256:{kept.sha256}", f"{said.content_checksum} in the catalogue")

@@ -37,15 +37,21 @@ def position_of(head: Header) -> Any:
     return caom2.Position(bounds=Polygon(points, MultiPolygon(drawn)))
 
 
+def metres_of(head: Header) -> tuple[float, float] | None:
+    """Give the ends of the band in metres; None when filter and pupil are not known to us."""
+    band = band_of(head.instrument, head.light, head.pupil)
+    return None if band is None else (band[0] * _MICROMETRE, band[1] * _MICROMETRE)
+
+
 def energy_of(head: Header) -> Any:
     """Give the band in metres; None when filter and pupil are not known to us."""
     import caom2
     from caom2.shape import SubInterval
 
-    band = band_of(head.instrument, head.light, head.pupil)
+    band = metres_of(head)
     if band is None:
         return None
-    lower, upper = (edge * _MICROMETRE for edge in band)
+    lower, upper = band
     energy = caom2.Energy(bounds=caom2.Interval(lower, upper, [SubInterval(lower, upper)]))
     energy.bandpass_name = bandpass_name(head.light, head.pupil) or None
     energy.energy_bands.add(caom2.EnergyBand.INFRARED)

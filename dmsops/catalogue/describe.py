@@ -149,4 +149,9 @@ def _name_entities(observation: Observation) -> None:
     for plane in observation.planes.values():
         plane._id = uuid.uuid5(_NAMESPACE, f"{root}/{plane.product_id}")  # noqa: SLF001 - the library offers no other way
         for artifact in plane.artifacts.values():
-            artifact._id = uuid.uuid5(_NAMESPACE, f"{root}/{plane.product_id}/{artifact.uri}")  # noqa: SLF001 - the library offers no other way
+            named = f"{root}/{plane.product_id}/{artifact.uri}"
+            artifact._id = uuid.uuid5(_NAMESPACE, named)  # noqa: SLF001 - the library offers no other way
+            for part in artifact.parts.values():
+                part._id = uuid.uuid5(_NAMESPACE, f"{named}/{part.name}")  # noqa: SLF001 - the library offers no other way
+                for n, chunk in enumerate(part.chunks, 1):
+                    chunk._id = uuid.uuid5(_NAMESPACE, f"{named}/{part.name}/{n}")  # noqa: SLF001 - the library offers no other way

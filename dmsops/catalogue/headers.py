@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from dmsops.catalogue.images import Image, image_of
 from dmsops.core.errors import BadInput
 
 
@@ -37,6 +38,7 @@ class Header:
     crds_context: str
     software_version: str
     pointing: str
+    image: Image | None
 
 
 _WORDS = {
@@ -83,7 +85,7 @@ def header_of(cards: Iterable[Any]) -> Header:
     sources = list(cards)
     values: dict[str, Any] = {name: _word(sources, keys) for name, keys in _WORDS.items()}
     values |= {name: _number(sources, key) for name, key in _NUMBERS.items()}
-    values["date"] = _time(_word(sources, ("DATE",)))
+    values |= {"date": _time(_word(sources, ("DATE",))), "image": image_of(sources)}
     return Header(**{f.name: values[f.name] for f in fields(Header)})
 
 

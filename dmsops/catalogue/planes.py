@@ -9,10 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dmsops.catalogue.chunks import part_of
 from dmsops.catalogue.coverage import energy_of, position_of, time_of
 from dmsops.catalogue.headers import Header, read_header
 from dmsops.catalogue.makers import PRODUCER, PROJECT, maker_of
 from dmsops.catalogue.naming import observation_uri, product_uri
+from dmsops.core import modes
 from dmsops.core.errors import BadInput
 from dmsops.core.names import CombinedProduct, ExposureProduct, GuideStarProduct, parse_any
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from caom2 import Artifact, Plane
 
 _LEVEL_1 = ("uncal",)
+_KINDS = {"x1d": "spectrum", "c1d": "spectrum", "s3d": "cube", "x1dints": "timeseries", "whtlt": "timeseries", "phot": "timeseries"}
+"""Data product types by suffix, where the suffix tells (ours: MAST's own practice is by exposure type)."""
 CONTENT_TYPES = {
     "fits": "application/fits",
     "jpg": "image/jpeg",
@@ -81,20 +85,28 @@ def best_of(names: list[str]) -> str:
     return max(names, key=lambda name: (level_of(name), "_cal." in name, name))
 
 
+def kind_of(name: str, exp_type: str | None) -> str:
+    """Give the data product type of a plane by the best of its products and the exposure type; raises `BadName`."""
+    dispersed = modes.exposure_type(exp_type or "").stage2 == "spec2"
+    return _KINDS.get(_parsed(name).suffix, "spectrum" if dispersed else "image")
+
+
 def plane_of(level: int, products: list[Product], headers: dict[str, Header], members: Sequence[str], collection: str) -> Plane:
     """Describe the products of one level by the best of their headers, or by another level's where they have none."""
     import caom2
 
     named = [p.name for p in products if p.name in headers]
-    head = headers[best_of(named or list(headers))]
-    plane = caom2.Plane(f"level{level}", calibration_level=caom2.CalibrationLevel(level), data_product_type=caom2.DataProductType.IMAGE)
+    best = best_of(named or list(headers))
+    head = headers[best]
+    kind = caom2.DataProductType(kind_of(best, head.exp_type))
+    plane = caom2.Plane(f"level{level}", calibration_level=caom2.CalibrationLevel(level), data_product_type=kind)
     plane.provenance = _provenance(level, head, members, collection)
     plane.provenance.keywords.update(_mixed([headers[name] for name in named], level))
     plane.position = position_of(head)
     plane.energy = energy_of(head)
     plane.time = time_of(head)
     for product in products:
-        plane.artifacts.add(_artifact(product))
+        plane.artifacts.add(_artifact(product, headers.get(product.name)))
     return plane
 
 
@@ -120,12 +132,12 @@ def _provenance(level: int, head: Header, members: Sequence[str], collection: st
     return provenance
 
 
-def _artifact(product: Product) -> Artifact:
+def _artifact(product: Product, head: Header | None) -> Artifact:
     import caom2
 
     extension = product.name.rsplit(".", 1)[-1]
     kind = {"fits": caom2.ProductType.THIS, "jpg": caom2.ProductType.PREVIEW}.get(extension, caom2.ProductType.AUXILIARY)
-    return caom2.Artifact(
+    artifact = caom2.Artifact(
         product_uri(product.name),
         kind,
         caom2.ReleaseType.DATA,
@@ -133,6 +145,10 @@ def _artifact(product: Product) -> Artifact:
         content_length=product.length(),
         content_checksum=caom2.ChecksumURI(f"sha256:{product.sha256}"),
     )
+    part = part_of(head) if head is not None else None
+    if part is not None:
+        artifact.parts.add(part)
+    return artifact
 
 
 def naive(when: datetime | None) -> datetime | None:

@@ -10,6 +10,7 @@ from dmsops.cli.archive_acts import how
 from dmsops.cli.frame import Answer, change_options, table, verb, word
 from dmsops.cli.plans import SHOWN
 from dmsops.cli.progress import Bar
+from dmsops.core.counting import counted, fitting
 from dmsops.distribution import audit
 from dmsops.flows import exclusive
 from dmsops.ops import Ops
@@ -45,16 +46,17 @@ def change(ops: Ops, program: str, days: int, ticket: str | None, reason: str, *
         return Answer({"plan": seen, "applied": False}, [*_shown(seen), *how(seen.hash, "a lead")])
     with Bar("Describing again") as progress:
         done = exclusive.change(ops, program, days, ticket=ticket or seen.hash, reason=reason, progress=progress)
-    lines = [f"{len(done.done)} observations of program {program} are described again"]
+    lines = [f"{counted(len(done.done), 'observation')} of program {program} {fitting(len(done.done), 'is', 'are')} described again"]
     lines += [f"{name} could not be: {word(why)} (procedure P15)" for name, why in done.failed]
     return Answer({"plan": seen, "applied": True, "done": done.done, "failed": done.failed}, lines, exit_code=1 if done.failed else 0)
 
 
 def _shown(seen: exclusive.Change) -> list[Any]:
     rows = [{"observation": i.observation_id, "now": i.now, "then": i.then, "effect": i.effect(seen.at)} for i in seen.items]
-    was = "what its category gives" if seen.days_now is None else f"{seen.days_now} days"
-    lines: list[Any] = [f"Program {seen.program}: exclusive access of {was} would be {seen.days} days; {len(rows)} observations change."]
-    lines += [f"  {number} {'observation' if number == 1 else 'observations'}: {effect}" for effect, number in seen.counts().items()]
+    was = "what its category gives" if seen.days_now is None else counted(seen.days_now, "day")
+    then, changes = counted(seen.days, "day"), counted(len(rows), "observation changes", "observations change")
+    lines: list[Any] = [f"Program {seen.program}: exclusive access of {was} would be {then}; {changes}."]
+    lines += [f"  {counted(number, 'observation')}: {effect}" for effect, number in seen.counts().items()]
     columns = {"observation": "Observation", "now": "Public from", "then": "Then", "effect": "For the public"}
     return [*lines, table(rows[:SHOWN], columns)] if rows else lines
 

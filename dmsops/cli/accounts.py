@@ -10,6 +10,7 @@ import click
 from dmsops.cli.archive_acts import how
 from dmsops.cli.frame import Answer, change_options, table, verb
 from dmsops.core.clock import time_of
+from dmsops.core.counting import counted, fitting
 from dmsops.distribution import accounts as library
 from dmsops.distribution import endings, grants
 from dmsops.distribution.access import Scope
@@ -67,7 +68,7 @@ def _ends(ops: Ops, act: Act, subject: str | int, ticket: str | None, reason: st
 
 _DONE: dict[Act, Callable[[Ending], str]] = {
     Act.CLOSE: lambda done: f"account {done.account} is closed",
-    Act.REVOKE: lambda done: f"{len(done.tokens)} tokens of {done.account} are void",
+    Act.REVOKE: lambda done: f"{counted(len(done.tokens), 'token')} of {done.account} {fitting(len(done.tokens), 'is', 'are')} void",
     Act.END_GRANT: lambda done: f"grant {done.grants[0]['id']} of {done.account} has ended",
 }
 
@@ -94,7 +95,7 @@ def _shown(seen: Ending) -> list[Any]:
 def token(ops: Ops, name: str, scopes: tuple[str, ...], days: int, label: str, reason: str) -> Answer:
     """Give an account a fresh token, shown this once. A lead decides."""
     given = library.give_token(ops, name, scopes=scopes, days=days, label=label, reason=reason)
-    return Answer({"account": name, "token": given}, [given, f"(good for {days} days: {', '.join(scopes)}; it is kept nowhere)"])
+    return Answer({"account": name, "token": given}, [given, f"(good for {counted(days, 'day')}: {', '.join(scopes)}; it is kept nowhere)"])
 
 
 @click.argument("name", default="")

@@ -9,6 +9,7 @@ import click
 
 from dmsops.cli.frame import Answer, change_options, verb, word
 from dmsops.cli.plans import plan_lines
+from dmsops.core.counting import counted
 from dmsops.core.errors import BadInput, DmsError
 from dmsops.core.names import VisitId
 from dmsops.ops import Ops
@@ -143,6 +144,6 @@ def receipt_words(known: Verb, done: Receipt) -> str:
     if done.state == "asked":
         return f"Asked for, as act {done.command}; nothing is done yet. Somebody else: dmsops workflow agree {done.command} --reason TEXT"
     if known.name == "rescue":
-        return f"{len(done.plan.again)} steps will run again when the engine takes them (dmsops engine run); act {done.command}"
-    what = f"{len(done.plan.again)} {'step' if len(done.plan.again) == 1 else 'steps'}" if done.plan.again else "Done:"
+        return f"{counted(len(done.plan.again), 'step')} will run again when the engine takes them (dmsops engine run); act {done.command}"
+    what = counted(len(done.plan.again), "step") if done.plan.again else "Done:"
     return f"{what} {past(known)} (act {done.command}, journal line {done.seq})"

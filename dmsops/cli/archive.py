@@ -14,6 +14,7 @@ from dmsops.cli.archive_acts import add_acts
 from dmsops.cli.archive_store import add_store
 from dmsops.cli.frame import Answer, table, verb, word
 from dmsops.cli.plans import SHOWN
+from dmsops.core.counting import counted
 from dmsops.core.errors import BadInput
 from dmsops.ops import Ops
 
@@ -59,8 +60,9 @@ def summary(ops: Ops, prefix: str) -> Answer:
     """Count products by suffix, observations with their validity, and open ingest errors by class."""
     data = {"products": queries.counts_by_suffix(ops, prefix=prefix), "caom": queries.caom_summary(ops), "errors": faults.counts(ops)}
     lines = [", ".join(f"{n} {suffix}" for suffix, n in data["products"].items()) or "The archive is empty."]
-    lines += [f"{data['caom']['observations']} CAOM observations, {data['caom']['invalid']} invalid"]
-    lines += [f"{n} ingest errors wait: {kind}, {faults.KINDS[kind]} (P15)" for kind, n in data["errors"].items()]
+    lines += [f"{counted(data['caom']['observations'], 'CAOM observation')}, {data['caom']['invalid']} invalid"]
+    waits = {kind: counted(n, "ingest error waits", "ingest errors wait") for kind, n in data["errors"].items()}
+    lines += [f"{words}: {kind}, {faults.KINDS[kind]} (P15)" for kind, words in waits.items()]
     return Answer(data, lines)
 
 
@@ -155,7 +157,7 @@ def error(ops: Ops, number: int) -> Answer:
         word(row["message"]),
         *map(word, row["findings"]),
     ]
-    lines += [f"{row['times']} times, first {word(row['first_at'])}, last {word(row['last_at'])}; {row['state']}"]
+    lines += [f"{counted(row['times'], 'time')}, first {word(row['first_at'])}, last {word(row['last_at'])}; {row['state']}"]
     lines += [f"Closed by {word(row['closed_by'])}: {word(row['closed_reason'])}"] if row["closed_at"] else []
     offered = [{"name": name, "sha256": sha256} for name, sha256 in sorted(row["offered"].items())]
     lines += [table(offered, {"name": "Offered", "sha256": "sha256"}), f"What repairs it: {REPAIRS[row['kind']]}"]

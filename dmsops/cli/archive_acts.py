@@ -9,6 +9,7 @@ import click
 from dmsops.archive import duplicates, proposals, withdraw
 from dmsops.cli.frame import Answer, change_options, table, verb, word
 from dmsops.cli.plans import SHOWN
+from dmsops.core.counting import counted
 from dmsops.ops import Ops
 from dmsops.procedures import ingest_problem
 
@@ -96,11 +97,11 @@ def _withdrawal(ops: Ops, observations: tuple[str, ...], ticket: str | None, rea
     if ticket is None and not yes:
         rows = [{name: getattr(item, name) for name in ITEMS} for item in seen.items]
         rows = [{**row, "products": len(row["products"])} for row in rows]
-        lines: list[Any] = [f"{len(rows)} observations would be {word_of}:", table(rows[:SHOWN], ITEMS)]
+        lines: list[Any] = [f"{counted(len(rows), 'observation')} would be {word_of}:", table(rows[:SHOWN], ITEMS)]
         return Answer({"plan": seen, "applied": False}, [*lines, *how(seen.hash, "a lead")])
     act = withdraw.restore if back else withdraw.withdraw
     done = act(ops, observations, ticket=ticket or seen.hash, reason=reason)
-    return Answer({"plan": done, "applied": True}, [f"{len(done.items)} observations are {word_of}"])
+    return Answer({"plan": done, "applied": True}, [f"{counted(len(done.items), 'observation is', 'observations are')} {word_of}"])
 
 
 @click.argument("program", required=False)

@@ -18,6 +18,7 @@ from dmsops.cli.frame import Answer, change_options, table, verb, word
 from dmsops.cli.plans import SHOWN
 from dmsops.cli.progress import Bar
 from dmsops.core.clock import time_of
+from dmsops.core.counting import counted
 from dmsops.core.errors import BadInput
 from dmsops.ops import Ops
 from dmsops.procedures import caom_audit
@@ -75,7 +76,7 @@ def examine(ops: Ops, prefix: str, checks: tuple[str, ...], *, deep: bool) -> An
         seen = doctor.examine(ops, Scope(prefix=prefix, deep=deep), wanted, progress=bar)
     rows = [_in_words(asdict(f)) for f in seen.findings[:SHOWN]]
     more = [f"... and {len(seen.findings) - SHOWN} more (--json names all)"] if len(seen.findings) > SHOWN else []
-    lines = [f"{seen.looked_at} observations looked at, {len(seen.findings)} findings"]
+    lines = [f"{counted(seen.looked_at, 'observation')} looked at, {counted(len(seen.findings), 'finding')}"]
     return Answer(seen, [*lines, table(rows, FOUND), *more] if rows else lines)
 
 
@@ -92,7 +93,10 @@ def audit(ops: Ops, prefix: str, checks: tuple[str, ...], *, deep: bool) -> Answ
 
 def _last(ops: Ops) -> list[Any]:
     row = finding_queries.last_audit(ops)
-    return [f"Audit {row['id']}: {row['looked_at']} observations, {row['opened']} findings opened, {row['closed']} fixed"] if row else []
+    if not row:
+        return []
+    seen, opened = counted(row["looked_at"], "observation"), counted(row["opened"], "finding")
+    return [f"Audit {row['id']}: {seen}, {opened} opened, {row['closed']} fixed"]
 
 
 def _by_check(ops: Ops) -> list[Any]:
@@ -151,7 +155,7 @@ def _said(
         lines = [f"{act.capitalize()}: {seen.words}", table(rows[:SHOWN], columns)]
         return Answer({"plan": seen, "applied": False}, [*lines, *how(seen.hash, "an operator or a lead")])
     done = finding_acts.decide(ops, act, numbers, ticket=ticket or seen.hash, reason=reason, until=until)
-    return Answer({"plan": done, "applied": True}, [f"{len(done.items)} findings: {done.words}"])
+    return Answer({"plan": done, "applied": True}, [f"{counted(len(done.items), 'finding')}: {done.words}"])
 
 
 @click.argument("numbers", type=int, nargs=-1, required=True)
@@ -192,7 +196,7 @@ def checks(ops: Ops) -> Answer:
     rows = [{name: getattr(rule, name) for name in names} for _, rule in sorted(RULES.items())]
     columns = {"id": "Check", "title": "What", "severity": "Severity", "source": "Source", "fix": "Repair", "remedy": "What to do"}
     fixes = Counter(row["fix"] for row in rows)
-    return Answer(rows, [table(rows, columns), f"{len(rows)} checks; {len(rows) - fixes['']} can be repaired by the doctor"])
+    return Answer(rows, [table(rows, columns), f"{counted(len(rows), 'check')}; {len(rows) - fixes['']} can be repaired by the doctor"])
 
 
 def _repairs_in_words(seen: Any) -> list[Any]:

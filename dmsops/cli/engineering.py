@@ -1,4 +1,4 @@
-"""``dmsops engineering``: the engineering database: files, gaps, conflicts, what they touch; samples are in `engineering_samples`."""
+"""``dmsops engineering``: the engineering database: files, gaps, conflicts, what they touch; samples and upkeep are in files beside."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from dmsops.cli.engineering_samples import add_samples
+from dmsops.cli.engineering_upkeep import add_upkeep
 from dmsops.cli.frame import Answer, change_options, table, verb, word
 from dmsops.cli.plans import plan_lines
-from dmsops.cli.progress import Bar
+from dmsops.core.counting import counted, fitting
 from dmsops.core.errors import NotFound
 from dmsops.core.names import VisitId
-from dmsops.engineering import compact as compacting
 from dmsops.engineering import decide, gap_acts, queries, resolve
 from dmsops.engineering.contested import STANDING
 from dmsops.engineering.ingest import Ingested
@@ -51,19 +51,24 @@ def commands() -> None:
 def status(ops: Ops) -> Answer:
     """Say in words what the engineering database holds and what waits for a person."""
     seen = queries.summary(ops)
+    samples, mnemonics = counted(seen["samples"], "sample", form=","), counted(seen["mnemonics"], "mnemonic")
     lines = [
-        f"{seen['samples']:,} samples of {seen['mnemonics']:,} mnemonics, the newest of {word(seen['latest_at'])}",
+        f"{samples} of {mnemonics}, the newest of {word(seen['latest_at'])}",
         f"Files: {', '.join(f'{n} {state}' for state, n in sorted(seen['files'].items())) or 'none has come'}",
         f"Of the ingested: {_counts(seen)}",
-        f"Kept in {seen['partitions']:,} partitions, {seen['bytes'] / 1e6:,.1f} MB; revision {seen['revision']}",
+        f"Kept in {counted(seen['partitions'], 'partition', form=',')}, {seen['bytes'] / 1e6:,.1f} MB; revision {seen['revision']}",
     ]
     refused = seen["files"].get(EngineeringState.REFUSED, 0)
     waiting = flow.open_ingests(ops)
+    wait = counted(refused, "refused file waits", "refused files wait")
     todo = [
-        (waiting, f"{waiting} planned ingests have not ended: dmsops engine run"),
-        (refused, f"{refused} refused files wait for a decision (P03): dmsops engineering files --state refused"),
-        (seen["gaps"], f"{seen['gaps']} gaps are open (P03): dmsops engineering gaps"),
-        (seen["suspects"], f"{seen['suspects']} intervals are suspect (P14): dmsops engineering suspects"),
+        (waiting, f"{counted(waiting, 'planned ingest has', 'planned ingests have')} not ended: dmsops engine run"),
+        (
+            refused,
+            f"{wait} for a decision (P03): dmsops engineering files --state refused",
+        ),
+        (seen["gaps"], f"{counted(seen['gaps'], 'gap is', 'gaps are')} open (P03): dmsops engineering gaps"),
+        (seen["suspects"], f"{counted(seen['suspects'], 'interval is', 'intervals are')} suspect (P14): dmsops engineering suspects"),
     ]
     return Answer({**seen, "open_ingests": waiting}, [*lines, *([w for n, w in todo if n] or ["Nothing waits for a person."])])
 
@@ -111,9 +116,15 @@ def ingest(ops: Ops, name: str) -> Answer:
 
 
 def _counts(row: Mapping[str, Any]) -> str:
-    words = {"new": "new", "late": "late", "exact": "exact duplicates", "conflict": "in conflict", "impossible": "of impossible times"}
+    words = {
+        "new": "new",
+        "late": "late",
+        "exact": fitting(row["exact"], "exact duplicate"),
+        "conflict": "in conflict",
+        "impossible": "of impossible times",
+    }
     counts = ", ".join(f"{row[key]:,} {what}" for key, what in words.items())
-    return f"{counts}; {row['damaged']:,} damaged packets"
+    return f"{counts}; {counted(row['damaged'], 'damaged packet', form=',')}"
 
 
 def _at_once(ops: Ops, name: str) -> Answer:
@@ -129,7 +140,7 @@ def _in_words(got: Ingested) -> str:
     before = " (had been dealt with before)" if got.again else ""
     if got.state is not EngineeringState.INGESTED:
         return f"{got.name}: {got.state}{before}: {word(got.reason)}; number {got.id} (procedure P03)"
-    return f"{got.name}: {got.samples:,} samples: {_counts(asdict(got))}; revision {got.revision}{before}"
+    return f"{got.name}: {counted(got.samples, 'sample', form=',')}: {_counts(asdict(got))}; revision {got.revision}{before}"
 
 
 def gaps(ops: Ops) -> Answer:
@@ -229,11 +240,15 @@ def settle(ops: Ops, numbers: tuple[int, ...], keep: str, ticket: str | None, re
         columns = {"suspect": "No.", "mnemonic": "Mnemonic", "first": "From", "contested": "Contested", "changed": "Get another value"}
         rows = [{**asdict(item), "first": at(item.first_us)} for item in seen.items]
         words = "the values that stand now" if keep == STANDING else f"the values of {keep}"
-        lines = [f"{word(words)} would stand; {seen.hours} hours would be written anew", table(rows, columns)]
+        lines = [f"{word(words)} would stand; {counted(seen.hours, 'hour')} would be written anew", table(rows, columns)]
         return Answer({"plan": seen, "applied": False}, [*lines, *_how(seen.hash, "an operator or a lead")])
     done = resolve.resolve(ops, numbers, keep=keep, ticket=ticket or seen.hash, reason=reason)
     changed = sum(item.changed for item in done.items)
-    lines = [f"{len(done.items)} intervals settled; {changed} samples have another value", "Next: dmsops engineering affected"]
+    others = counted(changed, "sample has", "samples have")
+    lines = [
+        f"{counted(len(done.items), 'interval')} settled; {others} another value",
+        "Next: dmsops engineering affected",
+    ]
     return Answer({"plan": done, "applied": True}, lines)
 
 
@@ -260,22 +275,7 @@ def remake(ops: Ops, steps: Sequence[int], ticket: str | None, reason: str, *, y
         return Answer({"plan": seen.as_dict(), "applied": False}, lines)
     done = flow.remake(ops, list(steps), ticket=ticket or seen.hash, reason=reason)
     answer = {"plan": done.plan.as_dict(), "applied": done.state == "applied", "command": done.command}
-    return Answer(answer, [f"{len(done.plan.again)} steps run again (act {done.command}): dmsops engine run"])
-
-
-@click.option("--all", "everything", is_flag=True, help="Every hour with more than one partition, not only those that are due.")
-def compact(ops: Ops, *, everything: bool) -> Answer:
-    """Make one partition of each hour's partitions: the same samples, quicker to read. May be stopped and given again."""
-    hours = compacting.several(ops) if everything else compacting.due(ops)
-    done: list[compacting.Compacted] = []
-    with Bar("Compacting") as bar:
-        for n, hour in enumerate(hours):
-            bar(n, len(hours), compacting.label(hour))
-            done += compacting.compact(ops, [hour])
-        if hours:
-            bar(len(hours), len(hours), "")
-    columns = {"hour": "Hour", "partitions": "Had", "rows": "Samples", "size_before": "Bytes before", "size": "Bytes"}
-    return Answer(done, [table([asdict(one) for one in done], columns)] if done else ["No hour needs it."])
+    return Answer(answer, [f"{counted(len(done.plan.again), 'step runs', 'steps run')} again (act {done.command}): dmsops engine run"])
 
 
 verb(commands, "status")(status)
@@ -291,5 +291,5 @@ verb(commands, "conflicts")(conflicts)
 verb(commands, "resolve")(settle)
 verb(commands, "affected")(affected)
 verb(commands, "remake")(remake)
-verb(commands, "compact")(compact)
+add_upkeep(commands)
 add_samples(commands)

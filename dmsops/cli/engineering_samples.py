@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import itertools
 from collections.abc import Iterator
+from dataclasses import asdict
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,14 @@ import click
 
 from dmsops.cli.frame import Answer, table, verb
 from dmsops.core.clock import time_of
+from dmsops.core.counting import counted
 from dmsops.core.errors import BadInput, Refused
 from dmsops.engineering import queries
 from dmsops.engineering import trend as trends
 from dmsops.engineering.columns import NO_RAW
+from dmsops.engineering.queries import us
 from dmsops.engineering.rules import at, moment
+from dmsops.engineering.state_course import state_course
 from dmsops.interfaces.prds import telemetry_database
 from dmsops.ops import Ops
 
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dmsops.engineering.columns import Columns
+    from dmsops.engineering.state_course import StateCourse
     from dmsops.engineering.trend import Trend
     from dmsops.interfaces.prds import Mnemonic
 
@@ -37,6 +42,8 @@ VIOLATIONS = {
     "name": "Mnemonic", "at": "Hour", "samples": "Samples", "yellow": "Yellow", "red": "Red", "lowest": "Lowest", "highest": "Highest",
     "unit": "Unit", "limits": "Limits", "first_at": "First", "last_at": "Last",
 }  # fmt: skip
+STATES = {"word": "State", "seconds": "Seconds", "share": "Share", "samples": "Samples", "entered": "Entered"}
+CHANGES = {"at": "Changed at", "from": "From", "to": "To"}
 SHOWN = 40
 MOST = 10_000_000
 
@@ -57,7 +64,7 @@ def mnemonics(ops: Ops, pattern: str, subsystem: str) -> Answer:
     rows = [row for row in queries.mnemonics(ops) if _fits(row, pattern.upper())]
     rows = [row for row in rows if not subsystem or row["subsystem"] == subsystem.upper()]
     shown = [{**_latest(row), "title": row["description"], "period": _period(row)} for row in rows]
-    return Answer(rows, [table(shown, MNEMONICS), f"{len(rows)} mnemonics"] if rows else ["No mnemonic fits."])
+    return Answer(rows, [table(shown, MNEMONICS), counted(len(rows), "mnemonic")] if rows else ["No mnemonic fits."])
 
 
 def _fits(row: Row, pattern: str) -> bool:
@@ -96,7 +103,7 @@ def samples(ops: Ops, name: str, start: str, stop: str, *, bracket: bool, as_csv
     found = queries.samples(ops, name, first, last, bracket=bracket)
     if as_csv:
         return Answer(list(_rows(mnemonic, found, len(found))), ["time,value,raw", *_csv(found)])
-    head = f"{mnemonic.name}: {len(found):,} samples{f', {mnemonic.unit}' if mnemonic.unit else ''}"
+    head = f"{mnemonic.name}: {counted(len(found), 'sample', form=',')}{f', {mnemonic.unit}' if mnemonic.unit else ''}"
     more = [f"... and {len(found) - SHOWN:,} more (--csv or --json gives all)"] if len(found) > SHOWN else []
     columns = {"at": "Time", "shown": "Value", "raw": "Raw"}
     data = {"mnemonic": mnemonic.name, "unit": mnemonic.unit, "samples": _rows(mnemonic, found, len(found))}
@@ -110,7 +117,7 @@ def _not_too_many(ops: Ops, name: str, start: datetime, stop: datetime) -> None:
     n = sum(row["samples"] for row in queries.hourly(ops, name, start, stop))
     if n > MOST:
         remedy = "Ask for a shorter time, several times, or for its course: `dmsops engineering trend` (procedure P14)."
-        raise Refused(f"{name} has about {n:,} samples in that time; at most {MOST:,} are shown at once", remedy=remedy)
+        raise Refused(f"{name} has about {counted(n, 'sample', form=',')} in that time; at most {MOST:,} are shown at once", remedy=remedy)
 
 
 def _rows(mnemonic: Mnemonic, found: Columns, most: int) -> Iterator[Row]:
@@ -131,13 +138,17 @@ def _csv(found: Columns) -> Iterator[str]:
 @click.argument("name")
 @click.argument("start")
 @click.argument("stop")
-@click.option("--points", type=click.IntRange(1, 100_000), default=24, show_default=True, help="At most so many steps.")
+@click.option("--points", type=click.IntRange(1, 100_000), default=24, show_default=True, help="At most so many steps or changes.")
 def trend(ops: Ops, name: str, start: str, stop: str, points: int) -> Answer:
     """Show the course of a mnemonic in steps: lowest, mean and highest of each. START and STOP are UTC, both inside.
 
-    Steps of an hour or more come from the hourly statistics and read no sample.
+    Steps of an hour or more come from the hourly statistics and read no sample. Of a mnemonic of states it shows how long it was in
+    each of them, and the newest changes.
     """
-    found = trends.trend(ops, name, time_of(start, "start"), time_of(stop, "stop"), points=points)
+    first, last = time_of(start, "start"), time_of(stop, "stop")
+    if telemetry_database().by_name(name).states:
+        return _of_states(state_course(ops, name, first, last, newest=points), us(first))
+    found = trends.trend(ops, name, first, last, points=points)
     rows = list(_steps(found))
     data = {"mnemonic": found.mnemonic.name, "unit": found.mnemonic.unit, "step_seconds": found.step_seconds, "steps": rows}
     shown = [{**row, **{key: f"{row[key]:.10g}" for key in ("low", "mean", "high")}} for row in rows]
@@ -151,6 +162,30 @@ def _steps(found: Trend) -> Iterator[Row]:
     columns = (found.time_us, found.samples, found.low, found.mean, found.high)
     for time, samples, low, mean, high in zip(*(c.tolist() for c in columns), strict=True):
         yield {"at": at(time), "samples": samples, "low": low, "mean": mean, "high": high}
+
+
+def _of_states(found: StateCourse, start_us: int) -> Answer:
+    newest = [{"at": at(c.time_us), "from": c.was, "to": c.word} for c in found.newest]
+    latest = {"at": at(found.latest_us), "state": found.word, "since": at(found.since_us)} if found.word else None
+    data = {
+        "mnemonic": found.mnemonic.name, "latest": latest, "states": found.states, "changes": found.changes, "newest_changes": newest,
+        "unknown_seconds": found.unknown_seconds,
+    }  # fmt: skip
+    if latest is None:
+        return Answer(data, [f"{found.mnemonic.name}: no sample in that time, and none before."])
+    before = " or before" if found.since_us < start_us else ""
+    head = f"{found.mnemonic.name}: {found.word}, by its sample of {latest['at']}; so since {latest['since']}{before}"
+    known = sum(s.seconds for s in found.states)
+    rows = [{**asdict(s), "seconds": f"{s.seconds:,.2f}", "share": f"{s.seconds / known:.1%}" if known else ""} for s in found.states]
+    lost = [f"Not known for {found.unknown_seconds:,.2f} s: samples are missing."] if found.unknown_seconds else []
+    earlier = found.changes - len(newest)
+    more = [f"... after {counted(earlier, 'earlier one', form=',')} (--points shows more)"] if earlier else []
+    changed = [table(newest, CHANGES), *more] if newest else []
+    return Answer(data, [head, *([table(rows, STATES)] if rows else []), *lost, _changes(found.changes), *changed])
+
+
+def _changes(count: int) -> str:
+    return f"{counted(count, 'change', form=',')} of state:" if count else "It did not change."
 
 
 def violations(ops: Ops) -> Answer:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dmsops.cli.frame import Answer, change_options, table, verb, word
+from dmsops.core.counting import counted, fitting
 from dmsops.flows import ephemeris as flow
 from dmsops.ops import Ops
 from dmsops.receipt import ephemerides, ephemeris_acts
@@ -76,7 +77,8 @@ def refresh(
     if ticket is None and not yes:
         return Answer({"plan": plan, "applied": False}, [*_plan_lines(plan), *([_DO_IT.format(plan.hash)] if plan.observations else [])])
     done = flow.refresh(ops, ticket=ticket or plan.hash, reason=reason, observations=observations, older_than_days=older)
-    return Answer({"plan": done, "applied": True}, [f"{done.steps} steps are planned; the engine takes them: dmsops engine run"])
+    planned, them = counted(done.steps, "step is", "steps are"), fitting(done.steps, "it", "them")
+    return Answer({"plan": done, "applied": True}, [f"{planned} planned; the engine takes {them}: dmsops engine run"])
 
 
 def _plan_lines(plan: flow.RefreshPlan) -> list[Any]:
@@ -87,7 +89,7 @@ def _plan_lines(plan: flow.RefreshPlan) -> list[Any]:
     heads = {"observation": "Observation", "products": "Products", "use": "Ephemeris", "moved": "Moves at most, pixels", "how": "How"}
     lines: list[Any] = [table(rows, heads) if rows else "No product would be made anew."]
     lines += [f"Not touched: {observation}: {why}" for observation, why in plan.untouched]
-    return [*lines, f"Work: {plan.steps} steps, about {plan.estimate_seconds:.0f} s"] if rows else lines
+    return [*lines, f"Work: {counted(plan.steps, 'step')}, about {plan.estimate_seconds:.0f} s"] if rows else lines
 
 
 @click.argument("name")

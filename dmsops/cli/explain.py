@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dmsops.cli.frame import Answer, table, verb, word
+from dmsops.core.counting import counted
 from dmsops.ops import Ops
 from dmsops.workflow import compare, forecast, lineage
 from dmsops.workflow import waiting as waits
@@ -59,7 +60,7 @@ def derived(ops: Ops, names: tuple[str, ...]) -> Answer:
     data = {**asdict(found), "steps": rows}
     lines: list[Any] = [f"Nothing on this site was made from, or is known of, {word(name)}." for name in found.unknown]
     lines += [table(rows, {"step_id": "Step", "state": "State", "kind": "Kind", "dataset": "Dataset", "why": "How"})] if rows else []
-    lines += [f"{len(rows)} steps, {len(found.products)} current products."] if rows else []
+    lines += [f"{counted(len(rows), 'step')}, {counted(len(found.products), 'current product')}."] if rows else []
     lines += ["", "Make them again: dmsops workflow rescue --derived-from FILE"] if rows else []
     return Answer(data, lines)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from dmsops.cli.frame import Answer, verb
+from dmsops.core.counting import counted
 from dmsops.ops import Ops
 
 
@@ -19,7 +20,8 @@ def plan(ops: Ops, visit: str) -> Answer:
     from dmsops.flows import science
 
     reports = [science.plan_visit(ops, visit)] if visit else science.plan_received(ops)
-    lines = [f"V{r.visit}: {r.steps} new steps for {r.exposures} exposures" for r in reports] or ["No visit has its status file yet."]
+    lines = [f"V{r.visit}: {counted(r.steps, 'new step')} for {counted(r.exposures, 'exposure')}" for r in reports]
+    lines = lines or ["No visit has its status file yet."]
     lines += [f"  {problem}" for r in reports for problem in r.problems]
     return Answer(reports, [*lines, "Next: dmsops engine run"])
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from dmsops.cli.frame import Answer, change_options, table, verb, word
+from dmsops.core.counting import counted
 from dmsops.core.names import VisitId
 from dmsops.ops import Ops
 from dmsops.receipt import gaps
@@ -81,7 +82,7 @@ def decide(ops: Ops, exposure: str, detector: str, decision: str, ticket: str | 
 
 
 def _words(seen: gaps.GapDecision) -> list[Any]:
-    known = f"{seen.received} packets arrived, of {'nobody knows how many' if seen.expected is None else seen.expected}"
+    known = f"{counted(seen.received, 'packet')} arrived, of {'nobody knows how many' if seen.expected is None else seen.expected}"
     return [f"This would be decided: {word(seen.words)}", f"{known}; files: {', '.join(seen.files) or 'none'}"]
 
 

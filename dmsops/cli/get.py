@@ -12,6 +12,7 @@ import click
 
 from dmsops.cli.frame import Answer, notes, verb
 from dmsops.core.config import archive_token
+from dmsops.core.counting import counted
 from dmsops.core.errors import BadInput
 from dmsops.distribution import client_finding as finding
 from dmsops.distribution.client import Fetched, Progress, Wanted, fetch
@@ -106,7 +107,7 @@ def _lines(found: list[Fetched], into: Path) -> list[str]:
     counts = {state: sum(one.state == state for one in found) for state in _WORDS}
     size = sum(one.size for one in found if one.state == "got")
     told = ", ".join(f"{number} {_WORDS[state]}" for state, number in counts.items() if number)
-    return [*lines, f"{len(found)} files: {told or 'nothing'}; {size / 1e6:,.1f} MB came, verified, into {into.resolve()}"]
+    return [*lines, f"{counted(len(found), 'file')}: {told or 'nothing'}; {size / 1e6:,.1f} MB came, verified, into {into.resolve()}"]
 
 
 commands = verb(click.Group(), "get", opens=False)(get)

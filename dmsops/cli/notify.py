@@ -9,6 +9,7 @@ import click
 
 from dmsops.cli.frame import Answer, change_options, notes, table, verb, word
 from dmsops.cli.subscriptions import DELIVERIES, NUMBER
+from dmsops.core.counting import counted
 from dmsops.core.people import Role, require
 from dmsops.distribution import notice_queries, subscription_acts
 from dmsops.distribution.notices import Delivery, Event
@@ -33,7 +34,7 @@ def run(ops: Ops, once: bool) -> Answer:
     require(ops.operator, Role.OPERATOR, "notify run")
     if once:
         told = telling.tell(ops)
-        return Answer(told, [f"{told.notices} new notices, {told.deliveries} delivered"])
+        return Answer(told, [f"{counted(told.notices, 'new notice')}, {told.deliveries} delivered"])
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
@@ -46,9 +47,9 @@ def status(ops: Ops) -> Answer:
     """Count subscriptions and deliveries by state; how long the oldest waits; who fails."""
     found = notice_queries.summary(ops)
     lines = [
-        f"Subscriptions: {_counted(found['subscriptions'])}; {found['failing']} fail now",
+        f"Subscriptions: {_counted(found['subscriptions'])}; {counted(found['failing'], 'fails', 'fail')} now",
         f"Deliveries: {_counted(found['deliveries'])}; the oldest event that waits is of {word(found['oldest_waiting'])}",
-        f"{found['notices']} notices so far; releases were looked at up to {word(found['looked_at'])}",
+        f"{counted(found['notices'], 'notice')} so far; releases were looked at up to {word(found['looked_at'])}",
     ]
     return Answer(found, list(lines))
 
@@ -80,7 +81,8 @@ def skip(ops: Ops, delivery: int, ticket: str | None, reason: str, *, yes: bool)
     """Take one delivery out of the way of those behind it. Without --apply and --yes it only shows."""
     seen = subscription_acts.preview_skip(ops, delivery)
     if ticket is None and not yes:
-        what = f"{seen.event} of {seen.observation_id} would not be told to subscription {seen.subscription}; {seen.behind} wait behind it"
+        behind = counted(seen.behind, "waits", "wait")
+        what = f"{seen.event} of {seen.observation_id} would not be told to subscription {seen.subscription}; {behind} behind it"
         how = f"To do it (an operator): the same command with --apply {seen.hash} --reason TEXT"
         return Answer({"plan": seen, "applied": False}, [word(what), f"Its last error: {word(seen.error)}", "", how])
     done = subscription_acts.skip(ops, delivery, ticket=ticket or seen.hash, reason=reason)

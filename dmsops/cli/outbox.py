@@ -6,6 +6,7 @@ import click
 
 from dmsops.cli.frame import Answer, table, verb
 from dmsops.core import outbox
+from dmsops.core.counting import counted
 from dmsops.core.people import Role, require
 from dmsops.ops import Ops
 
@@ -36,7 +37,7 @@ def post(ops: Ops) -> Answer:
     require(ops.operator, Role.OPERATOR, "outbox post")
     folder = ops.settings.folder("outbox")
     taken, laid = outbox.notice_collected(ops.db, ops.clock, folder), outbox.post(ops.db, ops.clock, folder)
-    return Answer({"posted": laid, "collected": taken}, [f"{laid} messages laid out, {taken} seen to be taken"])
+    return Answer({"posted": laid, "collected": taken}, [f"{counted(laid, 'message')} laid out, {taken} seen to be taken"])
 
 
 verb(commands, "list")(show)

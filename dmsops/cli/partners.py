@@ -8,6 +8,7 @@ import click
 
 from dmsops.cli.archive_acts import how
 from dmsops.cli.frame import Answer, change_options, table, verb, word
+from dmsops.core.counting import counted
 from dmsops.distribution import partners
 from dmsops.flows import partners as seen
 from dmsops.ops import Ops
@@ -69,7 +70,7 @@ def close_refusal(ops: Ops, numbers: tuple[int, ...], ticket: str | None, reason
     if ticket is None and not yes:
         return Answer({"plan": plan, "applied": False}, [table(plan.rows, REFUSED), *how(plan.hash, "an operator or a lead")])
     done = partners.close(ops, numbers, ticket=ticket or plan.hash, reason=reason)
-    return Answer({"plan": done, "applied": True}, [f"{len(done.rows)} refusals are closed"])
+    return Answer({"plan": done, "applied": True}, [f"{counted(len(done.rows), 'refusal is', 'refusals are')} closed"])
 
 
 verb(commands, "list")(show_all)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dmsops.cli.frame import table, word
+from dmsops.core.counting import counted, fitting
 from dmsops.workflow.plan import Plan
 
 SHOWN = 40
@@ -26,15 +27,11 @@ def plan_lines(planned: Plan, done: str) -> list[Any]:
 def _headline(planned: Plan, done: str) -> str:
     given = {k: v for k, v in planned.params.items() if k != "changes"}
     extra = f" ({', '.join(f'{name}: {_said(value)}' for name, value in given.items())})" if given else ""
-    return f"{_steps(len(planned.again))} would be {done}{word(extra) if extra else ''}:"
+    return f"{counted(len(planned.again), 'step')} would be {done}{word(extra) if extra else ''}:"
 
 
 def _said(value: Any) -> str:
     return "yes" if value is True else ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _steps(n: int) -> str:
-    return f"{n} step" if n == 1 else f"{n} steps"
 
 
 def touched_lines(planned: Plan) -> list[Any]:
@@ -49,11 +46,12 @@ def _more(n: int) -> list[str]:
 
 def _what_follows(planned: Plan) -> Iterator[str]:
     if planned.estimate_seconds or planned.reused:
-        yield f"Work: about {planned.estimate_seconds:.0f} s; {_steps(planned.reused)} that ended well are left alone"
+        alone = f"{counted(planned.reused, 'step')} that ended well {fitting(planned.reused, 'is', 'are')} left alone"
+        yield f"Work: about {planned.estimate_seconds:.0f} s; {alone}"
     if planned.stuck:
-        yield f"Stuck: {_steps(planned.stuck)} after these cannot go on then"
+        yield f"Stuck: {counted(planned.stuck, 'step')} after these cannot go on then"
     if planned.free:
-        yield f"Free: {_steps(planned.free)} can go on then"
+        yield f"Free: {counted(planned.free, 'step')} can go on then"
     yield from _listed("New version", [_version(planned, name) for name in planned.supersedes])
     yield from _listed("Tells a neighbour again", planned.tells)
     yield from _listed("Damaged in the store, set aside", planned.damaged)
@@ -86,4 +84,4 @@ def _left_alone(untouched: Sequence[tuple[int, str]]) -> Iterator[str]:
             yield f"Not done: {word(why)}"
             continue
         shown = ", ".join(map(str, named[:SHOWN])) + (f" and {len(named) - SHOWN} more" if len(named) > SHOWN else "")
-        yield f"Not touched, {_steps(len(named))} ({shown}): {word(why)}"
+        yield f"Not touched, {counted(len(named), 'step')} ({shown}): {word(why)}"

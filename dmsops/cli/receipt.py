@@ -12,6 +12,7 @@ import click
 
 from dmsops import receipt as receiving
 from dmsops.cli.frame import Answer, change_options, notes, table, verb
+from dmsops.core.counting import counted
 from dmsops.core.journal import local_time
 from dmsops.ops import Ops
 from dmsops.receipt import decide, ephemerides, history, queries
@@ -44,7 +45,7 @@ def accept(ops: Ops, folder: Path, reason: str) -> Answer:
     May be given again at any time: it goes on where it stopped, and a replay changes nothing.
     """
     got = receiving.accept(ops, folder, reason=reason)
-    lines: list[Any] = [f"Delivery {got.delivery_id} of {got.sender}: {got.state}; {len(got.released)} files released"]
+    lines: list[Any] = [f"Delivery {got.delivery_id} of {got.sender}: {got.state}; {counted(len(got.released), 'file')} released"]
     if got.quarantined:
         lines.append(table([_row(f) for f in got.quarantined], FILE_COLUMNS, "Quarantined, and asked for again (procedure P04)"))
     doubtful = [row for row in ephemerides.coverage(ops) if row["needs_person"] and row["delivery_id"] == got.delivery_id]
@@ -151,12 +152,15 @@ def sweep(ops: Ops, ticket: str | None, reason: str, yes: bool) -> Answer:
 
 
 def _swept(found: Sweep, done: str) -> list[str]:
+    left = counted(found.young, "younger one left for its writer", "younger ones left for their writers")
+    copies, folders = counted(found.unfinished, "unfinished copy", "unfinished copies"), counted(len(found.folders), "working folder")
     lines = [
-        f"{len(found.orphans)} objects that no row names {done}; {found.young} younger ones left for their writers",
-        f"{found.unfinished} unfinished copies, {len(found.folders)} working folders and {len(found.partial)} half-written files {done}",
+        f"{counted(len(found.orphans), 'object')} that no row names {done}; {left}",
+        f"{copies}, {folders} and {counted(len(found.partial), 'half-written file')} {done}",
     ]
     if found.without_bytes:
-        lines.append(f"{len(found.without_bytes)} objects that rows name are NOT in the store: procedure P16")
+        lost = counted(len(found.without_bytes), "object that rows name is", "objects that rows name are")
+        lines.append(f"{lost} NOT in the store: procedure P16")
     return lines
 
 
@@ -183,7 +187,7 @@ def watch(ops: Ops, once: bool, every: float | None) -> Answer:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         flow.watch(ops, stop, tell, every_seconds=every)
-    return Answer(acts, [f"{len(acts)} acts"], 1 if any(a.what in {"failed", "quarantined"} for a in acts) and once else 0)
+    return Answer(acts, [counted(len(acts), "act")], 1 if any(a.what in {"failed", "quarantined"} for a in acts) and once else 0)
 
 
 verb(commands, "preview")(preview)

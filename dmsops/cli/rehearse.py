@@ -11,6 +11,7 @@ import click
 from dmsops.cli.engine import failure_lines
 from dmsops.cli.frame import Answer, verb
 from dmsops.cli.progress import Bar, StepBar
+from dmsops.core.counting import counted
 from dmsops.ops import Ops
 
 
@@ -56,10 +57,10 @@ def report_lines(ops: Ops, report: dict[str, Any]) -> list[Any]:
     lines: list[Any] = [
         "",
         f"WaveFront Exercise, visit {report['visit']}: {report['visit_status']} {report['end_reason']}".rstrip(),
-        f"  received   {report['received']['files']} files in delivery {report['received']['delivery']}",
+        f"  received   {counted(report['received']['files'], 'file')} in delivery {report['received']['delivery']}",
         "  products   " + (", ".join(f"{n} {suffix}" for suffix, n in products.items()) or "none"),
-        f"  archive    {caom['observations']} CAOM observations, {caom['invalid']} invalid",
-        f"  to WSS     {delivery['state']}, {delivery['files']} files",
+        f"  archive    {counted(caom['observations'], 'CAOM observation')}, {caom['invalid']} invalid",
+        f"  to WSS     {delivery['state']}, {counted(delivery['files'], 'file')}",
         f"  clock      {_minutes(clock['used_minutes'])} used of {clock['limit_minutes']:.0f} min",
         f"  engine     {report['engine']['seconds']} s, peak {report['engine']['peak_mb']} MB for one step",
     ]

@@ -9,6 +9,7 @@ import click
 from dmsops.cli.acts import document, past, receipt_words
 from dmsops.cli.frame import Answer, table, verb, word
 from dmsops.cli.plans import plan_lines
+from dmsops.core.counting import counted
 from dmsops.ops import Ops
 from dmsops.workflow import acts
 from dmsops.workflow.choose import Selection
@@ -43,7 +44,7 @@ def agree(ops: Ops, number: int, reason: str) -> Answer:
 
 
 def _question(row: dict[str, Any]) -> str:
-    return word(f"Act {row['id']}: {row['actor']} asks to {row['verb']} {row['steps']} steps: {row['reason']}")
+    return word(f"Act {row['id']}: {row['actor']} asks to {row['verb']} {counted(row['steps'], 'step')}: {row['reason']}")
 
 
 def _how(row: dict[str, Any], planned: Plan) -> list[str]:

@@ -7,6 +7,7 @@ import click
 from dmsops.cli.frame import Answer, change_options, table, verb, word
 from dmsops.cli.progress import Bar
 from dmsops.core import config, db
+from dmsops.core.counting import counted
 from dmsops.core.people import Person, Role, system_user
 from dmsops.ops import Ops, connect, create_site
 from dmsops.wfsc.answers import not_real
@@ -40,7 +41,7 @@ def upgrade(site: str | None) -> Answer:
     db.upgrade(settings.database_url)
     done, faults = _rebuilt(site)
     lines = [f"Schema is {db.expected_revision()}"]
-    lines += [f"Catalogue rows written for {done} observations"] if done else []
+    lines += [f"Catalogue rows written for {counted(done, 'observation')}"] if done else []
     lines += [f"Without rows, procedure P16: {word(text)}" for text in faults[:SHOWN]]
     lines += [f"... and {len(faults) - SHOWN} more (--json names all)"] if len(faults) > SHOWN else []
     return Answer({"schema": db.expected_revision(), "rebuilt": done, "faults": faults}, lines, 1 if faults else 0)

@@ -8,6 +8,7 @@ import click
 
 from dmsops.cli.archive_acts import how
 from dmsops.cli.frame import Answer, change_options, table, verb
+from dmsops.core.counting import counted
 from dmsops.distribution import staging, staging_ending
 from dmsops.distribution.staging_ending import Ending
 from dmsops.ops import Ops
@@ -51,9 +52,10 @@ def end(ops: Ops, number: str, ticket: str | None, reason: str, *, yes: bool) ->
 def _shown(seen: Ending) -> list[Any]:
     who = f"{seen.owner} ({seen.person})" if seen.person else seen.owner
     now = "its files are being laid ready, which stops" if seen.state == staging.REQUESTED else "its files are ready, and are not kept so"
+    held = f"{counted(seen.files, 'file', form=',')}, {counted(seen.size, 'byte', form=',')}"
     return [
         f"Staged request {seen.id} of {who} would end, at once: {now}.",
-        f"It has {seen.files:,} files, {seen.size:,} bytes. Addresses that were signed for them stay good until their own time is over.",
+        f"It has {held}. Addresses that were signed for them stay good until their own time is over.",
         f"Its owner reads: {seen.told}",
         *how(seen.hash, "a lead"),
     ]

@@ -8,6 +8,7 @@ import click
 
 from dmsops.cli.engine import failure_lines
 from dmsops.cli.frame import Answer, table, verb
+from dmsops.core.counting import counted
 from dmsops.ops import Ops
 from dmsops.workflow import queries
 
@@ -21,7 +22,7 @@ def status(ops: Ops) -> Answer:
     data = {"site": ops.settings.name, "mode": ops.settings.mode, "steps": counts, "clocks": clocks, "rerequests": asked}
     lines: list[Any] = [f"{ops.settings.name} ({ops.settings.mode.upper()})"]
     lines += failure_lines(ops) if counts["failed"] else ["No step has failed."]
-    lines += [f"{len(asked)} files were asked for again (dmsops receipt rerequests)"] if asked else []
+    lines += [f"{counted(len(asked), 'file was', 'files were')} asked for again (dmsops receipt rerequests)"] if asked else []
     lines.append("Steps: " + "  ".join(f"{n} {state}" for state, n in counts.items()))
     columns = {"visit": "Visit", "state": "Clock", "used_minutes": "Used min", "limit_minutes": "Limit min", "due": "Due"}
     lines += [table(clocks, columns)] if clocks else []

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dmsops.cli.frame import Answer, change_options, table, verb, word
+from dmsops.core.counting import counted
 from dmsops.core.errors import BadInput
 from dmsops.distribution import notice_queries, subscription_acts, subscriptions
 from dmsops.distribution.notices import ASKED, Channel, Standing
@@ -63,7 +64,7 @@ def show(ops: Ops, number: int) -> Answer:
 def make(ops: Ops, owner: str, reason: str, **wish: Any) -> Answer:
     """Subscribe for an account (a lead), or for yourself; the secret of a webhook is shown this once."""
     made = subscriptions.subscribe_for(ops, owner, Wish(**wish), reason=reason)
-    lines = [f"Subscription {made.id}; {made.waiting} notices from before wait for it"]
+    lines = [f"Subscription {made.id}; {counted(made.waiting, 'notice from before waits', 'notices from before wait')} for it"]
     lines += [made.secret, "This secret signs what is sent (HMAC-SHA256 of timestamp.body). It is not shown again."] if made.secret else []
     return Answer(made, list(lines))
 
@@ -94,7 +95,7 @@ def _done(ops: Ops, name: str, numbers: list[int], ticket: str | None, reason: s
         how = f"To do it ({WHO.get(name, 'an operator')}): the same command with --apply {seen.hash} --reason TEXT"
         return Answer({"plan": seen, "applied": False}, [table(seen.items, PLANNED), "", how])
     done = subscription_acts.apply(ops, name, numbers, ticket=ticket or seen.hash, reason=reason, after=after)
-    return Answer({"plan": done, "applied": True}, [f"Done ({name}): {len(done.items)} subscriptions"])
+    return Answer({"plan": done, "applied": True}, [f"Done ({name}): {counted(len(done.items), 'subscription')}"])
 
 
 @click.argument("numbers", type=NUMBER, nargs=-1, required=True)

@@ -11,6 +11,7 @@ import click
 from dmsops.cli import testbed_partner
 from dmsops.cli.frame import Answer, table, verb
 from dmsops.cli.progress import Bar
+from dmsops.core.counting import counted
 from dmsops.core.files import make_folder
 from dmsops.core.records import Visit
 from dmsops.ops import Ops
@@ -66,7 +67,7 @@ def _written(visit: Visit, path: Path) -> dict[str, Any]:
 
 def _said(row: dict[str, Any]) -> str:
     how = row["status"] + (f": {row['end_reason']}" if row["end_reason"] else "")
-    files = f"{row['exposures']} exposures, {row['detector_exposures']} files of level 1b"
+    files = f"{counted(row['exposures'], 'exposure')}, {counted(row['detector_exposures'], 'file')} of level 1b"
     return f"{row['visit']} ({row['type']}, {how}): {files}; written to {row['file']}"
 
 
@@ -111,7 +112,8 @@ def day(site: str | None, date: datetime, out: Path, samples: int, files: int, s
         made = fly_day(
             out, date.date(), samples=samples, files=files, seconds=seconds, shares=Shares(**shares), seed=seed, progress=progress
         )  # fmt: skip
-    said = f"{made.files} files with {made.samples:,} samples ({made.size / 1e6:,.1f} MB) in {made.deliveries[0].parent}"
+    files_made, held = counted(made.files, "file"), counted(made.samples, "sample", form=",")
+    said = f"{files_made} with {held} ({made.size / 1e6:,.1f} MB) in {made.deliveries[0].parent}"
     return Answer(made, [said, f"What each must be found to hold: {made.truth}"])
 
 

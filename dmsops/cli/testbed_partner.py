@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from dmsops.cli.frame import Answer, notes, table, verb
+from dmsops.core.counting import counted
 from dmsops.core.private import private_text
 
 FOLDER = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
@@ -64,9 +65,10 @@ def _once(folder: Path, *, without_files: bool) -> dict[str, Any]:
     with Feed(here) as feed:
         took = harvest.harvest(here, feed)
         copied = files.Synced() if without_files or here.files == "none" else files.sync(here, feed)
+    copies = counted(copied.taken, "file")
     lines = [
-        f"{took.listed} lines read, {took.taken} documents taken, {took.deleted} deleted, {took.skipped} skipped",
-        f"{copied.taken} files copied ({copied.size / 1e6:,.1f} MB), {copied.not_public} not given yet, {copied.cleared} cleared away",
+        f"{counted(took.listed, 'line')} read, {counted(took.taken, 'document')} taken, {took.deleted} deleted, {took.skipped} skipped",
+        f"{copies} copied ({copied.size / 1e6:,.1f} MB), {copied.not_public} not given yet, {copied.cleared} cleared away",
         *(f"lost: {words}" for words in took.lost),
         *copied.failed[:20],
     ]
@@ -94,7 +96,7 @@ def show(site: str | None, folder: Path) -> Answer:
     from dmsops.testbed.partner.site import state
 
     found = state(_open(folder))
-    lines: list[Any] = [f"{found['observations']} observations, {found['files']} of {found['named_files']} files"]
+    lines: list[Any] = [f"{counted(found['observations'], 'observation')}, {found['files']} of {found['named_files']} files"]
     lines += [f"{name} seen to {at}" for name, at in sorted(found["marks"].items())]
     columns = {"observation_id": "Observation", "kind": "Skipped for", "times": "Times", "try_after": "Again after", "fault": "Why"}
     return Answer(found, [*lines, table(found["skipped"], columns)] if found["skipped"] else lines)

@@ -8,6 +8,7 @@ import click
 
 from dmsops.cli.frame import Answer, change_options, table, verb, word
 from dmsops.cli.plans import plan_lines
+from dmsops.core.counting import counted
 from dmsops.flows import status_files
 from dmsops.ops import Ops
 from dmsops.procedures import reconciliation
@@ -81,7 +82,7 @@ def regenerate(ops: Ops, visit: str, ticket: str | None, reason: str, *, yes: bo
 
 
 def _changes(seen: status_files.Regeneration) -> list[Any]:
-    lines: list[Any] = [f"{seen.report} changes {len(seen.changed)} level 1b products and adds {len(seen.added)}"]
+    lines: list[Any] = [f"{seen.report} changes {counted(len(seen.changed), 'level 1b product')} and adds {len(seen.added)}"]
     lines += [f"  for the first time: {name}" for name in seen.added]
     lines += [f"  stays dropped: {name}" for name in seen.dropped]
     for void in seen.void:

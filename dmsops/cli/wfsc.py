@@ -6,6 +6,7 @@ import click
 
 from dmsops.cli.archive_acts import how
 from dmsops.cli.frame import Answer, change_options, table, verb
+from dmsops.core.counting import counted
 from dmsops.ops import Ops
 from dmsops.wfsc import queries
 from dmsops.wfsc import resend as resending
@@ -40,7 +41,8 @@ def resend(ops: Ops, delivery: str, ticket: str | None, reason: str, *, yes: boo
     """
     seen = resending.preview(ops, delivery)
     if ticket is None and not yes:
-        lines = [f"{seen.delivery_id} of visit V{seen.visit} is {seen.state}; {len(seen.files)} files would be handed over again."]
+        again = counted(len(seen.files), "file")
+        lines = [f"{seen.delivery_id} of visit V{seen.visit} is {seen.state}; {again} would be handed over again."]
         lines += [f"The store lacks {name}: procedure P08 makes it again first." for name in seen.lacking]
         return Answer({"plan": seen, "applied": False}, [*lines, *how(seen.hash, "an operator or a lead")])
     row = resending.resend(ops, delivery, ticket=ticket or seen.hash, reason=reason)

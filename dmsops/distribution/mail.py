@@ -16,6 +16,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
+from dmsops.core.counting import counted
 from dmsops.core.errors import BadInput, BadSetting
 from dmsops.distribution.outcomes import Outcome, Result
 
@@ -131,7 +132,7 @@ def _words(one: Mapping[str, Any]) -> str:
     lines += [f"  at {one['at']}, version {one['version']}, id {one['id']}"]
     lines += [f"  public from {one['release']}"] if one.get("release") else []
     lines += [f"  {_line(name)}" for name in products[:NAMED]]
-    lines += [f"  ... and {len(products) - NAMED} more products"] if len(products) > NAMED else []
+    lines += [f"  ... and {counted(len(products) - NAMED, 'more product')}"] if len(products) > NAMED else []
     return "\n".join(lines)
 
 

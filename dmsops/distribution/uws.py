@@ -75,6 +75,17 @@ def result_path(ops: Ops, job_id: str) -> Path:
     return ops.settings.folder("work") / "tap" / f"{job_id}.result"
 
 
+def seen_path(ops: Ops, job_id: str) -> Path:
+    """Give where it lies what could be seen when a job ran: its result is given only while its owner may see no less."""
+    return result_path(ops, job_id).with_suffix(".seen")
+
+
+def discard(ops: Ops, job_id: str) -> None:
+    """Delete a job's result, and what lies beside it."""
+    for path in (result_path(ops, job_id), seen_path(ops, job_id)):
+        path.unlink(missing_ok=True)
+
+
 def create(ops: Ops, asker: Requester, parameters: Sequence[tuple[str, str]], *, run_id: str = "") -> str:
     """Make a job, which waits to be started; gives its name.
 
@@ -202,4 +213,4 @@ def delete(ops: Ops, asker: Requester, job_id: str) -> None:
         c.execute(sa.delete(uws_job).where(_j.id == job_id))
 
     transact(ops.db, work)
-    result_path(ops, job_id).unlink(missing_ok=True)
+    discard(ops, job_id)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from dmsops.core.db import reading, transact
 from dmsops.distribution.tables import uws_job
-from dmsops.distribution.uws import COMPLETED, DEAD, ERROR, EXECUTING, QUEUED, Job, _job, result_path
+from dmsops.distribution.uws import COMPLETED, DEAD, ERROR, EXECUTING, QUEUED, Job, _job, discard, result_path
 
 if TYPE_CHECKING:
     from dmsops.ops import Ops
@@ -71,13 +71,13 @@ def _end(ops: Ops, job: Job, values: dict[str, Any]) -> bool:
 
 def tidy(ops: Ops) -> None:
     """Delete results of which there is no job: whoever deleted the job was stopped before its file was gone."""
-    found = {path.name.partition(".")[0]: path for path in result_path(ops, "x").parent.glob("*.result")}
+    found = {path.stem for end in ("result", "seen") for path in result_path(ops, "x").parent.glob(f"*.{end}")}
     if not found:
         return
     with reading(ops.db) as c:
         known = set(c.execute(sa.select(_j.id)).scalars())
-    for job_id in found.keys() - known:
-        found[job_id].unlink(missing_ok=True)
+    for job_id in found - known:
+        discard(ops, job_id)
 
 
 def sweep(ops: Ops) -> None:
@@ -97,4 +97,4 @@ def sweep(ops: Ops) -> None:
         return gone
 
     for job_id in transact(ops.db, work):
-        result_path(ops, job_id).unlink(missing_ok=True)
+        discard(ops, job_id)

@@ -7,6 +7,6 @@ hourly statistics of every mnemonic; gaps, conflicts and the intervals that they
 A sample is new, late (new, and older than what is held of its mnemonic), an exact duplicate (dropped and counted) or in
 conflict (same mnemonic and time, another value: both are kept, and the interval is suspect until a person decides).
 
-Verbs: `ingest.ingest`, `compact.compact`, `resolve.preview` and `resolve.resolve` (conflicts), `decide.preview` and
+Verbs: `ingest.ingest`, `compact.compact`, `recount.recount`, `resolve.preview` and `resolve.resolve` (conflicts), `decide.preview` and
 `decide.decide` (refused files), `gap_acts.ask` and `gap_acts.waive`. One writer works at a time; any number may read meanwhile.
 """

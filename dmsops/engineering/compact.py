@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.core import journal
+from dmsops.core.counting import counted
 from dmsops.core.db import reading
 from dmsops.core.errors import StoreDamaged
 from dmsops.core.people import Role, require
@@ -94,7 +95,7 @@ def _merge(ops: Ops, folder: Path, hour: int, _seen: int) -> Any:
 def same(hour: int, before: int, after: int) -> None:
     """See that a rewritten hour has the samples that it had; raises `StoreDamaged`."""
     if before != after:
-        raise StoreDamaged(f"hour {label(hour)} has {before} samples, and {after} when it is written anew", hour=label(hour))
+        raise StoreDamaged(f"hour {label(hour)} has {counted(before, 'sample')}, and {after} when it is written anew", hour=label(hour))
 
 
 def _swap(ops: Ops, old: list[Partition], made: partitions.Made, c: sa.Connection, revision: int) -> Compacted:

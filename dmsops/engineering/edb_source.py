@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dmsops.core.errors import NotFound
-from dmsops.engineering.queries import samples_between
+from dmsops.core.db import reading
+from dmsops.core.errors import NotFound, StoreDamaged
+from dmsops.engineering import reader
+from dmsops.engineering.writer import head
 from dmsops.interfaces.prds import telemetry_database
 
 if TYPE_CHECKING:
@@ -17,10 +19,12 @@ if TYPE_CHECKING:
 
 
 class StoreSource:
-    """Samples of the site's engineering database, one state of it for each question."""
+    """Samples of the site's engineering database as it was when the source was made, however much comes while it is asked."""
 
     def __init__(self, ops: Ops) -> None:
         self._ops = ops
+        with reading(ops.db) as c:
+            self._revision = head(c)
 
     def mnemonics(self) -> Iterable[Mapping[str, Any]]:
         """Give what the telemetry database says of every mnemonic, in the service's words."""
@@ -37,9 +41,19 @@ class StoreSource:
         """Give times and values of a mnemonic: both ends inside, and one bracketing sample on each side where there is one.
 
         Values of an enumeration are its words; one that has no word is given as its number.
+
+        Raises
+        ------
+        StoreDamaged
+            A partition's bytes have changed, or are gone.
+        Failed
+            The file system does not give them now.
         """
         one = telemetry_database().by_name(name)
-        rows = samples_between(self._ops, one.number, start_us, stop_us, bracket=True)
+        try:
+            rows = reader.samples(self._ops, one.number, start_us, stop_us, bracket=True, revision=self._revision)
+        except NotFound as error:  # for a client of the service this word means that there is no such mnemonic
+            raise StoreDamaged(f"samples of {one.name} cannot be read: {error.message}", **error.facts) from None
         if one.states:
             return rows.time, [one.states.get(v) or f"{v:.17g}" for v in rows.value.tolist()]
         whole = one.sql_type in ("TINYINT", "SMALLINT", "INT", "BIGINT") and np.isfinite(rows.value).all()

@@ -1,7 +1,8 @@
 """Partitions: samples of one hour in an immutable Parquet file of the store, and the catalogue that says which are current.
 
 A reader takes the list of current partitions in one transaction and then reads files that never change; so it sees one state of
-the engineering database while a writer makes the next. Encodings are chosen for telemetry: times and counts as differences,
+the engineering database while a writer makes the next. Who reads piece by piece asks each time for the list as it was in one
+revision. Encodings are chosen for telemetry: times and counts as differences,
 values (which follow from counts) as a dictionary.
 """
 
@@ -146,9 +147,13 @@ def current(
     stop_us: int | None = None,
     hours: Collection[int] | None = None,
     kinds: Collection[str] = SERVED,
+    revision: int | None = None,
 ) -> list[Partition]:
-    """Give the current partitions that may hold samples of a time (both ends inside), or of some hours; oldest first."""
-    query = sa.select(*(_p[name] for name in Partition.__dataclass_fields__)).where(_p.retired_in.is_(None), _p.kind.in_(kinds))
+    """Give the current partitions that may hold samples of a time (both ends inside), or of some hours; oldest first.
+
+    With a revision those that were current in it: retired ones stay on record and in the store, so an older state can be read whole.
+    """
+    query = sa.select(*(_p[name] for name in Partition.__dataclass_fields__)).where(_held(revision), _p.kind.in_(kinds))
     if hours is not None:
         query = query.where(_p.hour.in_(hours))
     if start_us is not None:
@@ -156,6 +161,12 @@ def current(
     if stop_us is not None:
         query = query.where(_p.hour <= hour_of(stop_us), _p.first_us <= stop_us)
     return [Partition(**row) for row in c.execute(query.order_by(_p.hour, _p.id)).mappings()]
+
+
+def _held(revision: int | None) -> sa.ColumnElement[bool]:
+    if revision is None:
+        return _p.retired_in.is_(None)
+    return (_p.made_in <= revision) & (_p.retired_in.is_(None) | (_p.retired_in > revision))
 
 
 def catalogue(c: sa.Connection, made: Iterable[Made], revision: int) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from dmsops.core.db import mappings, reading
-from dmsops.engineering import duck, lookup, partitions, suspects
+from dmsops.engineering import reader, suspects
 from dmsops.engineering.classify import bits
 from dmsops.engineering.columns import HOUR_US, NO_RAW, Columns
 from dmsops.engineering.contested import contests
@@ -153,33 +153,7 @@ def samples(ops: Ops, name: str, start: datetime, stop: datetime, *, bracket: bo
         The telemetry database has no such mnemonic.
     """
     number = telemetry_database().by_name(name).number
-    return samples_between(ops, number, us(start), us(stop), bracket=bracket)
-
-
-def samples_between(ops: Ops, number: int, start_us: int, stop_us: int, *, bracket: bool = False) -> Columns:
-    """Read the samples of a mnemonic by its number, as `samples` does."""
-    with reading(ops.db) as c:
-        inside = partitions.current(c, start_us=start_us, stop_us=stop_us)
-        around = _neighbours(c, number, start_us, stop_us) if bracket else (None, None)
-    found = [lookup.of_mnemonic(ops, inside, number, start_us, stop_us)]
-    if around[0] is not None:
-        found.insert(0, _edge(ops, number, around[0], start_us, before=True))
-    if around[1] is not None:
-        found.append(_edge(ops, number, around[1], stop_us, before=False))
-    return Columns.joined(found)
-
-
-def _neighbours(c: sa.Connection, number: int, start_us: int, stop_us: int) -> tuple[list[partitions.Partition] | None, ...]:
-    """Give the partitions in which the sample before and the one after a time are, by the hourly statistics."""
-    before = sa.select(sa.func.max(_h.hour)).where(_h.number == number, _h.first_us < start_us)
-    after = sa.select(sa.func.min(_h.hour)).where(_h.number == number, _h.last_us > stop_us)
-    hours = [c.execute(query).scalar() for query in (before, after)]
-    return tuple(None if hour is None else partitions.current(c, hours=[hour]) for hour in hours)
-
-
-def _edge(ops: Ops, number: int, there: list[partitions.Partition], time_us: int, *, before: bool) -> Columns:
-    where, order = ("number = ? AND time < ?", "time DESC LIMIT 1") if before else ("number = ? AND time > ?", "time LIMIT 1")
-    return duck.fetch(ops, there, where, (number, time_us), order=order)
+    return reader.samples(ops, number, us(start), us(stop), bracket=bracket)
 
 
 def hourly(ops: Ops, name: str, start: datetime | None = None, stop: datetime | None = None) -> list[Row]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sqlalchemy as sa
 
-from dmsops.core import journal
+from dmsops.core import counting, journal
 from dmsops.core.db import reading
 from dmsops.core.people import Role, require
 from dmsops.core.tickets import need_reason, need_ticket, ticket_of
@@ -134,7 +134,7 @@ def resolve(ops: Ops, suspects: Sequence[int], *, keep: str, ticket: str, reason
     need_reason("engineering resolve", reason)
     with writing(ops) as folder:
         done: Resolution = revise(
-            ops, "resolve", f"{len(suspects)} intervals", partial(_prepare, ops, folder, suspects, keep, ticket, reason)
+            ops, "resolve", counting.counted(len(suspects), "interval"), partial(_prepare, ops, folder, suspects, keep, ticket, reason)
         )
         return done
 
@@ -209,8 +209,8 @@ def _write(
     c.execute(sa.update(engineering_suspect).where(s.id.in_([i.suspect for i in seen.items])).values(state=RESOLVED, **decided))
     note_changes(c, revision, _changes(work))
     journal.write(
-        c, ops.clock, "engineering.resolved", f"{len(seen.items)} intervals", actor=ops.operator.name, reason=reason, plan=seen.hash,
-        keep=seen.keep, revision=revision, intervals=[asdict(i) for i in seen.items],
+        c, ops.clock, "engineering.resolved", counting.counted(len(seen.items), "interval"), actor=ops.operator.name, reason=reason,
+        plan=seen.hash, keep=seen.keep, revision=revision, intervals=[asdict(i) for i in seen.items],
     )  # fmt: skip
     return seen
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from dmsops.core.clock import iso
+from dmsops.core.counting import counted
 from dmsops.core.db import reading
 from dmsops.engineering.columns import HOUR_US
 from dmsops.engineering.states import EngineeringState
@@ -75,7 +76,7 @@ def _other_clock(ops: Ops, file: EngineeringFile) -> list[str]:
 def at(time_us: int) -> str:
     """Write a sample's time: ``2022-12-04T03:42:02.580Z``; a time that no calendar has as its number."""
     when = moment(time_us)
-    return f"{time_us} microseconds" if when is None else iso(when)
+    return counted(time_us, "microsecond") if when is None else iso(when)
 
 
 def moment(time_us: int) -> datetime | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from dmsops.core.counting import counted
 from dmsops.core.files import write_json
 from dmsops.engineering import compact
 from dmsops.engineering.ingest import Ingested
@@ -52,5 +53,5 @@ def _metrics(got: Ingested) -> dict[str, Any]:
     if got.state is EngineeringState.REFUSED:
         warnings.append(f"{got.name} is refused: {got.reason} (procedure P03)")
     if got.conflict:
-        warnings.append(f"{got.name}: {got.conflict} samples have other values than those held (procedure P14)")
+        warnings.append(f"{got.name}: {counted(got.conflict, 'sample has', 'samples have')} other values than those held (procedure P14)")
     return {**counts, "warnings": warnings}

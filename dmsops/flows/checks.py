@@ -20,6 +20,7 @@ from dmsops.catalogue.describe import observation_id
 from dmsops.catalogue.naming import observation_uri, product_uri
 from dmsops.catalogue.registry import Scope, site_check
 from dmsops.core import modes
+from dmsops.core.counting import counted, fitting
 from dmsops.core.db import reading
 from dmsops.core.errors import DmsError
 from dmsops.core.names import ExposureProduct
@@ -50,7 +51,9 @@ def visit_is_archived(ops: Ops, scope: Scope) -> Sight:
     """Find a visit that was carried out and of which nothing is in the archive."""
     for stands in standings(ops, scope):
         if stands.lost:
-            words = f"nothing; {stands.usable} exposures and detectors are completed in {stands.report} and their packets are here"
+            usable = counted(stands.usable, "exposure and detector is", "exposures and detectors are")
+            its = fitting(stands.usable, "its", "their")
+            words = f"nothing; {usable} completed in {stands.report} and {its} packets are here"
             yield None, f"visit:V{stands.visit}", "its exposures in the archive", words
 
 

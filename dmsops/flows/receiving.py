@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from dmsops.core import outbox
+from dmsops.core.counting import counted, fitting
 from dmsops.core.errors import BadDelivery, DmsError, NotFound
 from dmsops.core.files import locked
 from dmsops.core.people import Role, require
@@ -96,13 +97,13 @@ def _receive(ops: Ops, folder: Path, touched: set[str]) -> Done | None:
             return Done(what="quarantined", name=folder.name, words=f"{error.message}. {error.remedy}")
     touched.update(visits_touched(ops, got.delivery_id))
     faulty = f"; {len(got.quarantined)} in quarantine and asked for again (procedure P04)" if got.quarantined else ""
-    words = f"delivery {got.delivery_id} of {got.sender} is {got.state}: {len(got.released)} files released{faulty}"
+    words = f"delivery {got.delivery_id} of {got.sender} is {got.state}: {counted(len(got.released), 'file')} released{faulty}"
     return Done(what="received", name=folder.name, words=words)
 
 
 def _ingests(ops: Ops) -> Done | None:
     names = engineering.plan_received(ops)
-    return Done(what="planned", name="engineering", words=f"{len(names)} engineering files to be ingested") if names else None
+    return Done(what="planned", name="engineering", words=f"{counted(len(names), 'engineering file')} to be ingested") if names else None
 
 
 def _plan(ops: Ops, visit: str) -> Done | None:
@@ -110,10 +111,11 @@ def _plan(ops: Ops, visit: str) -> Done | None:
         report = science.plan_visit(ops, visit)
     except NotFound as error:
         return Done(what="waits", name=visit, words=error.message)
-    problems = f"; {len(report.problems)} things to look at: {report.problems[0]}" if report.problems else ""
+    problems = f"; {counted(len(report.problems), 'thing')} to look at: {report.problems[0]}" if report.problems else ""
     if not report.steps and not problems:
         return None
-    return Done(what="planned", name=visit, words=f"{report.steps} new steps for {report.exposures} exposures{problems}")
+    words = f"{counted(report.steps, 'new step')} for {counted(report.exposures, 'exposure')}{problems}"
+    return Done(what="planned", name=visit, words=words)
 
 
 def _remind(ops: Ops) -> Iterator[Done]:
@@ -143,7 +145,7 @@ def _tell(ops: Ops) -> Iterator[Done]:
         yield Done(what="failed", name="outbox", words=f"{error.message}. {error.remedy}")
         return
     if told:
-        yield Done(what="told", name="outbox", words=f"{told} messages that had waited are laid out")
+        yield Done(what="told", name="outbox", words=f"{counted(told, 'message')} that had waited {fitting(told, 'is', 'are')} laid out")
 
 
 def watch(ops: Ops, stop: threading.Event, tell: Callable[[Done], None], *, every_seconds: float | None = None) -> None:

@@ -17,6 +17,7 @@ from dmsops.archive.ingest import again, ingest_again
 from dmsops.catalogue.naming import is_product
 from dmsops.catalogue.registry import RULES, Scope
 from dmsops.core import journal
+from dmsops.core.counting import counted
 from dmsops.core.db import transact
 from dmsops.core.errors import BadInput, DmsError, Failed, NotFound, Refused
 from dmsops.core.people import Role, require
@@ -193,7 +194,7 @@ def repair(ops: Ops, finding_ids: Sequence[int], *, ticket: str, reason: str, pr
 
 def _note(c: Any, ops: Ops, plan: Plan, reason: str, done: list[str], failed: list[str]) -> None:
     journal.write(
-        c, ops.clock, "archive.repaired", f"{len(plan.rows)} repairs", actor=ops.operator.name, reason=reason, plan=plan.hash,
+        c, ops.clock, "archive.repaired", counted(len(plan.rows), "repair"), actor=ops.operator.name, reason=reason, plan=plan.hash,
         outcome="failed" if failed and not done else "done", repairs=done, failed=failed,
     )  # fmt: skip
 

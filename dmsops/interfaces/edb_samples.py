@@ -24,7 +24,7 @@ INTEGER_MNEMONICS = frozenset({"SA_ZFGDETID"})
 
 
 class Source(Protocol):
-    """Something that knows mnemonics and their samples."""
+    """Something that knows mnemonics and their samples: of one state, though it is asked for them piece by piece."""
 
     def mnemonics(self) -> Iterable[Mapping[str, Any]]:
         """Describe every mnemonic: TlmMnemonic, Subsystem, RawType, EUType, SQLType, AllPoints, Description, Unit."""

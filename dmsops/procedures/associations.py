@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from dmsops.archive import duplicates
 from dmsops.archive import queries as archived
+from dmsops.core.counting import counted
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput
 from dmsops.core.names import VisitId
@@ -193,4 +194,4 @@ def carry_out(ops: Ops, asked: Order, *, ticket: str, reason: str) -> Row:
         done = duplicates.decide(ops, asked.choice["observation"], keep=asked.choice["keep"], ticket=ticket, reason=reason)
         return {"act": KEEP, "result": f"{done.observation_id}: the {done.keep} one stays"}
     told = rescue.receipt(ops, steps=asked.choice["steps"], remake=True, ticket=ticket, reason=reason)
-    return {"act": REMAKE, "result": f"{len(told.plan.again)} steps run again (act {told.command})"}
+    return {"act": REMAKE, "result": f"{counted(len(told.plan.again), 'step runs', 'steps run')} again (act {told.command})"}

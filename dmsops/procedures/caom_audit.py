@@ -10,6 +10,7 @@ from dmsops.archive import finding_acts, finding_queries
 from dmsops.archive.finding_states import ACTS as SAYINGS
 from dmsops.catalogue.registry import Scope
 from dmsops.core.clock import time_of
+from dmsops.core.counting import counted
 from dmsops.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def carry_out(ops: Ops, asked: Order, *, ticket: str, reason: str) -> Row:
 
         doctor.audit(ops, scope(**asked.choice))
         row = finding_queries.last_audit(ops) or {}
-        return {"act": AUDIT, "result": f"audit {row['id']}: {row['opened']} findings opened, {row['closed']} fixed"}
+        return {"act": AUDIT, "result": f"audit {row['id']}: {counted(row['opened'], 'finding')} opened, {row['closed']} fixed"}
     if asked.act == REPAIR:
         from dmsops.flows import repairs
 
@@ -195,7 +196,7 @@ def carry_out(ops: Ops, asked: Order, *, ticket: str, reason: str) -> Row:
             "result": ", ".join(f"{_number(told[name])} {name.replace('_', ' ')}" for name in told if _number(told[name]) is not None),
         }
     said = finding_acts.decide(ops, asked.act, asked.choice["findings"], ticket=ticket, reason=reason, until=asked.choice["until"])
-    return {"act": asked.act, "result": f"{len(said.items)} findings: {said.words}"}
+    return {"act": asked.act, "result": f"{counted(len(said.items), 'finding')}: {said.words}"}
 
 
 def _number(value: Any) -> int | None:

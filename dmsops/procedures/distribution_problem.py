@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from dmsops.archive.holdings import FILES, RELEASE
 from dmsops.archive.states import ARCHIVED
 from dmsops.archive.tables import archived_product, observation
+from dmsops.core.counting import counted
 from dmsops.core.db import mappings
 from dmsops.distribution import audit, notice_queries, partners, staging
 from dmsops.distribution.access import Rights, rights_word
@@ -131,7 +132,7 @@ def cases(ops: Ops) -> list[Row]:
 def _subscriptions(ops: Ops) -> Iterator[Row]:
     for row in failing(ops):
         act = "resume" if row["state"] == Standing.STOPPED else "retry"
-        why = f"{row['state']}, {row['waiting']} notices wait: {row['error'] or 'no error is on record'}"
+        why = f"{row['state']}, {counted(row['waiting'], 'notice waits', 'notices wait')}: {row['error'] or 'no error is on record'}"
         yield _case("subscription", act, str(row["id"]), row["owner"], row["failing_since"], why)
 
 
@@ -151,7 +152,8 @@ def _requests(ops: Ops) -> Iterator[Row]:
         lies = row["state"] == staging.REQUESTED
         if lies and standing(row, ops.clock.now()) != STUCK:
             continue
-        why = row["error"] or (f"{row['files']} files are not ready" if lies else f"{row['refused']} files are not given")
+        files, undone = (row["files"], "ready") if lies else (row["refused"], "given")
+        why = row["error"] or f"{counted(files, 'file is', 'files are')} not {undone}"
         yield _case("large request", "lay-ready" if lies else "", row["id"], row["owner"], row["made_at"], why)
 
 

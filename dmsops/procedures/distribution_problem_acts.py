@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dmsops.archive import holdings, mending
 from dmsops.core import journal
+from dmsops.core.counting import counted, fitting
 from dmsops.core.db import transact
 from dmsops.core.errors import Failed, Refused
 from dmsops.core.people import Role, require
@@ -48,12 +49,12 @@ def carry_out(ops: Ops, asked: Order, *, ticket: str, reason: str) -> Row:
 
 def _done_by_subscription(ops: Ops, asked: Order, ticket: str, reason: str) -> str:
     done = subscription_acts.apply(ops, asked.act, [number(asked.case)], ticket=ticket, reason=reason, after=asked.after)
-    return f"subscription {asked.case} is {done.items[0]['to']}; {done.items[0]['notices']} notices"
+    return f"subscription {asked.case} is {done.items[0]['to']}; {counted(done.items[0]['notices'], 'notice')}"
 
 
 def _skip(ops: Ops, asked: Order, ticket: str, reason: str) -> str:
     done = subscription_acts.skip(ops, number(asked.case), ticket=ticket, reason=reason)
-    return f"{done.event} is passed over; {done.behind} notices behind it go on"
+    return f"{done.event} is passed over; {counted(done.behind, 'notice behind it goes', 'notices behind it go')} on"
 
 
 def _close(ops: Ops, asked: Order, ticket: str, reason: str) -> str:
@@ -66,7 +67,7 @@ def _announce(ops: Ops, asked: Order, ticket: str, reason: str) -> str:
         told = repairs.repair(ops, asked.findings, ticket=ticket, reason=reason)
         if told.failed:
             raise Failed(told.failed[0], remedy="Audit the observation (procedure P16).")
-        return f"{', '.join(told.done)}; the partner's next inventory closes {len(told.still_there)} findings"
+        return f"{', '.join(told.done)}; the partner's next inventory closes {counted(len(told.still_there), 'finding')}"
     _need_same(ops, asked, ticket)
     return f"version {mending.tell_again(ops, asked.case, reason=reason, was=asked.facts['version'])} is told"
 
@@ -86,12 +87,12 @@ def _lay_ready(ops: Ops, asked: Order, ticket: str, reason: str) -> str:
     now, actor = request(ops, asked.case), ops.operator.name
     told = {"state": now["state"], "files": now["files"], "refused": now["refused"]}
     transact(ops.db, lambda c: journal.write(c, ops.clock, "request.laid-ready", asked.case, actor=actor, reason=reason, **told))
-    return f"it is {now['state']}: {now['files']} files, {now['refused']} are not given"
+    return f"it is {now['state']}: {counted(now['files'], 'file')}, {counted(now['refused'], 'is', 'are')} not given"
 
 
 def _revoke(ops: Ops, asked: Order, ticket: str, reason: str) -> str:
     ended = endings.end(ops, endings.Act.REVOKE, asked.case, ticket=ticket, reason=reason)
-    return f"{len(ended.tokens)} tokens of {asked.case} are void"
+    return f"{counted(len(ended.tokens), 'token')} of {asked.case} {fitting(len(ended.tokens), 'is', 'are')} void"
 
 
 _ACTS: dict[str, Callable[[Ops, Order, str, str], str]] = {

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from dmsops.archive import finding_queries
 from dmsops.archive.tables import observation
 from dmsops.catalogue.naming import observation_uri
+from dmsops.core.counting import counted
 from dmsops.core.db import mappings
 from dmsops.core.errors import BadInput, NotFound
 from dmsops.core.tickets import ticket_of
@@ -30,6 +31,10 @@ ACTS = (*SUBSCRIPTIONS, "skip", "close-refusal", "announce", "resend", "lay-read
 NAMED = ("again", "end", "skip", "announce", "revoke")
 """Acts whose case must be named: no list says that they are wanted."""
 ANNOUNCE = "announce"
+_DONE = {
+    "resume": ("is told in its order", "are told in their order"), "retry": ("is tried now", "are tried now"),
+    "end": ("is dropped", "are dropped"), "again": ("is told once more", "are told once more"),
+}  # fmt: skip
 _WANTED = {"resume": "active", "retry": "active", "end": "ended"}
 _DIGITS = 9
 
@@ -102,8 +107,8 @@ def number(case: str) -> int:
 def _subscription(ops: Ops, act: str, case: str, after: int) -> Order:
     plan = subscription_acts.preview(ops, act, [number(case)], after=after)
     (item,) = plan.items
-    done = {"resume": "are told in their order", "retry": "are tried now", "end": "are dropped", "again": "are told once more"}
-    facts = {**_told(ops, case), "then": f"it is {item['to']}; {item['notices']} notices {done[act]}"}
+    one, many = _DONE[act]
+    facts = {**_told(ops, case), "then": f"it is {item['to']}; {counted(item['notices'], f'notice {one}', f'notices {many}')}"}
     wanted = ("state", _WANTED.get(act, item["state"]))
     return Order(act=act, case=case, facts=facts, ticket=plan.hash, after=after, wanted=wanted)
 
@@ -116,7 +121,8 @@ def _told(ops: Ops, case: str) -> Row:
 
 def _delivery(ops: Ops, act: str, case: str, _after: int) -> Order:
     found = subscription_acts.preview_skip(ops, number(case))
-    then = f"subscription {found.subscription} is not told {found.event} of {found.observation_id}; {found.behind} notices behind it go on"
+    behind = counted(found.behind, "notice behind it goes", "notices behind it go")
+    then = f"subscription {found.subscription} is not told {found.event} of {found.observation_id}; {behind} on"
     facts = {**_skipped(ops, case), "error": found.error, "then": then}
     return Order(act=act, case=case, facts=facts, ticket=found.hash, wanted=("state", "skipped"))
 
@@ -170,7 +176,8 @@ def _observation(ops: Ops, case: str) -> Row:
 
 def _handover(ops: Ops, act: str, case: str, _after: int) -> Order:
     found = resending.preview(ops, case)
-    facts = {**_handed(ops, case), "then": f"{len(found.files)} files are handed over again; it is not delivered until WSS answers anew"}
+    again = counted(len(found.files), "file is", "files are")
+    facts = {**_handed(ops, case), "then": f"{again} handed over again; it is not delivered until WSS answers anew"}
     stops = f"the store lacks {', '.join(found.lacking)}: P08 makes it again first" if found.lacking else ""
     return Order(act=act, case=case, facts=facts, stops=stops, ticket=found.hash, wanted=("state", problem.ACKNOWLEDGED))
 
@@ -184,7 +191,7 @@ def _handed(ops: Ops, case: str) -> Row:
 def _large(ops: Ops, act: str, case: str, _after: int) -> Order:
     facts = request(ops, case)
     stops = "" if facts["state"] == staging.REQUESTED else f"it is {facts['state']}: its owner makes a new one"
-    facts |= {"then": f"{facts['files']} files are looked at and kept ready"}
+    facts |= {"then": f"{counted(facts['files'], 'file is', 'files are')} looked at and kept ready"}
     return Order(act=act, case=case, facts=facts, stops=stops, ticket=ticket_of([act, facts]), wanted=("state", staging.READY))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dmsops.core.counting import counted
 from dmsops.core.errors import BadInput
 from dmsops.engineering import queries, resolve
 from dmsops.engineering.contested import STANDING
@@ -83,7 +84,7 @@ def _beside(ops: Ops, interval: Row) -> list[Row]:
 
 def _to_ms(time_us: int) -> str:
     when = moment(time_us)
-    return f"{time_us} microseconds" if when is None else f"{when:%H:%M:%S.%f}"[:-3] + "Z"
+    return counted(time_us, "microsecond") if when is None else f"{when:%H:%M:%S.%f}"[:-3] + "Z"
 
 
 def affected(ops: Ops, visit: str = "") -> list[Row]:
@@ -162,6 +163,7 @@ def carry_out(ops: Ops, asked: Order, *, ticket: str, reason: str) -> Row:
     if asked.act == RESOLVE:
         plan = resolve.resolve(ops, asked.choice["suspects"], keep=asked.choice["keep"], ticket=ticket, reason=reason)
         changed = sum(item.changed for item in plan.items)
-        return {"act": RESOLVE, "result": f"{len(plan.items)} intervals settled, {changed} samples have another value"}
+        values = counted(changed, "sample has", "samples have")
+        return {"act": RESOLVE, "result": f"{counted(len(plan.items), 'interval')} settled, {values} another value"}
     done = flow.remake(ops, asked.choice["steps"], ticket=ticket, reason=reason)
-    return {"act": REMAKE, "result": f"{len(done.plan.again)} steps run again (act {done.command})"}
+    return {"act": REMAKE, "result": f"{counted(len(done.plan.again), 'step runs', 'steps run')} again (act {done.command})"}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dmsops import receipt
 from dmsops.core import outbox
 from dmsops.core.clock import time_of
+from dmsops.core.counting import counted
 from dmsops.core.errors import BadInput, NotFound
 from dmsops.engineering import decide, gap_acts, queries
 from dmsops.engineering.states import EngineeringState
@@ -192,7 +193,7 @@ def carry_out(ops: Ops, asked: Order, *, ticket: str, reason: str) -> Row:
     """
     if asked.act == RECEIVE:
         taken = receipt.accept(ops, asked.choice["folder"], reason=reason)
-        result = f"{len(taken.released)} files released, {len(taken.quarantined)} in quarantine"
+        result = f"{counted(len(taken.released), 'file')} released, {len(taken.quarantined)} in quarantine"
         kept = [asdict(file) for file in taken.files]
         return _done(asked, result, flow.plan_received(ops)) | {"files": kept, "delivery_id": taken.delivery_id}
     if asked.act in FILE_ACTS:

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dmsops.core.counting import counted
 from dmsops.core.errors import BadDelivery
 from dmsops.core.names import RecorderFileName
 from dmsops.engineering import rules
@@ -107,9 +108,9 @@ def _look(ops: Ops, name: str, path: Path) -> EngineeringFile:
 
 def _odd(part: EngineeringPart, content: Content) -> list[str]:
     said = (
-        (part.bad_crc, f"{part.bad_crc} packets are damaged and left out"),
-        (part.repeated, f"{part.repeated} packets have the time of another"),
-        (len(part.gaps), f"{len(part.gaps)} times without samples"),
+        (part.bad_crc, f"{counted(part.bad_crc, 'packet is', 'packets are')} damaged and left out"),
+        (part.repeated, f"{counted(part.repeated, 'packet has', 'packets have')} the time of another"),
+        (len(part.gaps), f"{counted(len(part.gaps), 'time')} without samples"),
         (len(content.unknown), "it holds what the telemetry database does not know"),
     )
     return [words for n, words in said if n]

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dmsops.core.clock import time_of
+from dmsops.core.counting import counted, fitting
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, Failed, NotFound, Refused
 from dmsops.core.people import Role, require
@@ -167,7 +168,8 @@ def carry_out(ops: Ops, asked: Order, *, ticket: str, reason: str) -> Row:
     if asked.act in (CHANGE, RELEASE):
         done = exclusive.change(ops, asked.program, asked.choice["days"], ticket=ticket, reason=reason)
         failed = [f"{name} could not be: {why} (P15)" for name, why in done.failed]
-        return {"act": asked.act, "result": "; ".join([f"{len(done.done)} observations are described again", *failed])}
+        again = counted(len(done.done), "observation is", "observations are")
+        return {"act": asked.act, "result": "; ".join([f"{again} described again", *failed])}
     given = asked.choice
     if asked.act == REVOKE:
         endings.end(ops, endings.Act.END_GRANT, given["grant"], ticket=ticket, reason=reason)
@@ -194,7 +196,7 @@ def verify(ops: Ops, asked: Order, done: Row) -> list[Row]:
     rows = _releases(ops, asked) if asked.act in (CHANGE, RELEASE) else _grants(ops, asked)
     wrong = [row for row in rows if not row["as_shown"]]
     if done and wrong:
-        said = f"{len(wrong)} of {len(rows)} are not as shown, the first is {wrong[0]['what']}"
+        said = f"{len(wrong)} of {len(rows)} {fitting(len(wrong), 'is', 'are')} not as shown, the first is {wrong[0]['what']}"
         raise Failed(said, remedy="Give the same change again; what cannot be described again is an ingest error (P15).")
     return rows
 

@@ -11,6 +11,7 @@ from dmsops.archive import duplicates, errors, ingest
 from dmsops.archive import queries as archived
 from dmsops.archive.describing import describe_offered, need_sound
 from dmsops.catalogue.describe import Product
+from dmsops.core.counting import counted
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, DmsError, NotFound, Refused
 from dmsops.core.names import CombinedProduct
@@ -147,7 +148,8 @@ def _again(ops: Ops, row: Row) -> Order:
     number = _step(ops, row["observation_id"])
     if number is not None:
         plan = rescue.plan(ops, steps=[number], remake=True)
-        then = f"step {number} runs again with {len(plan.again) - 1} that follow; its success closes the error"
+        follow = counted(len(plan.again) - 1, "that follows", "that follow")
+        then = f"step {number} runs again with {follow}; its success closes the error"
         ticket = ticket_of([row["id"], row["times"], plan.hash])
         return Order(
             act=AGAIN, error=row["id"], observation=row["observation_id"], facts=_head(row) | {"then": then}, ticket=ticket, step=number
@@ -179,7 +181,7 @@ def _described(ops: Ops, row: Row) -> tuple[str, tuple[str, ...]]:
     except DmsError as error:
         texts = error.facts.get("findings", ()) if isinstance(error.facts.get("findings"), list | tuple) else ()
         return f"it would be refused again: {error.message}", tuple(map(str, texts))
-    return f"{len(row['products'])} products would be taken; its success closes the error", ()
+    return f"{counted(len(row['products']), 'product')} would be taken; its success closes the error", ()
 
 
 def _offered(ops: Ops, row: Row) -> list[Product]:
@@ -210,7 +212,7 @@ def carry_out(ops: Ops, asked: Order, *, ticket: str, reason: str) -> Row:
     if now.step is not None:
         plan = rescue.plan(ops, steps=[now.step], remake=True)
         told = rescue.receipt(ops, steps=[now.step], remake=True, ticket=plan.hash, reason=reason)
-        return {"act": AGAIN, "result": f"{len(told.plan.again)} steps run again (act {told.command})"}
+        return {"act": AGAIN, "result": f"{counted(len(told.plan.again), 'step runs', 'steps run')} again (act {told.command})"}
     if now.findings:
         raise Refused(f"{now.observation} would be refused again: {now.findings[0]}", remedy="Repair first (procedure P15).")
     row = error_of(ops, asked.error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from dmsops.core.counting import counted, fitting
 from dmsops.wfsc import queries as wavefront
 from dmsops.workflow import acts, pauses, queries, triage, waiting
 from dmsops.workflow.states import StepState
@@ -86,14 +87,15 @@ def advice(ops: Ops) -> list[Row]:
     groups = [g for g in failures(ops) if g["n"]]
     pressing = [c for c in clocks(ops) if c["state"] in {"at risk", "late"}]
     asked, long, stopped = acts.asked(ops), slow(ops), paused(ops)
+    slowly, ready = counted(len(long), "step runs", "steps run"), counted(counts["ready"], "step is", "steps are")
     found = [
         (bool(pressing), f"clock of {', '.join(c['visit'] for c in pressing)}: {pressing[0]['words'] if pressing else ''}", "P10"),
         (bool(groups), f"failed steps that need a person: {sum(g['n'] for g in groups)} (kinds of failure: {len(groups)})", "P08"),
-        (bool(asked), f"{len(asked)} acts wait for a second person", "P09, agree_to"),
-        (bool(long), f"{len(long)} steps run much longer than usual: read their logs", "P09, stop"),
-        (bool(stopped), f"{len(stopped)} pauses stand", "P09"),
-        (bool(counts["held"]), f"{counts['held']} steps are held", "P09, release"),
-        (bool(counts["ready"]) and not queries.engines(ops), f"{counts['ready']} steps are ready and no engine runs", "dmsops engine run"),
+        (bool(asked), f"{counted(len(asked), 'act waits', 'acts wait')} for a second person", "P09, agree_to"),
+        (bool(long), f"{slowly} much longer than usual: read {fitting(len(long), 'its log', 'their logs')}", "P09, stop"),
+        (bool(stopped), counted(len(stopped), "pause stands", "pauses stand"), "P09"),
+        (bool(counts["held"]), f"{counted(counts['held'], 'step is', 'steps are')} held", "P09, release"),
+        (bool(counts["ready"]) and not queries.engines(ops), f"{ready} ready and no engine runs", "dmsops engine run"),
     ]
     return [{"seen": seen, "do": do} for true, seen, do in found if true]
 

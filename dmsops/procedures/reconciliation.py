@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dmsops.core import outbox
+from dmsops.core.counting import counted
 from dmsops.core.errors import BadInput, NotFound
 from dmsops.core.names import VisitId
 from dmsops.flows import status_files
 from dmsops.receipt import reconcile
 
 if TYPE_CHECKING:
-    from dmsops.flows.status_files import Regeneration
+    from dmsops.flows.status_files import Regeneration, Void
     from dmsops.ops import Ops
     from dmsops.receipt.reconcile import Preview
 
@@ -79,9 +80,13 @@ class Order:
             return {"made_again": "nothing: plan, status file or ephemeris is not there"}
         return {
             "level_1b_made_again": self.again.changed, "made_for_the_first_time": self.again.added, "stays_dropped": self.again.dropped,
-            "to_be_decided": [f"{v.words}: {len(v.products)} products, {len(v.open_steps)} open steps" for v in self.again.void],
+            "to_be_decided": [_undecided(v) for v in self.again.void],
             "steps_that_run_again": len(self.again.plan.again), "supersedes": self.again.plan.supersedes, "tells": self.again.plan.tells,
         }  # fmt: skip
+
+
+def _undecided(void: Void) -> str:
+    return f"{void.words}: {counted(len(void.products), 'product')}, {counted(len(void.open_steps), 'open step')}"
 
 
 def in_words(counts: dict[str, int]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from dmsops.core import outbox
+from dmsops.core.counting import counted
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput
 from dmsops.core.people import Role, require
@@ -68,8 +69,8 @@ def _plan(c: sa.Connection, ops: Ops, ask: Sequence[int], close: Sequence[int]) 
     for number in dict.fromkeys([*ask, *close]):
         row = requests.open_request(c, number)
         verb = "ask again" if number in ask else "close"
-        again = f"asked for the {row.times + 1}. time, wanted within {ops.settings.rerequest_minutes:g} minutes"
-        words = again if verb == "ask again" else f"nobody waits for it any more; it was asked for {row.times} times"
+        again = f"asked for the {row.times + 1}. time, wanted within {counted(ops.settings.rerequest_minutes, 'minute', form='g')}"
+        words = again if verb == "ask again" else f"nobody waits for it any more; it was asked for {counted(row.times, 'time')}"
         items.append(Decided(rerequest=number, delivery=row.delivery_id, name=row.name, verb=verb, times=row.times, words=words))
     return Decision(items=tuple(items)).signed()
 

@@ -6,6 +6,7 @@ import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dmsops.core.counting import counted
 from dmsops.core.errors import BadDelivery, BadInput, FilesRefused
 from dmsops.core.names import safe_file_name
 from dmsops.receipt.content import READERS, Content, check_name
@@ -118,4 +119,4 @@ def _check_size(found: int, wanted: int) -> None:
     if found == 0:
         raise BadDelivery("is empty", fault="empty")
     if found != wanted:
-        raise BadDelivery(f"has {found} bytes, the manifest says {wanted}", fault="size")
+        raise BadDelivery(f"has {counted(found, 'byte')}, the manifest says {wanted}", fault="size")

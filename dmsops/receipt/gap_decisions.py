@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.core import journal
+from dmsops.core.counting import counted
 from dmsops.core.db import reading, transact
 from dmsops.core.errors import BadInput, NotFound, Refused, StalePlan
 from dmsops.core.names import ExposureName, ExposureProduct
@@ -185,7 +186,7 @@ def decide_overdue(ops: Ops, visit: str) -> list[GapDecision]:
     for row in gap_report(ops, visit):
         if row["state"] == WAITING and asked.intersection(row["files"]) and not _why_not(ops, row, USE):
             seen = preview(ops, row["exposure"], row["detector"], USE)
-            reason = f"the packets were asked for more than {minutes:g} minutes ago (setting use_gaps_after_minutes)"
+            reason = f"the packets were asked for more than {counted(minutes, 'minute', form='g')} ago (setting use_gaps_after_minutes)"
             done.append(decide(ops, row["exposure"], row["detector"], USE, ticket=seen.hash, reason=reason))
     return done
 

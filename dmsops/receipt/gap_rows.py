@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from dmsops.core.counting import fitting
 from dmsops.core.db import reading
 from dmsops.interfaces.fos.packets import counters
 from dmsops.receipt.holdings import Holding, holdings, in_doubt
@@ -107,7 +108,7 @@ def why_waiting(h: Holding) -> str:
         return f"{h.contradiction} contradict each other about it"
     if h.sent is None:
         return "no exposure header packet of it is in any file: nobody knows how much was sent"
-    return f"{h.missing} of {h.expected} packets are missing"
+    return f"{h.missing} of {h.expected} packets {fitting(h.missing or 0, 'is', 'are')} missing"
 
 
 def decisions(ops: Ops, visit: str | None = None) -> dict[tuple[str, str], sa.Row[Any]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.core import journal, outbox
+from dmsops.core.counting import counted
 from dmsops.core.db import reading
 from dmsops.core.errors import NotFound
 from dmsops.core.names import ExposureName, ExposureProduct, VisitId
@@ -118,7 +119,7 @@ def _sources(c: sa.Connection, product: str) -> list[str]:
 def _deliveries(c: sa.Connection, about: _About) -> Iterator[Event]:
     for row in _in(c, sa.select(delivery), delivery.c.id, about.deliveries):
         number = "" if row.sequence is None else f", number {row.sequence}"
-        replays = f" It came again {row.replays} times." if row.replays else ""
+        replays = f" It came again {counted(row.replays, 'time')}." if row.replays else ""
         sentence = row.reason or DELIVERY_SENTENCES[DeliveryState(row.state)]
         yield Event(
             at=row.received_at, what="delivery", name=row.id, words=f"came from {row.sender}{number}. Now {row.state}: {sentence}{replays}"
@@ -138,7 +139,7 @@ def _files(about: _About) -> Iterator[Event]:
 def _requests(c: sa.Connection, about: _About) -> Iterator[Event]:
     r = rerequest.c
     for row in _in(c, sa.select(rerequest), r.name, about.names):
-        words = f"asked for again, {row.times} times so far, wanted by {journal.local_time(row.due)}: {row.reason}"
+        words = f"asked for again, {counted(row.times, 'time')} so far, wanted by {journal.local_time(row.due)}: {row.reason}"
         if row.closed_at is None:
             words += "; it has not come"
         yield Event(at=row.requested_at, what="asked for", name=row.name, words=words)

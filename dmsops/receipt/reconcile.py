@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from dmsops.core import journal, outbox
+from dmsops.core.counting import counted
 from dmsops.core.db import reading, transact
 from dmsops.core.names import VisitId
 from dmsops.core.people import Role, require
@@ -69,11 +70,15 @@ def _preview(c: sa.Connection, visit: str) -> Preview:
     seen = compared(known, visit)
     last = known.last.get(visit)
     word = pps.status_word(seen.status, archived=_archived(c, seen.found))
-    told = [f"PPS: visit status {word}, {len(seen.found)} exposures and detectors"]
+    told = [f"PPS: visit status {word}, {_both(len(seen.found))}"]
     missing = _missing(seen)
     if missing:
-        told.append(f"FOS: packets of {len(missing)} executed exposures and detectors are not all here")
+        told.append(f"FOS: packets of {_both(len(missing), 'executed ')} are not all here")
     return Preview(visit=visit, comparison=seen, word=word, last=int(last["id"]) if last else 0, messages=tuple(told)).signed()
+
+
+def _both(number: int, which: str = "") -> str:
+    return counted(number, f"{which}exposure and detector", f"{which}exposures and detectors")
 
 
 def _missing(seen: Comparison) -> list[Found]:

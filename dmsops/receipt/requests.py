@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.core import journal, outbox
+from dmsops.core.counting import counted
 from dmsops.core.db import transact
 from dmsops.core.errors import BadTransition, NotFound
 from dmsops.core.people import Role, require
@@ -57,7 +58,7 @@ def _remind(c: sa.Connection, ops: Ops) -> Reminded:
     if left:
         c.execute(sa.update(rerequest).where(_r.id.in_([row.id for row in left])).values(raised_at=ops.clock.now()))
     for row in left:
-        why = f"asked for {row.times} times and it has not come: a person decides (procedure P04)"
+        why = f"asked for {counted(row.times, 'time')} and it has not come: a person decides (procedure P04)"
         journal.write(
             c, ops.clock, "rerequest.unanswered", row.name[:200], actor=ops.operator.name, reason=why, outcome="failed",
             delivery=row.delivery_id, rerequest=row.id,

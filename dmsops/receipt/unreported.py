@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.core import journal, outbox
+from dmsops.core.counting import counted
 from dmsops.core.db import transact
 from dmsops.core.errors import Refused
 from dmsops.core.names import VisitId
@@ -39,7 +40,7 @@ def _note(c: sa.Connection, ops: Ops, waiting: dict[str, dict[str, Any]]) -> lis
     new = [visit for visit in waiting if visit not in said]
     for visit in new:
         minutes = waiting[visit]["minutes_without_report"]
-        words = f"the visit has ended, and no Observatory Status File came for {minutes} minutes (procedure P05)"
+        words = f"the visit has ended, and no Observatory Status File came for {counted(minutes, 'minute')} (procedure P05)"
         journal.write(c, ops.clock, RAISED, visit, actor=ops.operator.name, reason=words, outcome="failed", minutes=minutes)
     return new
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from dmsops.core import counting
+
 Rows = Mapping[str, Mapping[str, Any]]
 """Exposure name to what a plan or report says of it: ``exp_type``, ``detectors``, ``start``, ``end``, of a report ``status``."""
 Came = Mapping[tuple[str, str], bool]
@@ -121,7 +123,8 @@ def _of_visit(plan: Mapping[str, Any], report: Mapping[str, Any], planned: Rows,
     for word in ("start", "end"):
         yield from _late(f"the visit's {word}", plan[word], report[word])
     if len(planned) != len(reported):
-        yield f"{len(planned)} exposures were planned, {len(reported)} are reported"
+        were = counting.counted(len(planned), "exposure was", "exposures were")
+        yield f"{were} planned, {counting.counted(len(reported), 'is', 'are')} reported"
 
 
 def _of_exposure(name: str, plan: Mapping[str, Any], report: Mapping[str, Any]) -> Iterator[str]:
@@ -138,4 +141,5 @@ def _of_exposure(name: str, plan: Mapping[str, Any], report: Mapping[str, Any]) 
 def _late(what: str, planned: Any, reported: Any) -> Iterator[str]:
     by = reported - planned
     if abs(by) >= TOLERANCE:
-        yield f"{what} was {abs(by).total_seconds() / 60:.0f} minutes {'later' if by > timedelta() else 'earlier'} than planned"
+        minutes = counting.counted(round(abs(by).total_seconds() / 60), "minute")
+        yield f"{what} was {minutes} {'later' if by > timedelta() else 'earlier'} than planned"

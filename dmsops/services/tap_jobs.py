@@ -12,7 +12,7 @@ from dmsops.core.clock import iso, time_of
 from dmsops.core.errors import BadInput, NotFound
 from dmsops.distribution import uws
 from dmsops.distribution.votable import TYPE, error_document
-from dmsops.services import uws_xml
+from dmsops.services import tap_seen, uws_xml
 from dmsops.services.tap_runner import wake
 from dmsops.services.vo_answers import form_wanted, of_call, packed, sent, told_votable
 from dmsops.services.vosi import ESA
@@ -187,14 +187,18 @@ def results(call: Call, root: str) -> Response:
 
 
 def result(call: Call, root: str) -> Response:
-    """Give a job's result."""
+    """Give a job's result, to who may see no less than when it was made."""
     job = _job(call)
     if job.phase == uws.ERROR:
         return _error(job)
+    none = NotFound(f"job {job.id} is {job.phase}, and has no result", remedy=uws.REMEDY)
+    if job.phase != uws.COMPLETED:
+        raise none
+    tap_seen.need_no_less(call, job.id, f"{root}/async/{job.id}/results/result")
     try:
         file = uws.result_path(call.ops, job.id).open("rb")
     except FileNotFoundError:
-        raise NotFound(f"job {job.id} is {job.phase}, and has no result", remedy=uws.REMEDY) from None
+        raise none from None
     if root == ESA and "fits" in job.content_type:
         return sent(packed(file), "application/gzip", name="result.fits.gz")
     return sent(file, job.content_type or TYPE)

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from dmsops.core.errors import DmsError
 from dmsops.core.files import make_folder, whole_file
-from dmsops.distribution import accounts, uws_running
+from dmsops.distribution import accounts, uws, uws_running
 from dmsops.distribution.access import ANONYMOUS, Requester
-from dmsops.distribution.uws import Job, result_path
+from dmsops.distribution.uws import Job
+from dmsops.services import tap_seen
 from dmsops.services.vo_answers import asked_of, capitals, filled, written
 
 if TYPE_CHECKING:
@@ -73,16 +74,17 @@ def carry_out(ops: Ops, job: Job, base: str) -> None:
     stop, ended = threading.Event(), threading.Event()
     beats = threading.Thread(target=_beat, args=(ops, job, stop, ended), name="tap beat", daemon=True)
     beats.start()
-    path = result_path(ops, job.id)
+    path, asker = uws.result_path(ops, job.id), _asker(ops, job)
     try:
         asked = asked_of(capitals(job.parameters))
         make_folder(path.parent)
         with whole_file(path) as file:
-            ask = partial(written, ops, _asker(ops, job), asked, base, seconds=job.seconds, wanted=lambda: not stop.is_set())
+            ask = partial(written, ops, asker, asked, base, seconds=job.seconds, wanted=lambda: not stop.is_set())
             filled(file, ask(), partial(ask, apart=True))
+        tap_seen.keep(ops, job.id, asker)
         kept = uws_running.complete(ops, job, asked.form.type)
         if not kept:
-            path.unlink(missing_ok=True)
+            uws.discard(ops, job.id)
     except DmsError as error:
         uws_running.fail(ops, job, f"{error.message}. {error.remedy}")
     except Exception:

@@ -235,6 +235,11 @@ def other_group(observation: Any) -> None:
     plane(observation).data_read_groups.add("ivo://x/gms?y")
 
 
+def image(observation: Any) -> Any:
+    """Give the chunk of the first artifact's image."""
+    return next(iter(artifact(observation).parts.values())).chunks[0]
+
+
 def chunk(**axes: Any) -> Change:
     """Give the first artifact a chunk with world coordinates, sound but for what is named."""
 

@@ -66,6 +66,14 @@ def _ingest_again(ops: Ops, observation_id: str, without: str = "", extra: Path 
     ingest(ops, [*products, *([product_of(extra)] if extra else [])])
 
 
+def _times(ops: Ops, observation_id: str) -> dict[str, Any]:
+    """Give when an exposure was taken, as keywords of another product of it."""
+    with reading(ops.db) as c:
+        row = c.execute(sa.select(_p.time_min, _p.time_max, _p.exposure).where(_p.observation_id == observation_id)).first()
+    assert row is not None
+    return {"EXPSTART": row.time_min, "EXPEND": row.time_max, "EFFEXPTM": row.exposure}
+
+
 def _ingest_new(ops: Ops, name: str, **keywords: Any) -> None:
     """Ingest one product of an exposure of another visit, of which nothing else is known."""
     with tempfile.TemporaryDirectory() as folder:
@@ -165,7 +173,7 @@ def not_foreseen(ops: Ops) -> str:
     owner = _exposure(ops)
     name = f"{owner.id}_i2d.fits"
     with tempfile.TemporaryDirectory() as folder:
-        _ingest_again(ops, owner.id, extra=write_product(Path(folder) / name, FILENAME=name))
+        _ingest_again(ops, owner.id, extra=write_product(Path(folder) / name, FILENAME=name, **_times(ops, owner.id)))
     return product_uri(name)
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from dmsops.catalogue.describe import Product, describe
 from dmsops.catalogue.headers import header_of
+from dmsops.core.names import parse_any
 
 _START_MJD = 59917.0
 _INSTRUMENTS = (
@@ -27,6 +29,10 @@ _INSTRUMENTS = (
 )
 _CATEGORIES = ("GO", "CAL", "GTO", "COM")
 _PROGRAMS = 40
+_PIXELS, _HALF = 2048, 0.018
+"""Pixels along a detector's side, and half that side in degrees."""
+_MORE_AXES = {"uncal": (5, 2), "rateints": (2,)}
+"""Groups and integrations, by suffix."""
 PAIR = 5
 """Every so many exposures, the two last ones of NIRCam are also combined."""
 
@@ -65,14 +71,14 @@ class _Exposure:
         self.sums = random.Random(number)  # noqa: S311 - made-up sums
 
     def _keywords(self) -> dict[str, Any]:
-        seen = {"S_REGION": _square(*self.place)} if self.exp_type != "NRC_DARK" else {}
+        seen = {"S_REGION": _square(*self.place), **_sky(*self.place)} if self.exp_type != "NRC_DARK" else {}
         target = {"TARGPROP": f"STAR-{self.program}", "TARG_RA": self.place[0], "TARG_DEC": self.place[1]}
         return seen | target | {
             "DATE": _date(self.begin + 0.2), "PROGRAM": self.program, "PI_NAME": "A. Person", "TITLE": f"Program {self.program}",
             "CATEGORY": self.category, "INSTRUME": self.instrument, "DETECTOR": self.detector.upper(), "EXP_TYPE": self.exp_type,
             "VISITYPE": "PRIME_TARGETED_FIXED", "FILTER": self.light, "PUPIL": self.pupil, "EXPSTART": self.begin,
             "EXPEND": self.begin + 0.005, "EFFEXPTM": 300.0, "CAL_VER": "3.0.0", "CRDS_CTX": "jwst_1584.pmap", "SDP_VER": "2026.1.0",
-            "ENGQLPTG": "CALCULATED_TR_202111",
+            "ENGQLPTG": "CALCULATED_TR_202111", "NAXIS1": _PIXELS, "NAXIS2": _PIXELS,
         }  # fmt: skip
 
     def described(self, collection: str) -> Any:
@@ -94,10 +100,21 @@ def _describe(names: Sequence[str], exposure: _Exposure, collection: str, member
 
 def _product(name: str, exposure: _Exposure) -> Product:
     sha256, size = f"{exposure.sums.getrandbits(256):064x}", exposure.sums.randint(10**5, 10**8)
-    return Product(name=name, sha256=sha256, path=Path(name), head=exposure.head, size=size)
+    more = _MORE_AXES.get(parse_any(name).suffix, ())
+    image = replace(exposure.head.image, axes=(_PIXELS, _PIXELS, *more)) if exposure.head.image is not None else None
+    return Product(name=name, sha256=sha256, path=Path(name), head=replace(exposure.head, image=image), size=size)
 
 
-def _square(ra: float, dec: float, half: float = 0.018) -> str:
+def _sky(ra: float, dec: float) -> dict[str, Any]:
+    """Write the world coordinates of a detector that fills the square."""
+    step = 2 * _HALF / _PIXELS
+    return {
+        "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": (_PIXELS + 1) / 2, "CRPIX2": (_PIXELS + 1) / 2, "CRVAL1": ra, "CRVAL2": dec,
+        "CD1_1": -step, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": step,
+    }  # fmt: skip
+
+
+def _square(ra: float, dec: float, half: float = _HALF) -> str:
     """Write the footprint of a detector, counter-clockwise as seen from the origin; degrees."""
     wide = half / max(math.cos(math.radians(dec)), 1e-3)
     high, low = min(dec + half, 89.99), max(dec - half, -89.99)

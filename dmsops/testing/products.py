@@ -19,6 +19,8 @@ def write_product(path: Path, *, region: str = REGION, value: float = 1.0, asdf:
     science = fits.ImageHDU(np.full((4, 4), value, dtype=np.float32), name="SCI")
     if region:
         science.header["S_REGION"] = region
+    if region == REGION:
+        science.header.update(_SKY)
     planes = [fits.ImageHDU(np.zeros((4, 4), dtype=np.float32), name=name) for name in ("ERR", "DQ")]
     planes += (
         [fits.BinTableHDU.from_columns([fits.Column("ASDF_METADATA", "1B", array=np.zeros(1, np.uint8))], name="ASDF")] if asdf else []
@@ -28,6 +30,11 @@ def write_product(path: Path, *, region: str = REGION, value: float = 1.0, asdf:
     return path
 
 
+_SKY = {
+    "CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CUNIT1": "deg", "CUNIT2": "deg", "CRPIX1": 2.5, "CRPIX2": 2.5, "CRVAL1": 80.0,
+    "CRVAL2": -69.5, "CDELT1": 1.751e-3, "CDELT2": 5e-3, "PC1_1": -1.0, "PC1_2": 0.0, "PC2_1": 0.0, "PC2_2": 1.0,
+}  # fmt: skip
+"""The world coordinates of four by four pixels that fill the region."""
 _KEYWORDS: dict[str, object] = {
     "DATE": "2022-12-04T05:00:00.123", "PROGRAM": "02726", "PI_NAME": "Operations", "TITLE": "Routine wavefront sensing",
     "CATEGORY": "CAL", "TARGPROP": "STAR", "TARG_RA": 80.0, "TARG_DEC": -69.5, "INSTRUME": "NIRCAM", "DETECTOR": "NRCA3",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.core import journal
+from dmsops.core.counting import counted
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, NotFound, Refused, StalePlan
 from dmsops.core.people import Person, Role, require
@@ -126,7 +127,7 @@ def _ask(ops: Ops, planned: Plan, selection: Selection, reason: str) -> Receipt:
             )
         row = _record(c, ops, planned, selection, reason, state="asked")
         seq = journal.write(
-            c, ops.clock, f"{planned.verb}.asked", f"{len(planned.again)} steps", actor=ops.operator.name, reason=reason,
+            c, ops.clock, f"{planned.verb}.asked", counted(len(planned.again), "step"), actor=ops.operator.name, reason=reason,
             outcome="asked", plan=planned.hash, command=row,
         )  # fmt: skip
     return Receipt(plan=planned, state="asked", command=row, seq=seq)
@@ -204,7 +205,7 @@ def _carry_out(c: sa.Connection, ops: Ops, verb: Verb, planned: Plan, reason: st
     verb.do(c, ops, planned, reason)
     ids = [t.step_id for t in planned.again]
     return journal.write(
-        c, ops.clock, verb.event, f"{len(ids)} steps", actor=ops.operator.name, reason=reason, plan=planned.hash, steps=ids,
+        c, ops.clock, verb.event, counted(len(ids), "step"), actor=ops.operator.name, reason=reason, plan=planned.hash, steps=ids,
         supersedes=list(planned.supersedes), selection=selection.as_dict(), params=planned.params, **facts,
     )  # fmt: skip
 

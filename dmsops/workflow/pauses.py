@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.core import journal
+from dmsops.core.counting import counted
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput
 from dmsops.workflow.plan import Plan
@@ -56,7 +57,8 @@ def _plan_pause(c: sa.Connection, ops: Ops, selection: Selection, params: Params
         return Plan(verb="pause", untouched=((0, f"it is paused already, by {there.actor}: {there.reason}"),))
     stuck = _number(c, here, StepState.READY, StepState.WAITING)
     finishing = _number(c, here, StepState.RUNNING, StepState.LEASED)
-    return Plan(verb="pause", stuck=stuck, notes=(f"{finishing} steps that have begun are finished, {stuck} do not start",))
+    first = counted(finishing, "step that has begun is", "steps that have begun are")
+    return Plan(verb="pause", stuck=stuck, notes=(f"{first} finished, {counted(stuck, 'does', 'do')} not start",))
 
 
 def _pause(c: sa.Connection, ops: Ops, planned: Plan, reason: str) -> None:

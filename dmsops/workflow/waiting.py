@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.core.clock import time_of_day
+from dmsops.core.counting import counted
 from dmsops.core.db import reading
 from dmsops.core.errors import NotFound
 from dmsops.workflow import forecast, pick
@@ -113,7 +114,7 @@ def _ready(c: sa.Connection, ops: Ops, row: Any) -> str:
         return "It is ready, and no engine runs: `dmsops engine run` starts one."
     earlier = sa.and_(step.c.state == StepState.READY.value, step.c.rank < row.rank)
     n = int(c.execute(sa.select(sa.func.count()).select_from(step).where(earlier)).scalar() or 0)
-    return f"It is ready and starts when a worker is free; {n} ready steps are more urgent."
+    return f"It is ready and starts when a worker is free; {counted(n, 'ready step is', 'ready steps are')} more urgent."
 
 
 def _waits(c: sa.Connection, ops: Ops, row: Any) -> Why:

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from dmsops.archive import queries
-from dmsops.distribution import grants, notice_queries, partners
+from dmsops.distribution import grants, notice_queries, partners, staging
 from dmsops.flows import exclusive
 from dmsops.ops import Ops
 from dmsops.wfsc import queries as handed
 from tests.browser import distribution_site as site_of
 from tests.browser.steps import confirm, empty_site, expect, fits, journalled, on_a_narrow_screen, said, tab
 from tests.browser.steps import listed as row
-from tests.distributing import REASON
+from tests.distributing import ADA, REASON
 
 MANY = 100_000
 """Accesses that the board must be quick with."""
@@ -114,6 +114,25 @@ def test_a_refusal_of_a_partner_is_closed(desk_of, shown):
     (closed,) = partners.refusals(shown, states=("closed",))
     assert (closed["id"], closed["closed_by"], closed["closed_reason"]) == (one, "otto", "they have taken it by hand")
     expect(row(desk, one)).to_have_count(0)
+
+
+def test_somebody_s_staged_request_is_ended_and_its_owner_reads_why(desk_of, shown):
+    desk, why = desk_of(), "the disk is needed"
+    number = staging.requests(shown, state="ready")[0]["id"]
+    desk.sign_in("lena", "/distribution")
+    tab(desk, "Staged")
+    expect(row(desk, number)).to_contain_text("ready")
+    row(desk, number).click()
+    desk.page.locator(".one .key-end").click()
+    expect(desk.page.get_by_text("Its owner reads: the archive's staff ended it: (your reason)")).to_be_visible()
+    confirm(desk, why, 1)
+    expect(said(desk)).to_contain_text("The staged request of ada has ended, by lena.")
+    mine = staging.find(shown, ADA, number)
+    assert (mine.state, mine.why) == ("ended", f"the archive's staff ended it: {why}")
+    assert journalled(shown, "staging.ended", f"staged request {number}") == [("lena", why)]
+    expect(row(desk, number)).to_contain_text("ended")
+    desk.page.get_by_text("what cannot be done now").click()
+    expect(desk.page.get_by_text("End this request: It has ended.")).to_be_visible()
 
 
 def test_exclusive_access_is_changed_with_its_preview_and_somebody_let_in(desk_of, shown):

@@ -12,6 +12,7 @@ import pytest
 from astropy.io import fits
 
 from dmsops.archive import queries as archived
+from dmsops.catalogue import check, from_xml
 from dmsops.core.names import CombinedProduct, ExposureProduct
 from dmsops.interfaces.wss import OPERATION_FILE, read_operation_file
 from dmsops.workflow import queries
@@ -62,6 +63,20 @@ def test_every_exposure_is_pointed_by_its_telemetry(exercise: tuple[Desk, dict[s
     rows = [row for row in queries.products(ops) if row["name"].endswith("_uncal.fits")]
     heads = [fits.getheader(ops.store.path(row["sha256"])) for row in rows]
     assert Counter((h["ENGQLPTG"], h["ENG_QUAL"]) for h in heads) == {("CALCULATED_TRACK_TR_202111", "OK"): 22}
+
+
+def test_the_catalogue_says_where_and_when_every_image_was_taken(exercise: tuple[Desk, dict[str, Any]]) -> None:
+    ops, seen = exercise[0].open(), Counter[tuple[str, int | None]]()
+    for row in archived.observations(ops):
+        described = from_xml(ops.store.path(row["xml_sha256"]).read_bytes())
+        assert check(described) == ()
+        for artifact in (a for p in described.planes.values() for a in p.artifacts.values()):
+            (chunk,) = artifact.parts["SCI"].chunks
+            assert chunk.position is not None
+            assert chunk.energy is not None
+            assert chunk.time is not None
+            seen[artifact.uri.rpartition("_")[2].partition("-")[0].removesuffix(".fits"), chunk.naxis] += 1
+    assert seen == {("uncal", None): 22, ("rate", 2): 21, ("rateints", 3): 21, ("cal", 2): 21, ("wfscmb", 2): 10}
 
 
 def test_wss_got_every_file_whole_and_can_open_the_operation_file(exercise: tuple[Desk, dict[str, Any]]) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 from dmsops.catalogue.coverage import sees_the_sky
 from dmsops.catalogue.makers import PRODUCER, PROJECT, maker_of
 from dmsops.catalogue.naming import program_of
+from dmsops.catalogue.planes import best_of, kind_of
 from dmsops.catalogue.registry import Case, Seen, rule
-from dmsops.catalogue.rules.parts import is_derived, keywords, planes, uri, word
+from dmsops.catalogue.rules.parts import artifacts, file_name, is_derived, keywords, planes, uri, word
 from dmsops.core import modes
-from dmsops.core.errors import BadVisit
+from dmsops.core.errors import BadVisit, DmsError
 
 _PIPE = "|"
 
@@ -85,8 +86,18 @@ def has_its_kind(case: Case) -> Iterator[Seen]:
     elif observation.type and observation.instrument is not None and not _fits_instrument(observation):
         yield uri(observation), f"an exposure type of {observation.instrument.name}", observation.type
     for plane in planes(observation):
-        if word(plane.data_product_type) != "image":
-            yield uri(observation, plane), "data product type 'image'", word(plane.data_product_type)
+        wanted, found = _kind(observation, plane), word(plane.data_product_type)
+        if found != wanted:
+            yield uri(observation, plane), f"data product type '{wanted}'", found
+
+
+def _kind(observation: Any, plane: Any) -> str:
+    names = [(other is plane, name) for other, artifact in artifacts(observation) if (name := file_name(artifact)).endswith(".fits")]
+    mine = [name for here, name in names if here] or [name for _, name in names]
+    try:
+        return kind_of(best_of(mine), observation.type) if mine else "image"
+    except DmsError:
+        return "image"  # a name that is no product's is told by its own check
 
 
 def _made_by(made: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dmsops.core.counting import counted
 from dmsops.distribution.adql import geometry
 from dmsops.distribution.adql.functions import AGGREGATES, FUNCTIONS, aggregate, call
 from dmsops.distribution.adql.grammar import wrong
@@ -165,7 +166,7 @@ def _function(node: Any, scope: Scope) -> Value:
 
 def _shapes(node: Any, count: int, scope: Scope) -> list[Any]:
     if len(node.expressions) != count:
-        raise wrong(node, f"{geometry.name_of(node)} takes {count} shape{'s' if count > 1 else ''}")
+        raise wrong(node, f"{geometry.name_of(node)} takes {counted(count, 'shape')}")
     return [geometry.shape(argument, scope, value) for argument in node.expressions]
 
 

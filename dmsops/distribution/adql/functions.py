@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from dmsops.core.counting import fitting
 from dmsops.distribution.adql.grammar import wrong
 from dmsops.distribution.adql.tables import Field, Value
 from dmsops.distribution.described import WHOLE
@@ -125,7 +126,7 @@ def call(node: Any, name: str, values: list[Value], context: Context) -> Value:
     function = FUNCTIONS[name]
     if not function.least <= len(values) <= function.most:
         many = str(function.least) if function.least == function.most else f"{function.least} to {function.most}"
-        raise wrong(node, f"{name} takes {many} arguments, not {len(values)}")
+        raise wrong(node, f"{name} takes {many} {fitting(function.most, 'argument')}, not {len(values)}")
     for value in values:
         fits = value.field.is_number if function.takes == "number" else value.field.is_text or function.takes == "any"
         if not fits:

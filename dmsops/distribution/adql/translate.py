@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dmsops.core.counting import counted
 from dmsops.core.errors import BadInput
 from dmsops.distribution.adql.conditions import condition
 from dmsops.distribution.adql.expressions import value
@@ -110,7 +111,7 @@ def _take_with(node: Any, scope: Scope) -> None:
         def make(alias: str, part: Any = part, before: Any = before, columns: list[str] = columns) -> Any:
             inner, fields = _query(part.this, Scope(context=scope.context, queries=dict(before)))
             if columns and len(columns) != len(fields):
-                raise wrong(part, f"WITH names {len(columns)} columns, and its query has {len(fields)}")
+                raise wrong(part, f"WITH names {counted(len(columns), 'column')}, and its query has {len(fields)}")
             named = [f.named(name) for f, name in zip(fields, columns, strict=True)] if columns else fields
             return scope.context.relations.of_query(inner, named, alias)
 
@@ -252,7 +253,7 @@ def _ordered(node: Any, listed: list[Value], labels: list[Any], scope: Scope, *,
 def _place_of(asked: Any, names: list[str]) -> int | None:
     if type(asked).__name__ == "Literal" and not asked.is_string:
         if not (asked.this.isdigit() and 1 <= int(asked.this) <= len(names)):
-            raise wrong(asked, f"ORDER BY {asked.this[:20]}: the result has {len(names)} columns")
+            raise wrong(asked, f"ORDER BY {asked.this[:20]}: the result has {counted(len(names), 'column')}")
         return int(asked.this) - 1
     if type(asked).__name__ == "Column" and not asked.args.get("table") and names.count(asked.name.lower()) == 1:
         return names.index(asked.name.lower())

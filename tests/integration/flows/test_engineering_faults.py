@@ -173,7 +173,7 @@ def test_f22s_a_file_that_spans_too_much_is_refused_and_taken_when_a_lead_accept
     assert set(pointed(ops).values()) == {("PLANNED", "SUSPECT")}
     seen = decide.preview(ops, bad["id"], "accept")
     decide.decide(ops, bad["id"], "accept", ticket=seen.hash, reason="its first packets are of yesterday")
-    assert [d.words for d in receive_waiting(ops) if d.name == "engineering"] == ["1 engineering files to be ingested"]
+    assert [d.words for d in receive_waiting(ops) if d.name == "engineering"] == ["1 engineering file to be ingested"]
     assert engines.run(ops).failed == 0
     assert queries.files(ops, states=["refused"]) == []
     assert set(pointed(ops).values()) == {CALCULATED}

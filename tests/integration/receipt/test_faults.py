@@ -115,7 +115,7 @@ def test_f07_a_delivery_sent_twice_is_counted_and_changes_nothing(ops: Ops, fold
     assert (receipt.delivery_id, receipt.replays, receipt.state) == ("D0001", 1, DeliveryState.COMPLETE)
     assert queries.files(ops) == before
     assert len(outbox.messages(ops.db)) == 1
-    assert any("It came again 1 times" in e.words for e in where(ops, "D0001"))
+    assert any("It came again 1 time" in e.words for e in where(ops, "D0001"))
 
 
 def test_f08_a_name_with_other_bytes_is_a_new_version_that_a_lead_can_withdraw(ops: Ops, folder: Path) -> None:

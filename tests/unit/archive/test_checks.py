@@ -218,7 +218,7 @@ def test_a_plane_that_left_the_search_index_is_found_and_a_stray_entry_too(archi
     owners = {(seen[0], seen[1], seen[3]) for seen in examined(archive)["C45"]}
     assert owners == {
         (ROOT, f"caom:JWST/{ROOT}", "plane level1 is not in the search index plane_sky"),
-        (None, "index:plane_span", "1 entries without a plane"),
+        (None, "index:plane_span", "1 entry without a plane"),
     }
 
 

@@ -27,7 +27,10 @@ def test_every_sum_of_every_entity_is_the_librarys() -> None:
         for entity, own, whole in seen:
             assert get_meta_checksum(entity).uri == entity.meta_checksum.uri == f"md5:{own.hex()}"
             assert get_acc_meta_checksum(entity).uri == entity.acc_meta_checksum.uri == f"md5:{whole.hex()}"
-        assert len(seen) == 1 + sum(1 + len(p.artifacts) for p in observation.planes.values()) + 2
+        artifacts = [a for p in observation.planes.values() for a in p.artifacts.values()]
+        parts = [part for a in artifacts for part in a.parts.values()]
+        assert len(parts) == len(artifacts) + 1
+        assert len(seen) == 1 + len(observation.planes) + len(artifacts) + len(parts) + sum(len(part.chunks) for part in parts)
 
 
 def said(work: Any) -> Any:

@@ -113,7 +113,7 @@ def test_of_two_products_of_one_name_the_old_one_is_kept(ops):
 
 def test_an_observation_is_withdrawn_and_restored(ops):
     seen = data(ops, "withdraw", PAIR)
-    assert "1 observations would be withdrawn" in text(ops, "withdraw", PAIR)
+    assert "1 observation would be withdrawn" in text(ops, "withdraw", PAIR)
     assert data(ops, "withdraw", PAIR, "--apply", seen["plan"]["hash"], "--reason", "asked by the PI")["applied"] is True
     assert data(ops, "observations", "--no-withdrawn", "--search", "wlm8") == []
     assert data(ops, "restore", PAIR, "--yes", "--reason", "a mistake")["applied"] is True

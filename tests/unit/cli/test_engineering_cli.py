@@ -9,9 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from dmsops.core.errors import BadInput, NotFound, StalePlan
 from dmsops.core.people import Role, put_person, system_user
+from dmsops.engineering.tables import engineering_hour
 from dmsops.interfaces.fos.engineering import write_hdf5
 from dmsops.interfaces.fos.manifest import write_manifest
 from dmsops.ops import Ops
@@ -43,11 +45,11 @@ def ops(tmp_path: Path) -> Iterator[Ops]:
 
 def test_status_says_what_is_held_and_what_waits_for_a_person(ops):
     said = text(ops, "status")
-    assert "22 samples of 1 mnemonics" in said
+    assert "22 samples of 1 mnemonic," in said
     assert "22 new, 0 late, 7 exact duplicates, 3 in conflict" in said
-    assert "1 refused files wait for a decision (P03)" in said
-    assert "1 gaps are open (P03)" in said
-    assert "1 intervals are suspect (P14)" in said
+    assert "1 refused file waits for a decision (P03)" in said
+    assert "1 gap is open (P03)" in said
+    assert "1 interval is suspect (P14)" in said
     assert data(ops, "status")["conflict"] == 3
 
 
@@ -72,7 +74,7 @@ def test_a_released_file_is_planned_or_taken_at_once(ops, tmp_path):
     accept(ops, folder)
     assert "not ingested yet" in text(ops, "files")
     assert data(ops, "ingest")["planned"] == [named(4)]
-    assert "1 planned ingests have not ended" in text(ops, "status")
+    assert "1 planned ingest has not ended" in text(ops, "status")
     assert "20 samples: 0 new, 18 late, 2 exact" in text(ops, "ingest", "--now", named(4))
     assert "had been dealt with before" in text(ops, "ingest", "--now", named(4))
     assert "no engineering file" in call(ops, "ingest", "--now", named(9)).stderr
@@ -112,7 +114,7 @@ def test_contested_values_are_shown_with_their_files_and_settled_by_the_hash(ops
     assert (seen["applied"], seen["plan"]["items"][0]["changed"]) == (False, 3)
     assert "the values of E would stand" in text(ops, "resolve", number, "--keep", "E")
     done = call(ops, "resolve", number, "--keep", "E", "--apply", seen["plan"]["hash"], "--reason", "the recorder is right")
-    assert "1 intervals settled; 3 samples have another value" in done.stdout
+    assert "1 interval settled; 3 samples have another value" in done.stdout
     assert data(ops, "suspects") == []
     assert [r["choice"] for r in data(ops, "suspects", "--all")] == ["E"]
     assert "no suspect interval 77" in call(ops, "conflicts", "77").stderr
@@ -158,6 +160,23 @@ def test_a_trend_keeps_extremes_in_few_steps(ops):
     assert "no sample in that time" in text(ops, "trend", ONE, "2022-12-05", "2022-12-06")
 
 
+def test_a_trend_of_states_is_told_in_words(ops):
+    name, start = "SA_ZATTUPST", 1_670_126_400_000_000
+    take(ops, [(name, start + s * 1_000_000, 1.0 if s < 6 else 2.0) for s in range(10)], named(7))
+    said = text(ops, "trend", name, *HOUR)
+    assert f"{name}: BUSY, by its sample of 2022-12-04T04:00:09.000Z; so since 2022-12-04T04:00:06.000Z" in said
+    assert ["READY", "6.00", "66.7%", "6", "0"] in [line.split() for line in said.splitlines()]
+    assert ["2022-12-04T04:00:06.000Z", "READY", "BUSY"] in [line.split() for line in said.splitlines()]
+    assert "Not known for 30.00 s: samples are missing." in said
+    assert "1 change of state:" in said
+    found = data(ops, "trend", name.lower(), *HOUR, "--points", "1")
+    assert [(s["word"], s["seconds"]) for s in found["states"]] == [("READY", 6.0), ("BUSY", 3.0)]
+    assert found["newest_changes"] == [{"at": "2022-12-04T04:00:06.000Z", "from": "READY", "to": "BUSY"}]
+    assert "It did not change." in text(ops, "trend", name, "2022-12-04T04:00:07Z", "2022-12-04T04:00:08Z")
+    assert "2022-12-04T04:00:06.000Z or before" in text(ops, "trend", name, "2022-12-04T04:00:07Z", "2022-12-04T04:00:08Z")
+    assert "no sample in that time, and none before" in text(ops, "trend", name, "2022-12-03", "2022-12-04")
+
+
 def test_hours_outside_of_limits_are_listed(ops):
     assert "within its limits" in text(ops, "violations")
     take(ops, [("IGDP_NRC_A_T_COM", 1_670_126_400_000_000, 1e4)], named(6))
@@ -173,3 +192,16 @@ def test_compacting_makes_one_partition_of_an_hour_and_tells_how_far_it_is(ops):
     assert "Compacting: 1/1" in done.stderr
     assert data(ops, "compact", "--all") == []
     assert data(ops, "status")["samples"] == 22
+
+
+def test_statistics_are_counted_again_by_the_previews_hash(ops):
+    assert "Every hour is counted as it would be now." in text(ops, "recount", *HOUR)
+    with ops.db.begin() as c:
+        c.execute(sa.update(engineering_hour).values(samples=25))
+    seen = data(ops, "recount", *HOUR)
+    assert (seen["applied"], [(h["before"], h["samples"]) for h in seen["plan"]["hours"]]) == (False, [(25, 22)])
+    assert seen["plan"]["hash"] in text(ops, "recount", *HOUR)
+    assert call(ops, "recount", *HOUR, "--apply", "0" * 16, "--reason", "x").exit_code == StalePlan.exit_code
+    done = call(ops, "recount", *HOUR, "--apply", seen["plan"]["hash"], "--reason", "counted as they once were")
+    assert "Counted again: 1 hour\n" in done.stdout
+    assert data(ops, "recount", *HOUR)["plan"]["hours"] == []

@@ -57,7 +57,7 @@ def test_the_sweep_looks_first_and_then_acts_by_its_hash(ops: Ops, tmp_path: Pat
     sha256 = ops.store.put(tmp_path / "stray")
     os.utime(ops.store.path(sha256), (0, 0))
     shown = call(ops, "receipt", "sweep")
-    assert "1 objects that no row names would be removed" in shown.stdout
+    assert "1 object that no row names would be removed" in shown.stdout
     ticket = shown.stdout.split("--apply ")[1].split()[0]
     assert ops.store.has(sha256)
     call(ops, "receipt", "sweep", "--apply", "0" * 16, "--reason", "x", code=2)

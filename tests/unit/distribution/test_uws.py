@@ -80,7 +80,7 @@ def test_a_job_runs_to_its_result(ops: Ops) -> None:
     assert (got.phase, got.content_type, got.error) == (uws.COMPLETED, "text/csv;header=present", "")
     assert uws.result_path(ops, job).read_text().split() == ["schema_name", "caom2", "ivoa", "jwst", "tap_schema"]
     uws.delete(ops, ONE, job)
-    assert not uws.result_path(ops, job).exists()
+    assert list(uws.result_path(ops, job).parent.iterdir()) == []
 
 
 def test_a_query_that_fails_ends_in_words(ops: Ops) -> None:
@@ -133,8 +133,9 @@ def test_a_result_without_its_job_is_tidied_away(ops: Ops) -> None:
     uws.run(ops, ONE, job)
     tap_runner.carry_out(ops, uws_running.claim(ops), BASE)
     uws.result_path(ops, "f" * 32).write_bytes(b"left over")
+    uws.seen_path(ops, "e" * 32).write_bytes(b"left over")
     uws_running.tidy(ops)
-    assert [path.name for path in uws.result_path(ops, job).parent.iterdir()] == [f"{job}.result"]
+    assert {path.name for path in uws.result_path(ops, job).parent.iterdir()} == {f"{job}.result", f"{job}.seen"}
 
 
 def _claim_and_die(site: str, now: str) -> None:

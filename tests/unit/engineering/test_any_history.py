@@ -1,4 +1,4 @@
-"""Whatever files come, are compacted and settled in whatever order: the engineering database holds what a plain ledger holds."""
+"""Whatever files come, are compacted and settled in whatever order: the engineering database holds, and held, what a plain ledger does."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from dmsops.engineering import compact, queries, resolve
+from dmsops.engineering import compact, queries, reader, resolve
 from dmsops.engineering.trend import trend
+from dmsops.interfaces.prds import telemetry_database
 from dmsops.testing.deliveries import START
 from dmsops.testing.sites import small_site
 from tests.engineering_files import FLOATS, SECOND, T0, named, take
@@ -20,6 +21,7 @@ from tests.engineering_files import FLOATS, SECOND, T0, named, take
 HOUR = 3600 * SECOND
 ALL = (START - timedelta(hours=2), START + timedelta(hours=6))
 NAMES = FLOATS[:2]
+NUMBERS = {name: telemetry_database().by_name(name).number for name in NAMES}
 KEY = st.tuples(st.sampled_from(NAMES), st.integers(0, 7).map(lambda n: T0 + HOUR - 20 * SECOND + n * 9 * SECOND))
 """A mnemonic and a time: over the turn of an hour, near enough to make one suspect interval and far enough to make several."""
 FILE = st.dictionaries(KEY, st.sampled_from([0.0, 1.5, 2.5]), min_size=1, max_size=8)
@@ -33,6 +35,7 @@ class History(RuleBasedStateMachine):
         self.folder = TemporaryDirectory()
         self.ops = small_site(Path(self.folder.name) / "site", START + timedelta(hours=6))
         self.values, self.stands, self.open, self.files = {}, {}, set(), 0
+        self.past = {0: {}}
 
     def teardown(self):
         self.ops.db.dispose()
@@ -99,6 +102,19 @@ class History(RuleBasedStateMachine):
             for hour in queries.hourly(self.ops, name):
                 mine = [value for time, value in wanted.items() if time // HOUR == hour["hour"]]
                 assert (hour["minimum"], hour["maximum"], hour["mean"]) == (min(mine), max(mine), pytest.approx(sum(mine) / len(mine)))
+
+    @rule(data=st.data(), name=st.sampled_from(NAMES), a=st.integers(-30, 70), b=st.integers(-30, 70))
+    def an_older_state_is_read(self, data, name, a, b):
+        revision = data.draw(st.sampled_from(sorted(self.past)))
+        first, last = (T0 + HOUR + s * SECOND for s in (min(a, b), max(a, b)))
+        then = {key[1]: value for key, value in sorted(self.past[revision].items()) if key[0] == name}
+        around = [*[t for t in then if t < first][-1:], *[t for t in then if first <= t <= last], *[t for t in then if t > last][:1]]
+        found = reader.samples(self.ops, NUMBERS[name], first, last, bracket=True, revision=revision)
+        assert list(zip(found.time.tolist(), found.value.tolist(), strict=True)) == [(t, then[t]) for t in around]
+
+    @invariant()
+    def what_stands_is_noted_for_its_revision(self):
+        self.past[queries.summary(self.ops)["revision"]] = dict(self.stands)
 
     @invariant()
     def contested_is_what_nobody_has_settled(self):

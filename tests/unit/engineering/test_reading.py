@@ -97,6 +97,7 @@ def test_services_get_numbers_whole_numbers_and_words(ops):
     assert source.samples(whole.name, T0, T0)[1].dtype == np.int64
     assert source.samples(FLOATS[0], T0, T0)[1].tolist() == [0.5]
     take(ops, [(state.name, T0 + 2 * SECOND, float("nan")), (whole.name, T0 + SECOND, float("nan"))], named(2))
+    source = StoreSource(ops)
     assert source.samples(state.name, T0 + 2 * SECOND, T0 + 2 * SECOND)[1][-1] == "nan"
     assert repr(source.samples(whole.name, T0, T0 + SECOND)[1].tolist()) == "[7.0, nan]"
     assert source.describe("nothing") is None

@@ -39,8 +39,8 @@ def written(folder, seconds):
     ("seconds", "odd", "refused"),
     [
         (np.arange(0, 60, 0.25), "", ""),
-        ([0, 0.25, 0.5, 20, 20.25], "1 times without samples", ""),
-        ([0, 0.25, 0.25, 0.5], "1 packets have the time of another", ""),
+        ([0, 0.25, 0.5, 20, 20.25], "1 time without samples", ""),
+        ([0, 0.25, 0.25, 0.5], "1 packet has the time of another", ""),
         (np.arange(0, 5 * 3600, 1.0), "", "it covers 5.0 h, more than 4 h"),
         ([3 * 86400, 3 * 86400 + 1], "", "it ends in the future (2022-12-07T02:51:17.000Z)"),
     ],
@@ -81,7 +81,7 @@ def test_damaged_packets_and_unreadable_files_are_said(ops, tmp_path):
     (folder / NAME).write_bytes(bytes(content))
     (folder / "C0000_2022338025116_002.out").write_bytes(b"no packets at all")
     real_time, recorded = engineering.look(ops, folder)
-    assert (recorded.damaged, recorded.odd) == (1, "1 packets are damaged and left out")
+    assert (recorded.damaged, recorded.odd) == (1, "1 packet is damaged and left out")
     assert (real_time.stream, real_time.packets) == ("real time", 0)
     assert "byte 0" in real_time.odd
 

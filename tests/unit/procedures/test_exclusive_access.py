@@ -254,7 +254,7 @@ def test_a_change_of_which_a_part_failed_says_so_and_is_found(ops):
         c.execute(sa.text("UPDATE archived_product SET sha256 = :gone WHERE observation_id = :name"), {"gone": "0" * 64, "name": COMBINED})
     told = carry_out(ops, asked, ticket=asked.ticket, reason=WHY)
     assert told["result"].startswith("2 observations are described again; jw01783-o001")
-    with pytest.raises(Failed, match=f"1 of 3 are not as shown, the first is {COMBINED}"):
+    with pytest.raises(Failed, match=f"1 of 3 is not as shown, the first is {COMBINED}"):
         verify(ops, asked, told)
 
 

@@ -51,7 +51,7 @@ def test_a_name_tells_what_came_when_what_was_asked_and_who_used_it(told: Ops, t
     assert {e.who for e in story if e.what == "journal"} == {"tester"}
     for words in (
         "delivery D0001 came from FOS, number 1. Now complete",
-        f"asked for {SCIENCE} asked for again, 1 times so far",
+        f"asked for {SCIENCE} asked for again, 1 time so far",
         "told D0001_rerequest_001.json re-request to FOS about D0001; not taken yet",
         f"no more asked for {SCIENCE} closed by delivery D0002",
         f"file {SCIENCE} released, version 1, in delivery D0002",

@@ -67,7 +67,7 @@ def test_a_packet_gap_is_found_said_asked_for_and_filled_by_the_next_delivery(op
     assert accept(ops, tmp_path / "D1").state == "complete"
     (waits,) = science.plan_visit(ops, VISIT).awaited
     assert waits.startswith(EXPOSURE)
-    assert "1 of 6 packets are missing" in waits
+    assert "1 of 6 packets is missing" in waits
     assert "P04" in waits
     assert [r["name"] for r in queries.rerequests(ops)] == [FILE]
     fly(tmp_path / "D2", delivery_id="D2")

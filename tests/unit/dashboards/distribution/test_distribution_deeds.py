@@ -10,14 +10,16 @@ import sqlalchemy as sa
 
 from dashboards.app.distribution_view import DistributionView
 from dmsops.archive import queries
+from dmsops.catalogue.naming import product_uri
 from dmsops.core import journal
 from dmsops.core.db import reading
-from dmsops.core.people import Person, Role
-from dmsops.distribution import notice_queries, partners, subscription_acts
+from dmsops.core.people import Person, Role, put_person
+from dmsops.distribution import notice_queries, partners, staging, subscription_acts
 from dmsops.ops import Ops
 from dmsops.wfsc import queries as handed
 from tests.browser import archive_site
 from tests.browser import distribution_site as site_of
+from tests.distributing import ADA, by_uris
 from tests.unit.dashboards.boards import do, opened
 from tests.unit.dashboards.filled import begun, confirmed
 
@@ -143,6 +145,61 @@ def test_a_partner_s_difference_is_announced_again(site, board):
     version = queries.story(site, site_of.EXCLUSIVE[0])["observation"]["version"]
     assert "1 repair done" in do(view, "announce", reason="they never got it")
     assert queries.story(site, site_of.EXCLUSIVE[0])["observation"]["version"] == version + 1
+
+
+def request_of(site: Ops, state: str) -> str:
+    """Give the number of the staged request in a state."""
+    return next(str(row["id"]) for row in staging.requests(site, state=state))
+
+
+def test_somebody_s_staged_request_is_ended_and_its_owner_reads_why(site, board):
+    number = request_of(site, "ready")
+    view = board("lena", view="staged", row=number)
+    asyncio.run(view._pick("deed end"))
+    shown = view.pane.preview.html
+    assert "The request of ada (A. Almeida), 3 files, " in shown
+    assert "Its files are not kept ready any more, and a tar that goes out stops." in shown
+    assert "Its owner reads: the archive&#x27;s staff ended it: (your reason)" in shown
+    said = do(board("lena", view="staged", row=number), "end", reason="the disk is needed")
+    assert said == "The staged request of ada has ended, by lena. They read: the archive's staff ended it: the disk is needed"
+    mine = staging.find(site, ADA, number)
+    assert (mine.state, mine.why) == ("ended", "the archive's staff ended it: the disk is needed")
+    assert last(site) == ("staging.ended", "lena", "the disk is needed")
+    story = board("lena", view="staged", row=number).story.html
+    assert "End this request: It has ended." in story
+    assert "<p>the archive&#x27;s staff ended it: the disk is needed</p>" in story
+    assert "fault" not in story, "what staff has decided needs nobody"
+
+
+def test_a_request_that_is_being_laid_ready_is_stopped(site, board):
+    number = staging.make(site, ADA, [product_uri(f"{site_of.EXCLUSIVE[0]}_cal.fits")], by_uris(site))[0].id
+    view = board("lena", view="staged", row=number)
+    asyncio.run(view._pick("deed end"))
+    assert "Laying ready stops before its next file." in view.pane.preview.html
+    do(board("lena", view="staged", row=number), "end")
+    assert staging.is_stopped(site, number)
+
+
+def test_a_request_that_was_laid_ready_since_the_preview_is_not_ended(site, board):
+    number = staging.make(site, ADA, [product_uri(f"{site_of.EXCLUSIVE[0]}_cal.fits")], by_uris(site))[0].id
+    view = board("lena", view="staged", row=number)
+    begun(view, "end")
+    staging.lay_ready(site, number, by_uris(site))
+    view.pane.reason.value_input, view.pane.count.value_input = "too late", "1"
+    asyncio.run(view.pane.carry_out())
+    assert staging.find(site, ADA, number).state == "ready"
+
+
+def test_a_request_is_ended_by_a_lead_only(site, board):
+    number = request_of(site, "ready")
+    assert "End this request: &#x27;staging end&#x27; needs the role lead" in board(view="staged", row=number).story.html
+    bold = board("lena", view="staged", row=number)
+    begun(bold, "end")
+    with site.db.begin() as c:
+        put_person(c, "lena", Role.OPERATOR)
+    bold.pane.reason.value_input, bold.pane.count.value_input = "once a lead", "1"
+    asyncio.run(bold.pane.carry_out())
+    assert staging.find(site, ADA, number).state == "ready"
 
 
 @pytest.mark.parametrize(
