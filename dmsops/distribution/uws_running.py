@@ -69,6 +69,12 @@ def _end(ops: Ops, job: Job, values: dict[str, Any]) -> bool:
     return transact(ops.db, work)
 
 
+def is_complete(ops: Ops, job: Job) -> bool:
+    """Say whether a job has its result: another that ran it has ended it."""
+    with reading(ops.db) as c:
+        return c.execute(sa.select(_j.id).where(_j.id == job.id, _j.phase == COMPLETED)).first() is not None
+
+
 def tidy(ops: Ops) -> None:
     """Delete results of which there is no job: whoever deleted the job was stopped before its file was gone."""
     found = {path.stem for end in ("result", "seen") for path in result_path(ops, "x").parent.glob(f"*.{end}")}

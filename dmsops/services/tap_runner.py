@@ -82,8 +82,7 @@ def carry_out(ops: Ops, job: Job, base: str) -> None:
             ask = partial(written, ops, asker, asked, base, seconds=job.seconds, wanted=lambda: not stop.is_set())
             filled(file, ask(), partial(ask, apart=True))
         tap_seen.keep(ops, job.id, asker)
-        kept = uws_running.complete(ops, job, asked.form.type)
-        if not kept:
+        if not uws_running.complete(ops, job, asked.form.type) and not uws_running.is_complete(ops, job):
             uws.discard(ops, job.id)
     except DmsError as error:
         uws_running.fail(ops, job, f"{error.message}. {error.remedy}")

@@ -179,6 +179,20 @@ def test_a_job_that_is_run_again_ends_as_if_nothing_had_been(ops: Ops) -> None:
     assert (got.phase, got.error) == (uws.COMPLETED, "")
 
 
+def test_a_runner_thought_dead_that_ends_first_has_its_result_kept(ops: Ops) -> None:
+    job = uws.create(ops, ONE, QUERY)
+    uws.run(ops, ONE, job)
+    late = uws_running.claim(ops)
+    ops.clock.advance(timedelta(minutes=5))
+    uws_running.sweep(ops)
+    again = uws_running.claim(ops)
+    for runner in (late, again):
+        tap_runner.carry_out(ops, runner, BASE)
+        assert uws.get(ops, ONE, job).phase == uws.COMPLETED
+        assert b"tap_schema" in uws.result_path(ops, job).read_bytes()
+        assert uws.seen_path(ops, job).exists()
+
+
 def test_nobody_keeps_too_many_jobs(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uws, "MOST_JOBS", 3)
     for _ in range(3):
