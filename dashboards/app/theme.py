@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from dmsops.core.counting import counted
 from dmsops.workflow.states import FUTILE, StepState
 
 HERE = Path(__file__).parent
@@ -161,4 +162,4 @@ def size(count: float) -> str:
 
 def plural(count: int, noun: str) -> str:
     """Count things: ``1 step``, ``2,000 steps``."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+    return counted(count, noun, form=",")

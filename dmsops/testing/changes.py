@@ -240,16 +240,31 @@ def image(observation: Any) -> Any:
     return next(iter(artifact(observation).parts.values())).chunks[0]
 
 
-def chunk(**axes: Any) -> Change:
-    """Give the first artifact a chunk with world coordinates, sound but for what is named."""
+def in_part(name: str) -> Change:
+    """Name the part of the first artifact's image otherwise."""
 
     def change(observation: Any) -> None:
         from caom2 import Part
 
+        parts = artifact(observation).parts
+        kept = parts.pop(next(iter(parts)))
+        parts.add(Part(name, chunks=kept.chunks))
+
+    return change
+
+
+def turned(observation: Any) -> None:
+    """Let rows and columns of the first image change places."""
+    mine = image(observation)
+    mine.position_axis_1, mine.position_axis_2 = mine.position_axis_2, mine.position_axis_1
+
+
+def chunk(**axes: Any) -> Change:
+    """Give the first artifact's image other world coordinates, sound but for what is named."""
+
+    def change(observation: Any) -> None:
         from dmsops.testing.axes import chunk_with
 
-        part = Part("0")
-        part.chunks.append(chunk_with(**axes))
-        artifact(observation).parts.add(part)
+        next(iter(artifact(observation).parts.values())).chunks[0] = chunk_with(**axes)
 
     return change

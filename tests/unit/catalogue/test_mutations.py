@@ -63,9 +63,7 @@ def test_what_nobody_recomputes_is_found_by_the_sums_alone(tmp_path: Any) -> Non
 
 def test_sound_world_coordinates_are_no_finding(tmp_path: Any) -> None:
     made = describe([product_of(write_product(tmp_path / f"{ROOT}_cal.fits"))])
-    part = caom2.Part("0")
-    part.chunks.append(chunk_with())
-    artifact(made).parts.add(part)
+    artifact(made).parts["SCI"].chunks[0] = chunk_with()
     summed(made)
     assert check(made) == ()
 
