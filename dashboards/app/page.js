@@ -138,9 +138,17 @@ export function render({ model }) {
 
   const drawer = () => (byId("drawer").hidden = !model.drawer);
   const address = () => history.replaceState(null, "", location.pathname + (model.query && "?" + model.query));
+  // Who writes in the drawer already keeps the cursor: what they type next belongs there, not into the reason.
+  const writes = () => {
+    let at = document.activeElement;
+    const here = byId("drawer").contains(at);
+    while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
+    return here && at.matches("input, textarea");
+  };
   // A preview is read from its top, whatever field the cursor is in.
   const focus = ({ focus }) =>
     setTimeout(() => {
+      if (writes()) return;
       first("." + focus)?.shadowRoot?.querySelector("input")?.focus({ preventScroll: true });
       byId("drawer").scrollTop = 0;
     }, 100);

@@ -102,6 +102,29 @@ def test_a_refused_file_is_discarded_with_preview_reason_count_and_receipt(desk_
     expect(row(desk, 3)).to_contain_text("discarded")
 
 
+LATE = """() => {
+  const set = window.setTimeout;
+  const late = (call) => () => (call(), (window.moved = true));
+  window.setTimeout = (call, ms, ...rest) => (ms === 100 ? set(late(call), 1500) : set(call, ms, ...rest));
+}"""
+"""The page moves its cursor later than a quick person types."""
+
+
+def test_the_cursor_stays_where_somebody_types_already(desk_of, shown):
+    desk = desk_of()
+    desk.sign_in("otto", "/engineering?view=gaps")
+    row(desk, site_of.GAP_AT).click()
+    desk.page.evaluate(LATE)
+    desk.page.locator(".one .key-ask").click()
+    reason, count = (desk.page.locator(f".{name} input") for name in ("key-reason", "key-count"))
+    reason.fill("the pointing needs it")
+    count.click()
+    desk.page.wait_for_function("window.moved")
+    desk.page.keyboard.type("1")
+    expect(count).to_have_value("1")
+    expect(reason).to_have_value("the pointing needs it")
+
+
 def test_a_gap_is_asked_for(desk_of, shown):
     desk = desk_of()
     desk.sign_in("otto", "/engineering?view=gaps")
