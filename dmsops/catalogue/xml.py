@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +67,12 @@ def _reader() -> Any:
     return Reader
 
 
+@lru_cache(maxsize=1)
 def schema_fault(document: bytes) -> str | None:
-    """Hold a document against the CAOM-2.4 schema; give the first fault in words, or None."""
+    """Hold a document against the CAOM-2.4 schema; give the first fault in words, or None.
+
+    The last answer is kept: a document that was read is held against the rules next, the schema among them.
+    """
     from lxml import etree
 
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
