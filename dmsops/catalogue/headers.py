@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dmsops.catalogue.images import Image, image_of
+from dmsops.catalogue.images import Image, image_of, number_of
 from dmsops.core.errors import BadInput
 
 
@@ -99,8 +99,7 @@ def _word(sources: list[Any], keys: tuple[str, ...]) -> str:
 
 
 def _number(sources: list[Any], key: str) -> float | None:
-    value = _first(sources, key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return number_of(_first(sources, key))
 
 
 def _time(text: str) -> datetime | None:

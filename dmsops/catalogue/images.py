@@ -40,6 +40,11 @@ def image_of(cards: Sequence[Mapping[str, Any]]) -> Image | None:
     return Image(axes=axes, sky=_sky(card))
 
 
+def number_of(value: Any) -> float | None:
+    """Give a keyword's value as a number; None of what is none: FITS has logical values, which Python counts among the numbers."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def _sky(card: Mapping[str, Any]) -> Sky | None:
     types = tuple(str(card.get(f"CTYPE{k}", "")).strip().removesuffix(_DISTORTED) for k in (1, 2))
     if not types[0].startswith("RA--") or not types[1].startswith("DEC-") or {card.get(f"CUNIT{k}", "deg") for k in (1, 2)} != {"deg"}:
@@ -63,6 +68,6 @@ def _matrix(card: Mapping[str, Any]) -> tuple[float, ...] | None:
 
 
 def _numbers(card: Mapping[str, Any], *keys: str) -> tuple[float, ...] | None:
-    found = [card.get(key) for key in keys]
-    numbers = tuple(float(n) for n in found if isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n))
+    found = [number_of(card.get(key)) for key in keys]
+    numbers = tuple(n for n in found if n is not None and math.isfinite(n))
     return numbers if len(numbers) == len(keys) else None

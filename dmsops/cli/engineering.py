@@ -63,10 +63,7 @@ def status(ops: Ops) -> Answer:
     wait = counted(refused, "refused file waits", "refused files wait")
     todo = [
         (waiting, f"{counted(waiting, 'planned ingest has', 'planned ingests have')} not ended: dmsops engine run"),
-        (
-            refused,
-            f"{wait} for a decision (P03): dmsops engineering files --state refused",
-        ),
+        (refused, f"{wait} for a decision (P03): dmsops engineering files --state refused"),
         (seen["gaps"], f"{counted(seen['gaps'], 'gap is', 'gaps are')} open (P03): dmsops engineering gaps"),
         (seen["suspects"], f"{counted(seen['suspects'], 'interval is', 'intervals are')} suspect (P14): dmsops engineering suspects"),
     ]
@@ -116,13 +113,8 @@ def ingest(ops: Ops, name: str) -> Answer:
 
 
 def _counts(row: Mapping[str, Any]) -> str:
-    words = {
-        "new": "new",
-        "late": "late",
-        "exact": fitting(row["exact"], "exact duplicate"),
-        "conflict": "in conflict",
-        "impossible": "of impossible times",
-    }
+    exact = fitting(row["exact"], "exact duplicate")
+    words = {"new": "new", "late": "late", "exact": exact, "conflict": "in conflict", "impossible": "of impossible times"}
     counts = ", ".join(f"{row[key]:,} {what}" for key, what in words.items())
     return f"{counts}; {counted(row['damaged'], 'damaged packet', form=',')}"
 
@@ -245,10 +237,8 @@ def settle(ops: Ops, numbers: tuple[int, ...], keep: str, ticket: str | None, re
     done = resolve.resolve(ops, numbers, keep=keep, ticket=ticket or seen.hash, reason=reason)
     changed = sum(item.changed for item in done.items)
     others = counted(changed, "sample has", "samples have")
-    lines = [
-        f"{counted(len(done.items), 'interval')} settled; {others} another value",
-        "Next: dmsops engineering affected",
-    ]
+    settled = counted(len(done.items), "interval")
+    lines = [f"{settled} settled; {others} another value", "Next: dmsops engineering affected"]
     return Answer({"plan": done, "applied": True}, lines)
 
 

@@ -76,7 +76,7 @@ def result_path(ops: Ops, job_id: str) -> Path:
 
 
 def seen_path(ops: Ops, job_id: str) -> Path:
-    """Give where it lies what could be seen when a job ran: its result is given only while its owner may see no less."""
+    """Give where it lies what was its owner's when a job ran: its result is given only while no less is."""
     return result_path(ops, job_id).with_suffix(".seen")
 
 

@@ -47,11 +47,12 @@ def has_sound_axes(case: Case) -> Iterator[Seen]:
 )
 def agrees_with_its_plane(case: Case) -> Iterator[Seen]:
     """Find an image whose place, time or light is not that of its plane."""
-    sizes = Counter(size for _, artifact, _, chunk in _chunks(case.observation) if (size := _size(artifact, chunk)) is not None)
-    usual = max(sizes, key=lambda size: sizes[size], default=None)
-    for plane, artifact, part, chunk in _chunks(case.observation):
+    images = list(_chunks(case.observation))
+    sizes = [_size(artifact, chunk) for _, artifact, _, chunk in images]
+    usual = next((size for size, _ in Counter(size for size in sizes if size is not None).most_common(1)), None)
+    for (plane, artifact, part, chunk), size in zip(images, sizes, strict=True):
         if next(_wrong(part, chunk), None) is None:
-            for expected, found in (*_unlike(chunk, plane), *_other_size(_size(artifact, chunk), usual)):
+            for expected, found in (*_unlike(chunk, plane), *_other_size(size, usual)):
                 yield _named(artifact, part), expected, found
 
 
