@@ -18,6 +18,7 @@ from dashboards.app import engineering_words, theme
 from dashboards.app.engineering_course import Course, course
 from dashboards.app.engineering_plot import Plot
 from dashboards.app.fragment import Fragment
+from dashboards.app.turns import soon
 from dmsops.engineering import queries
 from dmsops.engineering.coverage import united
 
@@ -165,7 +166,7 @@ class TrendPane:
         if wanted is None or document is None:
             return
         asked = _POOL.submit(self.read, wanted)
-        asked.add_done_callback(lambda done: document.add_next_tick_callback(partial(self._arrived, wanted, done)))
+        asked.add_done_callback(lambda done: soon(document, partial(self._arrived, wanted, done)))
 
     def read(self, wanted: Wanted) -> dict[str, Course]:
         """Read the courses of what is wanted."""

@@ -17,6 +17,7 @@ import param
 from panel.custom import JSComponent
 
 from dashboards.app import clock_bar, theme
+from dashboards.app.turns import soon
 from dmsops.core.errors import DmsError
 
 if TYPE_CHECKING:
@@ -141,15 +142,15 @@ class Frame:
         def show() -> None:
             nonlocal waiting
             waiting = False
-            self.hear(self.hub.snapshot)
             with self.telling():
+                self.hear(self.hub.snapshot)
                 draw(self.hub.snapshot)
 
         def hear(_: Snapshot) -> None:
             nonlocal waiting
             if not waiting:
                 waiting = True
-                document.add_next_tick_callback(show)
+                soon(document, show)
 
         leave = self.hub.join(hear)
         self.hub.start()

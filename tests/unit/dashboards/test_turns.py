@@ -9,26 +9,44 @@ from typing import Any
 
 import pytest
 from bokeh.document import Document
+from bokeh.io import curdoc
+from bokeh.models import Div, ImportedStyleSheet
 from bokeh.server.contexts import BokehSessionContext
 from bokeh.server.session import ServerSession
+from panel.io import resources
+from panel.io.resources import Resources
+from panel.io.server import server_html_page_for_session
 from panel.io.state import set_curdoc
 from tornado.ioloop import IOLoop
 
-from dashboards.app import confirm_pane
+from dashboards.app import confirm_pane, turns
 from dashboards.app.deed_pane import Deed, DeedPane, Preview
-from dashboards.app.turns import in_turn
+from dashboards.app.turns import in_turn, soon
 from dmsops.core.errors import StalePlan
+
+
+def page() -> tuple[Document, Any]:
+    """Make a page whose session is still to come."""
+    document = Document()
+    served = SimpleNamespace(application_context=SimpleNamespace(io_loop=IOLoop.current()))
+    context: Any = BokehSessionContext("a", served, document)  # type: ignore[arg-type]
+    document._session_context = lambda: context  # type: ignore[assignment]
+    return document, context
+
+
+def serve(document: Document, context: Any) -> ServerSession:
+    """Make the session of a page."""
+    session = ServerSession("a", document, io_loop=IOLoop.current())
+    context._set_session(session)
+    return session
 
 
 def test_a_turn_waits_while_somebody_else_writes() -> None:
     written: list[str] = []
 
     async def go() -> None:
-        document = Document()
-        context = BokehSessionContext("a", None, document)
-        document._session_context = lambda: context  # type: ignore[assignment]
-        session = ServerSession("a", document, io_loop=IOLoop.current())
-        context._set_session(session)
+        document, context = page()
+        serve(document, context)
         begun, enough = asyncio.Event(), asyncio.Event()
 
         async def long(_: Any) -> None:
@@ -49,6 +67,69 @@ def test_a_turn_waits_while_somebody_else_writes() -> None:
 
     asyncio.run(go())
     assert written == ["the first", "the second"]
+
+
+def test_what_another_thread_asks_for_while_the_page_is_written_out_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        document, context = page()
+        document.add_root(Div(stylesheets=[ImportedStyleSheet(url="a.css")]))
+        session = serve(document, context)
+        done = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def while_written(*_: Any) -> None:
+            asked = threading.Thread(target=lambda: soon(document, lambda: loop.call_soon_threadsafe(done.set)))
+            asked.start()
+            asked.join()
+
+        monkeypatch.setattr(resources, "patch_stylesheet", while_written)
+        server_html_page_for_session(session, Resources(mode="inline"), "a")
+        await asyncio.wait_for(done.wait(), 20)
+
+    asyncio.run(go())
+
+
+def test_what_is_asked_for_before_the_page_is_there_waits_for_it() -> None:
+    written: list[Any] = []
+
+    async def go() -> None:
+        document, context = page()
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+        def write() -> None:
+            written.append(curdoc())
+            loop.call_soon_threadsafe(done.set)
+
+        soon(document, write)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert written == []
+        serve(document, context)
+        await done.wait()
+        assert written == [document], "it was another page's"
+
+    asyncio.run(asyncio.wait_for(go(), 20))
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_page_that_was_closed_is_left_alone(there: bool) -> None:
+    written: list[str] = []
+
+    async def go() -> None:
+        document, context = page()
+        session = serve(document, context) if there else None
+        soon(document, lambda: written.append("it is gone"))
+        if session is not None:
+            session.destroy()
+        else:
+            document._session_context = lambda: None  # type: ignore[assignment]
+        for _ in range(3):
+            await asyncio.sleep(turns.OPENS_SECONDS)
+        soon(document, lambda: written.append("it is gone"))
+        await asyncio.gather(*turns._UNDER_WAY)
+
+    asyncio.run(asyncio.wait_for(go(), 20))
+    assert written == []
 
 
 def pane(ops: Any, ended: list[str]) -> DeedPane:
