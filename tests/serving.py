@@ -12,19 +12,20 @@ from starlette.applications import Starlette
 from dmsops.core.people import Role, put_person, put_token
 from dmsops.ops import Ops
 from dmsops.services import site
+from dmsops.services.certificates import Certificate
 from dmsops.services.server import address_of, listen, make_server
 from tests.waiting import until
 
 
 @contextmanager
-def served(ops: Ops) -> Iterator[str]:
+def served(ops: Ops, shown: Certificate | None = None) -> Iterator[str]:
     """Serve a site; gives the address that clients reach it by, as ``http://127.0.0.1:49152``.
 
     The site's clock and database are the test's own: what a test does to them, the next request sees.
     """
     listener = listen()
-    address = address_of(listener).rstrip("/")
-    with _running(site.make_app(ops, address), listener):
+    address = address_of(listener, shown).rstrip("/")
+    with _running(site.make_app(ops, address), listener, shown):
         yield address
 
 
@@ -37,8 +38,8 @@ def serving(app: Starlette) -> Iterator[str]:
 
 
 @contextmanager
-def _running(app: Starlette, listener: socket.socket) -> Iterator[None]:
-    server = make_server(app)
+def _running(app: Starlette, listener: socket.socket, shown: Certificate | None = None) -> Iterator[None]:
+    server = make_server(app, shown)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="served", daemon=True)
     thread.start()
     try:

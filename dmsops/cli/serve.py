@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dmsops.cli.frame import Answer, notes, verb
 from dmsops.flows import telling
 from dmsops.ops import Ops
+from dmsops.services import certificates, several
 from dmsops.services import edb as service
-from dmsops.services import several
 from dmsops.services import site as public
 from dmsops.services.server import ADDRESS, WARNING, address_of, is_this_machine, listen, make_server
 
@@ -21,50 +24,76 @@ if TYPE_CHECKING:
 
     from starlette.applications import Starlette
 
+    from dmsops.services.certificates import Certificate
+
 
 @click.group()
 def commands() -> None:
     """Serve the site's services over HTTP, each until Ctrl-C."""
 
 
+type Lines = Callable[[str, str], list[str]]
+_FILE = click.Path(path_type=Path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """Where a service listens, and the certificate that it shows."""
+
+    host: str
+    port: int
+    shown: Certificate | None
+
+
 def _where(port: int) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
-    """Add the options that say where a service listens."""
+    """Add the options that say where a service listens; its verb gets them as ``where``."""
 
     def add(function: Callable[..., Answer]) -> Callable[..., Answer]:
-        taken = click.option("--port", type=click.IntRange(0, 65535), default=port, show_default=True, help="Port; 0 takes a free one.")
-        help_text = "Address to listen on; another than this one lets other machines in."
-        return click.option("--host", default=ADDRESS, show_default=True, help=help_text)(taken(function))
+        @wraps(function)
+        def asked(ops: Ops, *, host: str, port: int, certificate: Path | None, key: Path | None, **given: Any) -> Answer:
+            return function(ops, where=Where(host=host, port=port, shown=certificates.certificate(certificate, key)), **given)
+
+        for option in reversed((
+            click.option(
+                "--host", default=ADDRESS, show_default=True, help="Address to listen on; another than this one lets other machines in."
+            ),
+            click.option("--port", type=click.IntRange(0, 65535), default=port, show_default=True, help="Port; 0 takes a free one."),
+            click.option("--certificate", type=_FILE, help="Speak TLS: the certificate with those that signed it, in PEM."),
+            click.option("--key", type=_FILE, help="The certificate's key, in PEM, without a password."),
+        )):  # fmt: skip
+            asked = option(asked)
+        return asked
 
     return add
 
 
-def _listen(ops: Ops, host: str, port: int, lines: Callable[[str, str], list[str]]) -> tuple[socket.socket, str]:
+def _listen(ops: Ops, where: Where, lines: Lines) -> tuple[socket.socket, str]:
     """Take an address, and say how to reach it."""
-    listener = listen(host, port, beyond=True)
-    address = address_of(listener)
+    listener = listen(where.host, where.port, beyond=True)
+    address = address_of(listener, where.shown)
     for line in lines(ops.settings.name, address):
         notes.print(line, markup=False, soft_wrap=True)
-    if not is_this_machine(host):
+    if not where.shown and not is_this_machine(where.host):
         notes.print(WARNING, markup=False, soft_wrap=True)
     return listener, address
 
 
-def _serve(ops: Ops, host: str, port: int, make: Callable[[Ops, str], Starlette], lines: Callable[[str, str], list[str]]) -> Answer:
+def _serve(ops: Ops, where: Where, make: Callable[[Ops, str], Starlette], lines: Lines) -> Answer:
     """Serve an application until it is interrupted, and say first how to reach it."""
-    listener, address = _listen(ops, host, port, lines)
+    listener, address = _listen(ops, where, lines)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # the server takes both while it runs, and hands them on when it has ended
-    make_server(make(ops, address)).run(sockets=[listener])
+    make_server(make(ops, address), where.shown).run(sockets=[listener])
     return Answer({"address": address}, ["stopped"])
 
 
 @_where(service.PORT)
-def edb(ops: Ops, host: str, port: int) -> Answer:
+def edb(ops: Ops, where: Where) -> Answer:
     """Serve the engineering database to calibration software, until Ctrl-C.
 
     Who asks needs a token of the site (dmsops people token NAME).
     """
-    return _serve(ops, host, port, lambda given, _: service.make_app(given), _addresses)
+    return _serve(ops, where, lambda given, _: service.make_app(given), _addresses)
 
 
 @_where(public.PORT)
@@ -76,7 +105,7 @@ def edb(ops: Ops, host: str, port: int) -> Answer:
     show_default=True,
     help="Processes that answer; several need PostgreSQL.",
 )
-def site(ops: Ops, host: str, port: int, base: str, processes: int) -> Answer:
+def site(ops: Ops, where: Where, base: str, processes: int) -> Answer:
     """Serve the archive to astronomers and partners, until Ctrl-C.
 
     Search, download, TAP, SIA2, DataLink, and the partners' feed: descriptions are everybody's, files by their exclusive access period.
@@ -84,10 +113,10 @@ def site(ops: Ops, host: str, port: int, base: str, processes: int) -> Answer:
     several.need_postgresql(ops, processes)
     with telling.in_background(ops):
         if processes > 1:
-            listener, address = _listen(ops, host, port, _site_addresses)
-            several.Several(ops, listener, base or address, processes).run()
+            listener, address = _listen(ops, where, _site_addresses)
+            several.Several(ops, listener, base or address, processes, where.shown).run()
             return Answer({"address": address}, ["stopped"])
-        return _serve(ops, host, port, lambda given, address: public.make_app(given, base or address), _site_addresses)
+        return _serve(ops, where, lambda given, address: public.make_app(given, base or address), _site_addresses)
 
 
 def _addresses(name: str, address: str) -> list[str]:

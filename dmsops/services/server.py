@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.applications import Starlette
 
+    from dmsops.services.certificates import Certificate
+
 ADDRESS = "127.0.0.1"
 CONNECTIONS = 64
 """Open at once; who comes then is told to come again (503)."""
@@ -19,7 +21,7 @@ PATIENCE_SECONDS = 5
 """How long an answer under way may go on when the service is stopped."""
 WARNING = (
     "Anyone who can reach this address sees tokens and data as they pass: they are not encrypted."
-    " Put a proxy with TLS in front, or stop and leave --host out."
+    " Give --certificate and --key, put a proxy with TLS in front, or stop and leave --host out."
 )
 
 
@@ -57,21 +59,23 @@ def listen(host: str = ADDRESS, port: int = 0, *, beyond: bool = False) -> socke
     return listener
 
 
-def address_of(listener: socket.socket) -> str:
-    """Give the address to ask, as ``http://127.0.0.1:8124/``."""
+def address_of(listener: socket.socket, shown: Certificate | None = None) -> str:
+    """Give the address to ask, as ``http://127.0.0.1:8124/``; with a certificate it begins with ``https``."""
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    return f"http{'s' if shown else ''}://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
-def make_server(app: Starlette) -> uvicorn.Server:
+def make_server(app: Starlette, shown: Certificate | None = None) -> uvicorn.Server:
     """Make the server of a service; ``run(sockets=[listener])`` serves until it is interrupted or ``should_exit`` is set.
 
-    It writes no access log of its own, which would hold tokens, and believes no proxy's headers.
+    It writes no access log of its own, which would hold tokens, and believes no proxy's headers. With a certificate it speaks TLS.
     """
     import uvicorn
 
     config = uvicorn.Config(
         app,
+        ssl_certfile=shown.chain if shown else None,
+        ssl_keyfile=shown.key if shown else None,
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dmsops.ops import Ops
+    from dmsops.services.certificates import Certificate
 
 MOST = 64
 _LOOK_SECONDS = 0.2
@@ -33,14 +34,14 @@ def need_postgresql(ops: Ops, number: int) -> None:
         raise BadInput("several processes serve a site on PostgreSQL only", field="processes", remedy=remedy)
 
 
-def _answer(site: str, person: Person, listener: socket.socket, base: str) -> None:
+def _answer(site: str, person: Person, listener: socket.socket, base: str, shown: Certificate | None) -> None:
     """Be one of the processes."""
     from dmsops.services.server import make_server
     from dmsops.services.site import make_app
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    server = make_server(make_app(connect(site, operator=person), base))
+    server = make_server(make_app(connect(site, operator=person), base), shown)
     threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
     server.run(sockets=[listener])
 
@@ -60,6 +61,7 @@ class Several:
     listener: socket.socket
     base: str
     number: int
+    shown: Certificate | None = None
     _stopping: threading.Event = field(default_factory=threading.Event)
     _running: list[tuple[Any, float]] = field(default_factory=list)
     _soon: int = 0
@@ -83,7 +85,7 @@ class Several:
             self._end()
 
     def _start(self) -> tuple[Any, float]:
-        given = (str(self.ops.settings.site), self.ops.operator, self.listener, self.base)
+        given = (str(self.ops.settings.site), self.ops.operator, self.listener, self.base, self.shown)
         made = multiprocessing.get_context("spawn").Process(target=_answer, args=given, name="dmsops serve")
         made.start()
         return made, time.monotonic()

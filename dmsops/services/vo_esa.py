@@ -1,6 +1,7 @@
-"""The parts of ESA's archive that its client asks for beside TAP: files (``/esa/data``) and messages.
+"""The parts of ESA's archive that its client asks for beside TAP: signing in, files (``/esa/data``) and messages.
 
-ESA's own login, shared tables and user areas have no counterpart here.
+The client signs in over HTTPS only: the site has a certificate, or a proxy before it that has one. Shared tables, user areas, and MAST
+tokens that are linked to a user of ESA's have no counterpart here.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from typing import TYPE_CHECKING
 from dmsops.archive import holdings
 from dmsops.core.db import reading
 from dmsops.core.errors import BadInput, NotFound
-from dmsops.distribution import tarring, uws
+from dmsops.distribution import logins, tarring, uws
 from dmsops.distribution.access import Requester
 from dmsops.distribution.files import Held, Judgement, judge
 from dmsops.services.downloads import access_of, give
-from dmsops.services.vo_answers import of_call
-from dmsops.services.web import Call, Route
+from dmsops.services.vo_answers import of_call, told_votable
+from dmsops.services.web import SESSION, Call, Route
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -33,6 +34,8 @@ def routes() -> list[Route]:
         Route(path="/esa/data", handler=_data, methods=("GET", "POST"), cost=2.0),
         Route(path="/esa/tap/notification", handler=_messages),
         Route(path="/tap/notification", handler=_messages),
+        Route(path="/esa/login", handler=_sign_in, methods=("POST",), told=told_votable, cost=5.0),
+        Route(path="/esa/logout", handler=_sign_out, methods=("POST",)),
         Route(path="/esa/tap/deletejobs", handler=_delete, methods=("POST",)),
     ]
 
@@ -41,6 +44,28 @@ def _messages(_call: Call) -> Response:
     from starlette.responses import PlainTextResponse
 
     return PlainTextResponse("")
+
+
+def _sign_in(call: Call) -> Response:
+    """Begin a session: ``username`` is an account's, ``password`` a token of it; the answer is a cookie."""
+    if "?" in call.url:
+        raise BadInput("name and password stand in the form, never in the address, which is written down on the way", field="password")
+    session = logins.begin(call.ops, call.field("username"), call.field("password"))
+    return _with_session(session, round(logins.LASTS.total_seconds()))
+
+
+def _sign_out(call: Call) -> Response:
+    """End the session that was sent."""
+    logins.end(call.ops, call.session)
+    return _with_session("", 0)
+
+
+def _with_session(session: str, seconds: int) -> Response:
+    from starlette.responses import PlainTextResponse
+
+    answer = PlainTextResponse("", headers={"Cache-Control": "no-store"})
+    answer.set_cookie(SESSION, session, max_age=seconds, path="/esa", secure=True, httponly=True, samesite="strict")
+    return answer
 
 
 def _delete(call: Call) -> Response:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from dmsops.core.errors import BadInput, DmsError, NotAllowed, NotFound, NotSignedIn, Refused, StoreUnreachable, TooMany
-from dmsops.distribution import accounts
+from dmsops.distribution import accounts, logins
 from dmsops.distribution.access import ANONYMOUS, Requester
 from dmsops.distribution.audit import Recorder
 from dmsops.distribution.limits import Limits
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 LARGEST_BODY = 4_000_000
 """Bytes of a request's body."""
 COOKIE = "mast_token"
+SESSION = "SESSION"
+"""The cookie of who signed in by name (ESA's client)."""
 _STORE_SECONDS = 30
 """When to come again while the store does not answer."""
 _STATUS: tuple[tuple[type[DmsError], int], ...] = (
@@ -67,6 +69,8 @@ class Call:
     requester: Requester
     address: str
     now: datetime
+    session: str = ""
+    """Of a client that signed in by name."""
 
     @property
     def ops(self) -> Ops:
@@ -153,7 +157,7 @@ def _answer(service: Service, route: Route, request: Request, body: bytes | None
     try:
         address = request.client.host if request.client else "-"
         service.limits.take(address)
-        asker = accounts.requester(service.ops, _token(request))
+        asker = _asker(service.ops, request)
         if not asker.is_anonymous or route.cost > 1:
             service.limits.take(f"{address} {asker.name}", route.cost)
         response = route.handler(_call(service, request, body, asker, address))
@@ -165,6 +169,12 @@ def _answer(service: Service, route: Route, request: Request, body: bytes | None
         response.headers.setdefault("Cache-Control", "private, no-store")  # what is theirs is in no cache that others read
     _log(service.ops, request, asker, response, began)
     return response
+
+
+def _asker(ops: Ops, request: Request) -> Requester:
+    """Find who asks: by a token, else by a session."""
+    token, session = _token(request), request.cookies.get(SESSION, "")
+    return logins.asker_of(ops, session) if session and not token else accounts.requester(ops, token)
 
 
 def _token(request: Request) -> str:
@@ -183,7 +193,7 @@ def _call(service: Service, request: Request, body: bytes | None, asker: Request
     return Call(
         service=service, method=request.method, url=str(request.url), base=service.base,
         path=request.path_params, fields=fields, body=body, headers=request.headers, requester=asker, address=address,
-        now=service.ops.clock.now(),
+        now=service.ops.clock.now(), session=request.cookies.get(SESSION, ""),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Unmodified astroquery.esa.jwst works against the site, but for what needs ESA's own login server or the resolvers of names."""
+"""Unmodified astroquery.esa.jwst works against the site, but for what needs the resolvers of names."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from dmsops.distribution.audit import records
 from dmsops.ops import Ops
 from tests.archive_template import archive_copy
+from tests.certified import certificate_in
 from tests.offered import EXCLUSIVE, HIDDEN, PROGRAM, offered_site
 from tests.serving import served
 
@@ -25,6 +27,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 EXPOSURE = "jw02726402001_03104_00001_nrca3"
+OF_PROGRAM = f"SELECT * FROM jwst.archive WHERE proposal_id = '{PROGRAM}'"
+SEEN_BY_ALL = 4
 PLACE = SkyCoord(80.0, -69.5, unit="deg")
 
 
@@ -109,8 +113,6 @@ def test_jobs_are_deleted_by_their_names(jwst: Any) -> None:
 
 
 def test_a_mistake_is_told(jwst: Any) -> None:
-    import requests
-
     with pytest.raises(requests.exceptions.HTTPError, match="there is no column 'foo'"):
         jwst.launch_job("SELECT foo FROM jwst.main")
     with pytest.raises(SystemError, match="there is no column 'foo'"):
@@ -162,13 +164,44 @@ def test_what_is_exclusive_is_listed_and_not_given_and_what_is_hidden_is_neither
             other.get_product(file_name=f"{EXCLUSIVE}_cal.fits")
         with pytest.raises(ValueError, match="does not exist"):
             other.get_product_list(observation_id=HIDDEN)
-        assert len(other.launch_job(f"SELECT * FROM jwst.archive WHERE proposal_id = '{PROGRAM}'").get_results()) == 4
+        assert len(other.launch_job(OF_PROGRAM).get_results()) == SEEN_BY_ALL
     there.ops.db.dispose()
 
 
-def test_what_the_client_cannot_do_here_it_says(jwst: Any) -> None:
-    # ESA's login goes over HTTPS to a server of ESA's kind; names are resolved by SIMBAD, NED and VizieR.
-    with pytest.raises(OSError, match="refused"):
-        jwst.login(user="x", password="y")
+def test_who_signs_in_gets_what_is_theirs_until_they_sign_out(tmp_path: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, files = offered_site(tmp_path / "site"), certificate_in(tmp_path / "tls")
+    monkeypatch.setenv("SSL_CERT_FILE", str(files.chain))
+    with served(there.ops, files) as base:
+        mine = client(base)
+        mine.login(user="pi", password=there.tokens.pi)
+        name = f"{EXCLUSIVE}_cal.fits"
+        assert (here / mine.get_product(file_name=name)).read_bytes() == there.files[name]
+        assert len(mine.get_product_list(observation_id=HIDDEN)) > 0
+        assert len(mine.launch_job(OF_PROGRAM).get_results()) > SEEN_BY_ALL
+        assert len(mine.launch_job(OF_PROGRAM, async_job=True).get_results()) > SEEN_BY_ALL
+        assert [(row["who"], row["verdict"]) for row in records(there.ops, uris=[f"mast:JWST/product/{name}"])] == [("pi", "granted")]
+        mine.logout()
+        with pytest.raises(ValueError, match="does not exist"):
+            mine.get_product_list(observation_id=HIDDEN)
+        assert len(mine.launch_job(OF_PROGRAM).get_results()) == SEEN_BY_ALL
+    there.ops.db.dispose()
+
+
+def test_who_signs_in_wrongly_is_told_so_and_stays_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there, files = offered_site(tmp_path / "site"), certificate_in(tmp_path / "tls")
+    monkeypatch.setenv("SSL_CERT_FILE", str(files.chain))
+    with served(there.ops, files) as base:
+        other = client(base)
+        for user, password in (("pi", "mast_nonsense"), ("pi", there.tokens.other), ("nobody", there.tokens.pi)):
+            with pytest.raises(requests.HTTPError, match=r"the name or the password is wrong.*P18"):
+                other.login(user=user, password=password)
+        assert len(other.launch_job(OF_PROGRAM).get_results()) == SEEN_BY_ALL
+        other.login(user="other", password=there.tokens.other)
+        with pytest.raises(ValueError, match="Error retrieving product"):
+            other.get_product(file_name=f"{EXCLUSIVE}_cal.fits")
+    there.ops.db.dispose()
+
+
+def test_names_of_targets_are_resolved_elsewhere(jwst: Any) -> None:
     with pytest.raises(Exception, match=r"simbad|Connection|resolver"):
         jwst.query_target("M1", radius=1 * u.deg)

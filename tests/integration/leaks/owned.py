@@ -19,6 +19,13 @@ SIGN, SIGNED, STAGE = "/api/v0.1/Download/sign", "/api/v0.1/Download/signed/", "
 SUBSCRIPTIONS, EVENTS, GRANTS = "/api/v0.1/subscriptions", "/api/v0.1/events", "/api/v0.1/grants"
 QUERY = "SELECT obs_id, target_name FROM ivoa.obscore"
 NOBODY = "0" * 32
+_ACCOUNTS = {
+    "pi": "pi", "other": "other", "guest whose grant ended": "guest", "pi without scope read": "pi", "pi with scope grant alone": "pi",
+    "partner": "partner", "full partner": "full", "full partner without scope read": "full", "expired": "pi", "revoked": "gone",
+    "mistyped": "pi",
+}  # fmt: skip
+"""Whose token somebody sends who signs in by name."""
+_LISTING = {"QUERY": "SELECT obs_id FROM ivoa.obscore", "LANG": "ADQL", "RESPONSEFORMAT": "csv"}
 
 
 def bearer(asker: Asker) -> Asker:
@@ -349,6 +356,49 @@ def _refusals(world: World, path: str) -> None:
         assert partner or same(*asked, world.thing("hidden"), ghost_of(world.thing("hidden"))), name
 
 
+def _signed_in(world: World, path: str, name: str) -> dict[str, str]:
+    """Sign in with a token; gives the header that its session is sent by."""
+    asker = world.askers[name]
+    answer = world.ask(world.askers["anonymous"], "POST", path, data={"username": _ACCOUNTS[name], "password": asker.token})
+    assert answer.status == 200, answer.text
+    (cookie,) = [value for key, value in answer.headers if key == "set-cookie"]
+    assert {"HttpOnly", "Secure", "SameSite=strict", "Path=/esa"} <= set(cookie.split("; "))
+    return {"Cookie": cookie.split(";")[0]}
+
+
+def _sign_in(world: World, path: str) -> None:
+    """Whoever signs in sees what their token shows, and nothing more."""
+    anonymous = world.askers["anonymous"]
+    for name, account in _ACCOUNTS.items():
+        asker = world.askers[name]
+        if not asker.good:
+            given = {"username": account, "password": asker.token}
+            assert world.ask(anonymous, "POST", path, data=given).status == 401, name
+            continue
+        session = _signed_in(world, path, name)
+        seen = replace(asker, token="", name=f"{name}, signed in", everything=asker.everything and asker.reads)
+        answer = world.ask(seen, "POST", "/esa/tap/sync", data=_LISTING, headers=session)
+        assert (answer.status, world.listed(answer)) == (200, world.visible(asker)), name
+        for thing in world.things:
+            got = world.ask(seen, "GET", "/esa/data", params={"RETRIEVAL_TYPE": "PRODUCT", "ARTIFACTID": thing.uri}, headers=session)
+            assert (got.status == 200) == has(asker, thing, world.now), f"{name}: {thing.kind} of {thing.program}: {got.text[:300]}"
+        world.ask(replace(seen, harvests=False), "GET", "/caom/observations/JWST", headers=session)
+        weak = world.ask(seen, "POST", GRANTS, json={"account": "other", "program": MINE, "reason": "test"}, headers=session)
+        assert weak.status == 403, f"{name}: a session lets others in"
+    assert world.ask(anonymous, "POST", f"{path}?username=pi&password=x").status == 400
+
+
+def _sign_out(world: World, path: str) -> None:
+    """Who signed out is nobody known; a token is not ended by it."""
+    session = _signed_in(world, "/esa/login", "pi")
+    assert world.ask(world.askers["anonymous"], "POST", path, headers=session).status == 200
+    answer = world.ask(world.askers["anonymous"], "POST", "/esa/tap/sync", data=_LISTING, headers=session)
+    assert (answer.status, world.listed(answer)) == (200, world.visible(world.askers["anonymous"]))
+    pi = world.askers["pi"]
+    world.ask(world.askers["anonymous"], "POST", path, headers={"Cookie": f"SESSION={pi.token}"})
+    assert world.listed(world.ask(pi, "POST", "/esa/tap/sync", data=_LISTING)) == world.visible(pi)
+
+
 def _tap(root: str) -> Iterator[tuple[tuple[str, str], Check]]:
     one = f"{root}/async/{{id}}"
     yield ("GET", f"{root}/async"), _jobs
@@ -386,6 +436,8 @@ PROBES: dict[tuple[str, str], Check] = {
     ("POST", GRANTS): _grant,
     ("DELETE", f"{GRANTS}/{{number}}"): _end_grant,
     ("POST", "/esa/tap/deletejobs"): _deleted,
+    ("POST", "/esa/login"): _sign_in,
+    ("POST", "/esa/logout"): _sign_out,
     **dict(_tap("/tap")),
     **dict(_tap("/esa/tap")),
 }
