@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dmsops.core.counting import counted
 from dmsops.core.errors import BadInput
-from dmsops.engineering import queries, resolve
+from dmsops.engineering import queries, recount, resolve
 from dmsops.engineering.contested import STANDING
 from dmsops.engineering.rules import moment
 from dmsops.flows import engineering as flow
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACTS",
+    "COLUMNS",
     "Order",
     "Scope",
     "affected",
@@ -33,8 +34,14 @@ __all__ = [
 ]
 
 Row = dict[str, Any]
-RESOLVE, REMAKE = "resolve", "remake"
-ACTS = (RESOLVE, REMAKE)
+RESOLVE, REMAKE, RECOUNT = "resolve", "remake", "recount"
+ACTS = (RESOLVE, REMAKE, RECOUNT)
+COLUMNS = {
+    RESOLVE: ("suspect", "mnemonic", "first", "last", "contested", "changed"),
+    REMAKE: ("step", "kind", "dataset", "why"),
+    RECOUNT: ("hour", "mnemonics", "before", "samples"),
+}
+"""What is shown of an act's rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +57,11 @@ class Order:
     facts: Row = field(default_factory=dict)
     ticket: str = ""
     choice: Row = field(default_factory=dict)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What is shown of its rows."""
+        return COLUMNS[self.act]
 
 
 def suspects(ops: Ops, seen: Scope, *, every: bool = False) -> list[Row]:
@@ -107,7 +119,7 @@ def order(
     Parameters
     ----------
     act : str
-        ``resolve`` suspect intervals, or ``remake`` products.
+        ``resolve`` suspect intervals, ``remake`` products, or ``recount`` the hourly statistics of the scope's hours.
     chosen : collection of int
         Suspect intervals, by their numbers; empty for all open ones of the scope.
     keep : str
@@ -118,7 +130,7 @@ def order(
     Raises
     ------
     BadInput
-        The act is not known, an interval is resolved, or no contested value came from there.
+        The act is not known, an interval is resolved, no contested value came from there, or single mnemonics were to be counted again.
     NotFound
         There is no such interval or step.
     """
@@ -126,6 +138,8 @@ def order(
         return _resolution(ops, sorted(chosen or [row["id"] for row in suspects(ops, seen)]), keep)
     if act == REMAKE:
         return _remaking(ops, sorted(steps or [item.step for item in flow.affected(ops) if item.stale]))
+    if act == RECOUNT:
+        return _recounting(ops, seen)
     raise BadInput(f"'{act}' is no act of P14: {', '.join(ACTS)} are", field="act")
 
 
@@ -158,6 +172,17 @@ def _remaking(ops: Ops, steps: list[int]) -> Order:
     return Order(act=REMAKE, rows=tuple(rows), facts=facts, ticket=plan.hash, choice={"steps": steps})
 
 
+def _recounting(ops: Ops, seen: Scope) -> Order:
+    if seen.mnemonics:
+        raise BadInput("hours are counted again with all of their mnemonics: leave 'mnemonics' empty", field="mnemonics")
+    plan = recount.preview(ops, seen.start, seen.stop)
+    rows = tuple(asdict(hour) for hour in plan.hours)
+    facts = {"hours_counted_otherwise": len(rows)}
+    if not rows:
+        return Order(act=RECOUNT, facts=facts)
+    return Order(act=RECOUNT, rows=rows, facts=facts, ticket=plan.hash, choice={"span": (seen.start, seen.stop)})
+
+
 def carry_out(ops: Ops, asked: Order, *, ticket: str, reason: str) -> Row:
     """Do what was looked at; raises as the verb that it calls."""
     if asked.act == RESOLVE:
@@ -165,5 +190,8 @@ def carry_out(ops: Ops, asked: Order, *, ticket: str, reason: str) -> Row:
         changed = sum(item.changed for item in plan.items)
         values = counted(changed, "sample has", "samples have")
         return {"act": RESOLVE, "result": f"{counted(len(plan.items), 'interval')} settled, {values} another value"}
+    if asked.act == RECOUNT:
+        counts = recount.recount(ops, *asked.choice["span"], ticket=ticket, reason=reason)
+        return {"act": RECOUNT, "result": f"{counted(len(counts.hours), 'hour')} counted again"}
     done = flow.remake(ops, asked.choice["steps"], ticket=ticket, reason=reason)
     return {"act": REMAKE, "result": f"{counted(len(done.plan.again), 'step runs', 'steps run')} again (act {done.command})"}

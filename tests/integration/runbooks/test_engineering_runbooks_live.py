@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import nbformat
+import sqlalchemy as sa
 from nbclient import NotebookClient
 
 from dmsops.core.people import Person, Role, put_person
 from dmsops.engineering import queries
+from dmsops.engineering.tables import engineering_hour
 from dmsops.ops import Ops
 from dmsops.procedures import duplicates, engineering, inbox, record, telemetry
 from dmsops.procedures.engine import kernel_options
@@ -37,6 +39,7 @@ def test_dry_runs_change_nothing_whatever_they_look_at(frozen):
         ("P14", {}),
         ("P14", {"keep": REAL_TIME, "mnemonics": ["sa_zattest1"]}),
         ("P14", {"act": "remake"}),
+        ("P14", {"act": "recount"}),
     ]
     for procedure, given in wanted:
         ended = run(frozen, procedure, given)
@@ -113,6 +116,23 @@ def test_p14_makes_science_again_that_used_other_values(frozen):
     ended = run(frozen, "P14", {"act": "remake", "ticket": ticket}, dry_run=False, reason="settled with ENG")
     assert (ended.outcome, ended.error) == ("completed", None)
     assert {work.step_row(frozen, step)["state"] for step in steps} == {"ready"}
+
+
+def test_p14_counts_hours_again_that_were_counted_by_other_limits(frozen):
+    seen = duplicates.scope(frozen)
+    names = [row["name"] for row in duplicates.by_mnemonic(frozen, seen)]
+    right = [queries.hourly(frozen, name) for name in names]
+    with frozen.db.begin() as c:
+        c.execute(sa.update(engineering_hour).values(red=99))
+    assert [queries.hourly(frozen, name) for name in names] != right
+    ticket = duplicates.order(frozen, seen, act="recount").ticket
+    ended = run(frozen, "P14", {"act": "recount", "ticket": ticket}, dry_run=False, reason="limits have changed")
+    assert (ended.outcome, ended.error) == ("completed", None)
+    assert "counted again" in record.step_result(frozen, ended.id, "recount")["result"]
+    hours = {row["at"] for rows in right for row in rows if seen.start <= row["at"] <= seen.stop}
+    assert hours
+    now = [queries.hourly(frozen, name, seen.start, seen.stop) for name in names]
+    assert now == [[row for row in rows if row["at"] in hours] for rows in right]
 
 
 def test_p14_does_nothing_with_a_ticket_that_is_void(frozen):

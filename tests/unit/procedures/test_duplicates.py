@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dmsops.core.errors import BadInput, NotFound, StalePlan
 from dmsops.engineering import compact, queries
 from dmsops.engineering.ingest import ingest
+from dmsops.engineering.tables import engineering_hour
 from dmsops.procedures import duplicates
 from dmsops.testing.deliveries import START
 from dmsops.testing.sites import small_site
@@ -124,6 +126,22 @@ def test_only_intervals_of_the_mnemonics_and_the_time_asked_for_are_settled(doub
     assert [r["mnemonic"] for r in duplicates.order(doubled, later).rows] == [ONE]
     (number,) = (r["id"] for r in duplicates.suspects(doubled, later))
     assert duplicates.order(doubled, duplicates.scope(doubled), chosen=[number]).choice["suspects"] == [number]
+
+
+def test_hours_that_were_counted_by_other_rules_are_counted_again(doubled):
+    seen = duplicates.scope(doubled, start="2022-12-04T03:00:00", stop="2022-12-04T05:00:00")
+    right = queries.hourly(doubled, ONE)
+    assert duplicates.order(doubled, seen, act="recount").rows == ()
+    with doubled.db.begin() as c:
+        c.execute(sa.update(engineering_hour).values(yellow=7))
+    asked = duplicates.order(doubled, seen, act="recount")
+    assert [(row["hour"], row["mnemonics"]) for row in asked.rows] == [("2022-12-04T04", 2)]
+    assert set(asked.columns) == set(asked.rows[0])
+    assert queries.hourly(doubled, ONE) != right, "looking changed it"
+    done = duplicates.carry_out(doubled, asked, ticket=asked.ticket, reason="limits have changed")
+    assert (done["result"], queries.hourly(doubled, ONE)) == ("1 hour counted again", right)
+    with pytest.raises(BadInput, match="leave 'mnemonics' empty"):
+        duplicates.order(doubled, duplicates.scope(doubled, mnemonics=[ONE]), act="recount")
 
 
 def test_with_nothing_suspect_there_is_nothing_to_do(ops):
