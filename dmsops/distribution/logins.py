@@ -55,14 +55,15 @@ def _begin(c: sa.Connection, ops: Ops, name: str, token: str, session: str) -> N
     values = {"account": name, "label": LABEL, "scopes": [scope for scope in _SCOPES if scope in row.scopes], "made_at": now}
     ends = min(row.expires_at, now + LASTS)
     c.execute(sa.insert(account_token).values(**values, sha256=token_digest(session), expires_at=ends))
-    _end_oldest(c, name, now)
+    _forget_others(c, name, now)
     journal.write(c, ops.clock, "account.signed-in", name, actor=name)
 
 
-def _end_oldest(c: sa.Connection, name: str, now: datetime) -> None:
-    mine = (_t.account == name, _t.label == LABEL, *is_good(now))
-    kept = sa.select(_t.id).where(*mine).order_by(_t.id.desc()).limit(MOST)
-    c.execute(sa.update(account_token).where(*mine, _t.id.not_in(kept)).values(revoked_at=now))
+def _forget_others(c: sa.Connection, name: str, now: datetime) -> None:
+    """Forget sessions that have ended, and those that are too many; the journal knows of them."""
+    mine = (_t.account == name, _t.label == LABEL)
+    kept = sa.select(_t.id).where(*mine, *is_good(now)).order_by(_t.id.desc()).limit(MOST)
+    c.execute(sa.delete(account_token).where(*mine, _t.id.not_in(kept)))
 
 
 def end(ops: Ops, session: str) -> None:
