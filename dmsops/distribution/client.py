@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dmsops.core.errors import BadInput, DmsError, Failed, Refused
 from dmsops.core.files import in_words, locked, make_folder, sync_folder
-from dmsops.distribution.client_asking import LONGEST_WAIT, TRIES, Again, Site, connected, problem_of
+from dmsops.distribution.client_asking import LONGEST_WAIT, TRIES, Again, Site, connected, problem_of, why_unanswered
 
 if TYPE_CHECKING:
     import httpx2
@@ -132,7 +132,7 @@ class _Fetch:
             except Again as again:
                 wait, why = again.seconds or wait, again.why
             except httpx2.TransportError as error:
-                why = f"{self._site.base} does not answer: {str(error) or type(error).__name__}"
+                why = why_unanswered(self._site, error)
             here = self._here()
             tries = tries + 1 if here <= had else 1
             had = max(had, here)

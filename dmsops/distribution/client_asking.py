@@ -57,6 +57,24 @@ def connected(site: Site) -> Iterator[httpx2.Client]:
         yield client
 
 
+def why_unanswered(site: Site, error: Exception) -> str:
+    """Say why a site gave no answer.
+
+    Raises
+    ------
+    Failed
+        Asking again would not help: the site's certificate is not trusted here.
+    """
+    why = str(error) or type(error).__name__
+    if "CERTIFICATE_VERIFY_FAILED" not in why:
+        return f"{site.base} does not answer: {why}"
+    _, _, what = why.partition("verify failed: ")
+    raise Failed(
+        f"this machine does not trust the certificate of {site.base}: {what.partition(' (')[0] or why}",
+        remedy="Look whether the address is right. If the site's own authority signed it: SSL_CERT_FILE=its certificate (P17).",
+    ) from None
+
+
 def problem_of(response: httpx2.Response) -> Exception:
     """Give the error of an answer that is none, in the site's own words."""
     response.read()
@@ -88,7 +106,7 @@ def answer(site: Site, method: str, path: str, **given: Any) -> dict[str, Any]:
                     return _object(response)
                 problem = problem_of(response)
             except httpx2.TransportError as error:
-                problem = Again(f"{site.base} does not answer: {str(error) or type(error).__name__}", None)
+                problem = Again(why_unanswered(site, error), None)
             if not isinstance(problem, Again):
                 raise problem
             site.sleep(min(problem.seconds or 2.0**turn, LONGEST_WAIT))

@@ -19,6 +19,7 @@ from dmsops.distribution import client
 from dmsops.distribution import client_finding as finding
 from dmsops.distribution.client import Wanted, fetch
 from dmsops.distribution.client_asking import TRIES, Site, answer
+from tests.certified import certificate_in
 from tests.offered import EXCLUSIVE, OPEN, RESTRICTED, SUFFIXES, offered_site, uri
 from tests.serving import served
 
@@ -346,3 +347,20 @@ def test_what_is_no_site_is_said(tmp_path):
         answer(site, "GET", "/x")
     with pytest.raises(Failed, match="does not answer"):
         answer(Site(base="http://127.0.0.1:9", sleep=lambda _: None), "GET", "/x")
+
+
+def test_a_certificate_that_is_not_trusted_is_told_at_once_and_what_helps(tmp_path, monkeypatch):
+    there, files, waited = offered_site(tmp_path / "site"), certificate_in(tmp_path / "tls"), []
+    with served(there.ops, files) as base:
+        site = Site(base=base, sleep=waited.append)
+        wanted = finding.by_uris(site, [uri(OPEN[0])])
+        with pytest.raises(Failed, match=f"does not trust the certificate of {base}: self-signed certificate$") as refused:
+            finding.of_program(site, "02726")
+        assert "SSL_CERT_FILE" in refused.value.remedy
+        (one,) = fetch(site, wanted, tmp_path / "into")
+        assert "does not trust the certificate" in one.error
+        assert waited == [], "it was asked again"
+        monkeypatch.setenv("SSL_CERT_FILE", str(files.chain))
+        (one,) = fetch(site, wanted, tmp_path / "into")
+        assert one.path.read_bytes() == there.files[f"{OPEN[0]}_cal.fits"]
+    there.ops.db.dispose()
