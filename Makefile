@@ -12,8 +12,9 @@ SITE ?= rehearsal/site
 PORT ?= 5006
 TESTS ?= tests
 WORKERS ?= 2
-# Browsers, engines and pools are tested one after the other: each takes the machine.
-ALONE := tests/browser tests/e2e tests/integration/workflow
+# Browsers, whole exercises and killed engines are tested one after the other: each takes the machine. The others mostly wait.
+WAITING := $(addprefix tests/integration/workflow/test_,condor_contract.py condor_engine.py engine_contract.py)
+ALONE := tests/browser tests/e2e $(filter-out $(WAITING),$(wildcard tests/integration/workflow/test_*.py))
 BOOKS := $(wildcard runbooks/*.ipynb notebooks/*.ipynb)
 
 .PHONY: help
