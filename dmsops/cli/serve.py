@@ -34,6 +34,7 @@ def commands() -> None:
 
 type Lines = Callable[[str, str], list[str]]
 _FILE = click.Path(path_type=Path)
+_HOST = "Address to listen on; another than this one lets other machines in."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,19 +50,14 @@ def _where(port: int) -> Callable[[Callable[..., Answer]], Callable[..., Answer]
     """Add the options that say where a service listens; its verb gets them as ``where``."""
 
     def add(function: Callable[..., Answer]) -> Callable[..., Answer]:
+        @click.option("--host", default=ADDRESS, show_default=True, help=_HOST)
+        @click.option("--port", type=click.IntRange(0, 65535), default=port, show_default=True, help="Port; 0 takes a free one.")
+        @click.option("--certificate", type=_FILE, help="Speak TLS: the certificate with those that signed it, in PEM.")
+        @click.option("--key", type=_FILE, help="The certificate's key, in PEM, without a password.")
         @wraps(function)
         def asked(ops: Ops, *, host: str, port: int, certificate: Path | None, key: Path | None, **given: Any) -> Answer:
             return function(ops, where=Where(host=host, port=port, shown=certificates.certificate(certificate, key)), **given)
 
-        for option in reversed((
-            click.option(
-                "--host", default=ADDRESS, show_default=True, help="Address to listen on; another than this one lets other machines in."
-            ),
-            click.option("--port", type=click.IntRange(0, 65535), default=port, show_default=True, help="Port; 0 takes a free one."),
-            click.option("--certificate", type=_FILE, help="Speak TLS: the certificate with those that signed it, in PEM."),
-            click.option("--key", type=_FILE, help="The certificate's key, in PEM, without a password."),
-        )):  # fmt: skip
-            asked = option(asked)
         return asked
 
     return add

@@ -107,9 +107,7 @@ def give_token(
     wanted = [_scope(text) for text in scopes]
     if not 1 <= days <= MOST_DAYS:
         raise BadInput(f"a token is good for 1 to {MOST_DAYS} days, not {days}", field="days")
-    token = f"{PREFIX}{secrets.token_urlsafe(32)}"
-    transact(ops.db, lambda c: _keep(c, ops, name, token, sorted(set(wanted)), days, label, reason))
-    return token
+    return transact(ops.db, lambda c: _give(c, ops, name, sorted(set(wanted)), days, label, reason))
 
 
 def _scope(text: str) -> str:
@@ -119,12 +117,20 @@ def _scope(text: str) -> str:
         raise BadInput(f"'{text}' is not a scope; they are {', '.join(Scope)}", field="scopes") from None
 
 
-def _keep(c: sa.Connection, ops: Ops, name: str, token: str, scopes: list[str], days: int, label: str, reason: str) -> None:
+def _give(c: sa.Connection, ops: Ops, name: str, scopes: list[str], days: int, label: str, reason: str) -> str:
     need_account(c, name)
     now = ops.clock.now()
-    values = {"account": name, "sha256": token_digest(token), "label": label[:64], "scopes": scopes, "made_at": now}
-    c.execute(sa.insert(account_token).values(**values, expires_at=now + timedelta(days=days)))
+    token = fresh_token(c, name, scopes, label=label[:64], now=now, until=now + timedelta(days=days))
     journal.write(c, ops.clock, "account.token", name, actor=ops.operator.name, reason=reason, scopes=scopes, days=days)
+    return token
+
+
+def fresh_token(c: sa.Connection, name: str, scopes: Sequence[str], *, label: str, now: datetime, until: datetime) -> str:
+    """Make a token of an account and keep its sha256; the token itself is given this once."""
+    token = f"{PREFIX}{secrets.token_urlsafe(32)}"
+    values = {"account": name, "sha256": token_digest(token), "label": label, "scopes": [*scopes], "made_at": now, "expires_at": until}
+    c.execute(sa.insert(account_token).values(**values))
+    return token
 
 
 def requester(ops: Ops, token: str) -> Requester:
@@ -139,14 +145,15 @@ def requester(ops: Ops, token: str) -> Requester:
         return ANONYMOUS
     now = ops.clock.now()
     with reading(ops.db) as c:
-        row = c.execute(_good_tokens(now, _t.sha256 == token_digest(token))).one_or_none()
+        row = c.execute(good_tokens(now, _t.sha256 == token_digest(token))).one_or_none()
         if row is not None:
             return _of_account(row, programs_of(c, row.account, now))
     return _staff(ops, token)
 
 
-def _good_tokens(now: datetime, *tests: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    columns = (_t.account, _t.scopes, _a.kind, _a.display_name, _a.files)
+def good_tokens(now: datetime, *tests: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Ask for tokens that are good, of accounts that are open: ``account, scopes, expires_at, kind, display_name, files``."""
+    columns = (_t.account, _t.scopes, _t.expires_at, _a.kind, _a.display_name, _a.files)
     return sa.select(*columns).join(account, _a.name == _t.account).where(*tests, *is_good(now), _a.closed_at.is_(None))
 
 
@@ -190,7 +197,7 @@ def named(ops: Ops, name: str, kind: str) -> Requester | None:
         return _staff_named(ops, name)
     now = ops.clock.now()
     with reading(ops.db) as c:
-        rows = c.execute(_good_tokens(now, _t.account == name, _a.kind == kind)).all()
+        rows = c.execute(good_tokens(now, _t.account == name, _a.kind == kind)).all()
         programs = programs_of(c, name, now)
     found = [_of_account(row, programs) for row in rows]
     best = next((one for one in found if Scope.READ in one.scopes), found[0] if found else None)

@@ -6,7 +6,6 @@ that it was begun with, is good for reading and subscribing at most, and ends wi
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,8 +16,8 @@ from dmsops.core.db import transact
 from dmsops.core.errors import NotSignedIn
 from dmsops.core.people import token_digest
 from dmsops.distribution.access import ANONYMOUS, Scope
-from dmsops.distribution.accounts import PREFIX, REMEDY, is_good, requester
-from dmsops.distribution.tables import account, account_token
+from dmsops.distribution.accounts import REMEDY, fresh_token, good_tokens, is_good, requester
+from dmsops.distribution.tables import account_token
 
 if TYPE_CHECKING:
     from dmsops.distribution.access import Requester
@@ -28,7 +27,7 @@ LABEL = "signed in by name"
 LASTS = timedelta(hours=12)
 MOST = 10
 """Sessions of an account at once; one more ends the oldest."""
-_a, _t = account.c, account_token.c
+_t = account_token.c
 _SCOPES = (Scope.READ, Scope.SUBSCRIBE)
 
 
@@ -40,23 +39,20 @@ def begin(ops: Ops, name: str, token: str) -> str:
     NotSignedIn
         There is no such account, or the token is not a good one of it; which of them is not said.
     """
-    session = f"{PREFIX}{secrets.token_urlsafe(32)}"
-    transact(ops.db, lambda c: _begin(c, ops, name, token, session))
-    return session
+    return transact(ops.db, lambda c: _begin(c, ops, name, token))
 
 
-def _begin(c: sa.Connection, ops: Ops, name: str, token: str, session: str) -> None:
+def _begin(c: sa.Connection, ops: Ops, name: str, token: str) -> str:
     now = ops.clock.now()
-    good = (_t.sha256 == token_digest(token), _a.name == name, _a.closed_at.is_(None), *is_good(now))
-    row = c.execute(sa.select(_t.scopes, _t.expires_at).join(account, _a.name == _t.account).where(*good)).one_or_none()
+    row = c.execute(good_tokens(now, _t.sha256 == token_digest(token), _t.account == name)).one_or_none()
     if row is None:
         said = "the name or the password is wrong: the name is the account's, the password a token of it that is good"
         raise NotSignedIn(said, remedy=REMEDY)
-    values = {"account": name, "label": LABEL, "scopes": [scope for scope in _SCOPES if scope in row.scopes], "made_at": now}
-    ends = min(row.expires_at, now + LASTS)
-    c.execute(sa.insert(account_token).values(**values, sha256=token_digest(session), expires_at=ends))
+    scopes = [scope for scope in _SCOPES if scope in row.scopes]
+    session = fresh_token(c, name, scopes, label=LABEL, now=now, until=min(row.expires_at, now + LASTS))
     _forget_others(c, name, now)
     journal.write(c, ops.clock, "account.signed-in", name, actor=name)
+    return session
 
 
 def _forget_others(c: sa.Connection, name: str, now: datetime) -> None:

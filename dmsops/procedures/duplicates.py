@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACTS",
-    "COLUMNS",
     "Order",
     "Scope",
     "affected",
@@ -36,7 +35,7 @@ __all__ = [
 Row = dict[str, Any]
 RESOLVE, REMAKE, RECOUNT = "resolve", "remake", "recount"
 ACTS = (RESOLVE, REMAKE, RECOUNT)
-COLUMNS = {
+_COLUMNS = {
     RESOLVE: ("suspect", "mnemonic", "first", "last", "contested", "changed"),
     REMAKE: ("step", "kind", "dataset", "why"),
     RECOUNT: ("hour", "mnemonics", "before", "samples"),
@@ -61,7 +60,7 @@ class Order:
     @property
     def columns(self) -> tuple[str, ...]:
         """What is shown of its rows."""
-        return COLUMNS[self.act]
+        return _COLUMNS[self.act]
 
 
 def suspects(ops: Ops, seen: Scope, *, every: bool = False) -> list[Row]:

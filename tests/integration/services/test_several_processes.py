@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -17,14 +18,15 @@ from dmsops.core.errors import BadInput
 from dmsops.ops import Ops, create_site
 from dmsops.services import several
 from tests import postgres
+from tests.certified import certificate_in
 from tests.waiting import until
 
 
-@pytest.fixture
-def served(tmp_path: Path, postgresql: postgres.Server) -> Iterator[tuple[subprocess.Popen[str], str]]:
+@contextmanager
+def serving(site: Path, database: str, *more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Serve an empty site with two processes."""
-    create_site(tmp_path / "site", database=postgresql.new_database())
-    words = [sys.executable, "-m", "dmsops", "serve", "site", "--site", str(tmp_path / "site"), "--port", "0", "--processes", "2"]
+    create_site(site, database=database)
+    words = [sys.executable, "-m", "dmsops", "serve", "site", "--site", str(site), "--port", "0", "--processes", "2", *more]
     with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=dict(os.environ)) as process:
         assert process.stderr is not None
         for line in process.stderr:
@@ -36,6 +38,13 @@ def served(tmp_path: Path, postgresql: postgres.Server) -> Iterator[tuple[subpro
             yield process, address
         finally:
             process.kill()
+
+
+@pytest.fixture
+def served(tmp_path: Path, postgresql: postgres.Server) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Serve an empty site with two processes."""
+    with serving(tmp_path / "site", postgresql.new_database()) as running:
+        yield running
 
 
 def answers(address: str) -> bool:
@@ -75,3 +84,13 @@ def test_several_are_refused_on_sqlite(ops: Ops) -> None:
     with pytest.raises(BadInput, match="PostgreSQL only"):
         several.need_postgresql(ops, 2)
     several.need_postgresql(ops, 1)
+
+
+def test_all_of_them_show_the_certificate(tmp_path: Path, postgresql: postgres.Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = certificate_in(tmp_path / "tls")
+    monkeypatch.setenv("SSL_CERT_FILE", str(files.chain))
+    words = ("--certificate", str(files.chain), "--key", str(files.key))
+    with serving(tmp_path / "site", postgresql.new_database(), *words) as (_, address):
+        assert address.startswith("https://")
+        assert all(answers(address) for _ in range(8))
+        assert not answers(address.replace("https", "http"))
