@@ -11,8 +11,8 @@ STAMP := .venv/.installed
 SITE ?= rehearsal/site
 PORT ?= 5006
 TESTS ?= tests
-WORKERS ?= 2
-# Browsers, whole exercises and killed engines are tested one after the other: each takes the machine. The others mostly wait.
+WORKERS ?= 3
+# Browsers, whole exercises and killed engines are tested one after the other: each takes the machine. The others mostly wait: three workers fill two cores.
 WAITING := $(addprefix tests/integration/workflow/test_,condor_contract.py condor_engine.py engine_contract.py)
 ALONE := tests/browser tests/e2e $(filter-out $(WAITING),$(wildcard tests/integration/workflow/test_*.py))
 BOOKS := $(wildcard runbooks/*.ipynb notebooks/*.ipynb)
@@ -79,7 +79,7 @@ clients: $(STAMP) ## Fetch the newest astroquery (a pre-release) and CADC's clie
 	@$(BIN)/python -m pip install -qq --no-deps --upgrade --target .clients -r tests/integration/clients/requirements.txt
 
 .PHONY: test
-test: $(STAMP) ## Run every test (WORKERS=2 at a time), and every runbook and notebook; goes on after a failure, and fails at the end
+test: $(STAMP) ## Run every test (WORKERS=3 at a time), and every runbook and notebook; goes on after a failure, and fails at the end
 	@failed=0
 	if [ "$(TESTS)" = tests ]; then
 	  $(BIN)/python -m pytest $(ALONE) || failed=1

@@ -19,6 +19,7 @@ from tests import postgres
 from tests.condor.fixtures import condor_daemons, condor_pool  # noqa: F401 - fixtures
 from tests.condor.pool import find_master
 
+pytest.register_assert_rewrite("dmsops.testing")
 hypothesis.settings.register_profile("no clock on the wall", deadline=None)
 hypothesis.settings.load_profile("no clock on the wall")
 ROOT = Path(__file__).resolve().parents[1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from dmsops.testbed.fly import Flight, fly
 from dmsops.testbed.sizes import as_size
 from dmsops.testbed.visits import load_visit, shipped
 from dmsops.workflow import engines
+from tests.forking import server_of_ones_own  # noqa: F401 - a fixture
 
 VISIT = "02726402001"
 
@@ -30,13 +30,6 @@ class Flown:
     ops: Ops
     flight: Flight
     visit: Visit
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _server_of_ones_own() -> Iterator[None]:
-    """End the server that steps are forked from: it has the pipelines loaded, whose memory toy steps of other tests would be charged."""
-    yield
-    forkserver._forkserver._stop()
 
 
 def small_pair() -> Visit:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dmsops.ops import Ops, connect, create_site
+from tests.forking import server_of_ones_own  # noqa: F401 - a fixture
 
 MakeOps = Callable[..., Ops]
 
