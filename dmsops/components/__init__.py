@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dmsops.archive import errors, finding_queries, fixity
 from dmsops.archive import queries as archived
 from dmsops.core.clock import iso
+from dmsops.core.counting import counted
 from dmsops.distribution import audit, board_queries, partners, staging_standing
 from dmsops.engineering import queries as engineering
 from dmsops.engineering.states import EngineeringState
@@ -144,7 +145,7 @@ def _archive(ops: Ops) -> tuple[str, str, int]:
         "damaged objects (procedure P16)": overdue.damaged,
     }
     said = "; ".join(f"{words}: {count}" for words, count in found.items() if count)
-    due = f" Bytes to be read again: {overdue.objects} objects." if overdue.objects else ""
+    due = f" Bytes to be read again: {counted(overdue.objects, 'object')}." if overdue.objects else ""
     there = f"Observations held: {archived.caom_summary(ops)['observations']}; nothing known is wrong with them.{due}"
     return _counted(sum(found.values()), f"{said[:1].upper()}{said[1:]}.{due}", there)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dmsops.core.counting import counted
 from dmsops.core.errors import BadInput
 
 LARGEST = 256 << 20
@@ -87,7 +88,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 def _row(name: str, number: int, line: str) -> Held:
     values = line.split("\t")
     if len(values) != len(FIELDS):
-        raise _bad(name, number, "line", f"has {len(values)} fields divided by tabs, not {len(FIELDS)}")
+        raise _bad(name, number, "line", f"has {counted(len(values), 'field')} divided by tabs, not {len(FIELDS)}")
     for field, value, pattern in zip(FIELDS, values, _PATTERNS, strict=True):
         if re.fullmatch(pattern, value) is None:
             raise _bad(name, number, field, f"cannot be '{value[:60]}'")

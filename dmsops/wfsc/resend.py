@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dmsops.core import journal
+from dmsops.core.counting import counted
 from dmsops.core.db import reading, transact
 from dmsops.core.errors import NotFound, StoreDamaged
 from dmsops.core.people import Role, require
@@ -80,7 +81,7 @@ def resend(ops: Ops, delivery_id: str, *, ticket: str, reason: str) -> dict[str,
     )
     if seen.lacking:
         raise StoreDamaged(
-            f"the store lacks {len(seen.lacking)} files of hand-over {delivery_id}, as {seen.lacking[0]}", delivery=delivery_id
+            f"the store lacks {counted(len(seen.lacking), 'file')} of hand-over {delivery_id}, as {seen.lacking[0]}", delivery=delivery_id
         )
     products = {name: ops.store.path(sha256) for name, sha256 in seen.files.items()}
     put_aside(address_of(ops), delivery_id)

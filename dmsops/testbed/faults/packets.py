@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dmsops.core.counting import counted
 from dmsops.core.files import write_bytes
 from dmsops.interfaces.fos import layout
 from dmsops.interfaces.fos.chain import read_chain
@@ -35,7 +36,7 @@ def repeat_packets(delivery: Path, file: Path, rng: np.random.Generator) -> str:
     again = [packets[i] for i in pixels[first : first + count].tolist()]
     place = int(rng.integers(int(pixels[first]), len(packets))) + 1
     write_bytes(file, b"".join([*packets[:place], *again, *packets[place:]]))
-    return f"{len(again)} packets of {file.name} are there twice"
+    return f"{counted(len(again), f'packet of {file.name} is', f'packets of {file.name} are')} there twice"
 
 
 @fault("F12", "packets are out of order, within a file and across files", stage="sending", found_by="level 1", repaired_by="P04")
