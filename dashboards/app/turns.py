@@ -5,7 +5,9 @@ write at once, Panel may send one of two changes of the same property at once an
 page then keeps the older one (a field that stays hidden, a button that stays grey), seen with panel 1.10.0 and bokeh 3.10.2.
 
 ``Document.add_next_tick_callback`` is not for other threads either: it passes through the list of changes that Panel holds back, and
-while the page is written out Panel puts an older copy of that list back, so that what was asked for meanwhile is never done.
+while the page is written out Panel puts an older copy of that list back, so that what was asked for meanwhile is never done. Panel
+itself asks that way for cells of a table while the page opens, and writing out takes no lock: nothing is written from beside before a
+browser has connected, which is after that.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from bokeh.document import Document
 
 OPENS_SECONDS = 0.05
-"""How often is looked whether a page that is being made is there."""
+"""How often is looked whether a page that is being made, or was cut off, has its browser."""
 _UNDER_WAY: set[asyncio.Task[None]] = set()
 
 
@@ -66,9 +68,9 @@ def soon(document: Document, write: Callable[[], None]) -> None:
 
     def begin() -> None:
         there: Any = document.session_context
-        if there is None:
+        if there is None or there.destroyed:
             return
-        if there.session is None:
+        if there.session is None or not there.session.connection_count:
             loop.call_later(OPENS_SECONDS, begin)
             return
         task = loop.create_task(_written(document, there.session, write))

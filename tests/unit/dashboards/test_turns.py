@@ -25,6 +25,12 @@ from dashboards.app.turns import in_turn, soon
 from dmsops.core.errors import StalePlan
 
 
+class Browser:
+    """As much of a browser's connection as counts as one."""
+
+    protocol = None
+
+
 def page() -> tuple[Document, Any]:
     """Make a page whose session is still to come."""
     document = Document()
@@ -34,11 +40,19 @@ def page() -> tuple[Document, Any]:
     return document, context
 
 
-def serve(document: Document, context: Any) -> ServerSession:
-    """Make the session of a page."""
+def serve(document: Document, context: Any, *, browser: bool = True) -> ServerSession:
+    """Make the session of a page, and connect a browser with it."""
     session = ServerSession("a", document, io_loop=IOLoop.current())
     context._set_session(session)
+    if browser:
+        connect(session)
     return session
+
+
+def connect(session: ServerSession) -> None:
+    """Connect a browser that takes whatever it is sent."""
+    browser: Any = Browser()
+    session.subscribe(browser)
 
 
 def test_a_turn_waits_while_somebody_else_writes() -> None:
@@ -89,6 +103,37 @@ def test_what_another_thread_asks_for_while_the_page_is_written_out_is_done(monk
     asyncio.run(go())
 
 
+def test_a_page_that_is_being_written_out_is_not_written_to_from_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Panel does at the next tick, as cells of a table that it changes while the page opens, would be lost."""
+    begun, being_written, asked_for = threading.Event(), threading.Event(), threading.Event()
+
+    async def go() -> None:
+        document, context = page()
+        document.add_root(Div(stylesheets=[ImportedStyleSheet(url="a.css")]))
+        session = serve(document, context, browser=False)
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+        def write() -> None:
+            begun.set()
+            being_written.wait(20)
+            document.add_next_tick_callback(lambda: loop.call_soon_threadsafe(done.set))
+            asked_for.set()
+
+        def while_written(*_: Any) -> None:
+            being_written.set()
+            if begun.is_set():
+                asked_for.wait(20)
+
+        monkeypatch.setattr(resources, "patch_stylesheet", while_written)
+        soon(document, write)
+        await asyncio.sleep(5 * turns.OPENS_SECONDS)
+        server_html_page_for_session(session, Resources(mode="inline"), "a")
+        connect(session)
+        await asyncio.wait_for(done.wait(), 20)
+
+    asyncio.run(go())
+
+
 def test_what_is_asked_for_before_the_page_is_there_waits_for_it() -> None:
     written: list[Any] = []
 
@@ -104,7 +149,10 @@ def test_what_is_asked_for_before_the_page_is_there_waits_for_it() -> None:
         for _ in range(20):
             await asyncio.sleep(0)
         assert written == []
-        serve(document, context)
+        session = serve(document, context, browser=False)
+        await asyncio.sleep(3 * turns.OPENS_SECONDS)
+        assert written == [], "no browser had connected"
+        connect(session)
         await done.wait()
         assert written == [document], "it was another page's"
 
