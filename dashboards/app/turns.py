@@ -46,7 +46,7 @@ async def in_turn(write: Callable[[], None]) -> None:
 
 
 def soon(document: Document, write: Callable[[], None]) -> None:
-    """Change a page from any thread, as soon as it is there and nobody else writes; a page that was closed is left alone.
+    """Change a page from any thread, as soon as its browser has connected and nobody else writes; a page that was closed is left alone.
 
     Parameters
     ----------
