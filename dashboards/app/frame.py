@@ -85,6 +85,7 @@ class Frame:
         words = {
             "site": settings.name, "mode": settings.mode, "board": self.board.title, "here": self.board.name, "boards": self._boards,
             "person": self.person.name, "role": self.person.role.word, "page_css": theme.variables() + theme.css("page"),
+            "keys_js": theme.script("keys"),
         }  # fmt: skip
         for name, value in words.items():
             page.add_variable(name, value)

@@ -105,6 +105,11 @@ def css(name: str) -> str:
     return (HERE / f"{name}.css").read_text(encoding="utf-8")
 
 
+def script(name: str) -> str:
+    """Read one of the scripts beside this module."""
+    return (HERE / f"{name}.js").read_text(encoding="utf-8")
+
+
 def duration(seconds: float) -> str:
     """Write a length of time to the second: ``2 h 05 min 09 s``."""
     sign = "-" if seconds < 0 else ""

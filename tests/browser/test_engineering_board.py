@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -87,6 +87,54 @@ def test_a_zoom_asks_for_finer_samples_until_each_is_drawn(desk_of):
     again.sign_in("vera", desk.page.url.removeprefix(desk.address))
     words = desk.page.get_by_text("samples, each drawn.").text_content()
     expect(again.page.get_by_text(words)).to_be_visible()
+
+
+def withheld(page: Any) -> Callable[[], None]:
+    """Keep all that the server says from the page; gives how to let it through."""
+    held: list[Callable[[], None]] | None = []
+
+    def hear(route: Any) -> None:
+        def pass_on(message: str | bytes) -> None:
+            if held is None:
+                route.send(message)
+            else:
+                held.append(lambda: route.send(message))
+
+        route.connect_to_server().on_message(pass_on)
+
+    def release() -> None:
+        nonlocal held
+        waiting, held = held, None
+        for one in waiting or []:
+            one()
+
+    page.route_web_socket(re.compile("/engineering/ws"), hear)
+    return release
+
+
+def test_what_is_typed_after_a_slash_goes_into_the_filter_also_before_the_board_is_drawn(desk_of):
+    desk = desk_of()
+    release = withheld(desk.page)
+    desk.sign_in("vera", "/engineering?view=mnemonics")
+    expect(desk.page.locator("#link")).to_have_text("connecting")
+    for key in ("j", "/", "1", "Backspace", *site_of.ATTITUDE, "Enter"):
+        desk.page.keyboard.press(key)
+    release()
+    expect(desk.page.locator("tr.row")).to_have_count(1)
+    expect(desk.page.locator(".key-filter input")).to_have_value(site_of.ATTITUDE)
+    expect(desk.page.locator(".key-filter input")).to_be_focused()
+    desk.page.keyboard.press("Escape")
+    desk.page.keyboard.press("1")
+    expect(desk.page).to_have_url(re.compile("/owl$"))
+
+
+def test_a_slash_on_a_list_without_filter_leaves_the_other_keys_alone(desk_of):
+    desk = desk_of()
+    desk.sign_in("vera", "/archive?view=audits")
+    expect(desk.page.get_by_role("tab", name="Audits")).to_have_attribute("aria-selected", "true")
+    desk.page.keyboard.press("/")
+    desk.page.keyboard.press("1")
+    expect(desk.page).to_have_url(re.compile("/owl$"))
 
 
 def test_a_refused_file_is_discarded_with_preview_reason_count_and_receipt(desk_of, shown):
