@@ -25,6 +25,9 @@ ADDRESS = "127.0.0.1"
 READER = Person("boards", Role.VIEWER)
 """Who the server itself is: it looks; people act in their own name."""
 
+UNUSED_MS, LOOK_MS = 120_000, 10_000
+"""How long a page without a browser is kept: on a slow line its scripts take a minute to come, and a cut line to come back."""
+
 
 def make_server(ops: Ops, port: int = 0) -> Any:
     """Make the server, not started yet.
@@ -49,8 +52,8 @@ def make_server(ops: Ops, port: int = 0) -> Any:
         liveness=True,
         compress_response=True,
         index=None,
-        unused_session_lifetime_milliseconds=15_000,
-        check_unused_sessions_milliseconds=5_000,
+        unused_session_lifetime_milliseconds=UNUSED_MS,
+        check_unused_sessions_milliseconds=LOOK_MS,
     )
 
 

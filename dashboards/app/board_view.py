@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import panel as pn
+from panel.io.resources import get_dist_path
 
 from dashboards.app.auth import session_person
 from dashboards.app.frame import closed_door
@@ -51,6 +52,16 @@ class BoardView:
         self.draw(self.hub.snapshot)
 
 
+def _from_here() -> None:
+    """Let the page take its styles from this server, whoever makes its document.
+
+    Panel (1.10.0) says so only when it writes a page out. The document of a page that was given up before its browser connected is
+    made again for the connection, and would send the browser to Panel's own server.
+    """
+    if pn.state.curdoc is not None:
+        pn.state.curdoc.template_variables["dist_url"] = get_dist_path(cdn=False)
+
+
 def build_board(view_of: Callable[[Hub, Person], BoardView], *extensions: str) -> Any:
     """Build a board for whoever is signed in; without a sign-in it shows nothing but how to sign in.
 
@@ -61,6 +72,7 @@ def build_board(view_of: Callable[[Hub, Person], BoardView], *extensions: str) -
     """
     hub = open_hub()
     pn.extension(*extensions, reconnect=True)
+    _from_here()
     try:
         person = session_person(hub.ops)
     except DmsError as error:

@@ -75,10 +75,7 @@ def desk_of(browser: Any, address: str) -> Iterator[Callable[..., Desk]]:
         context = browser.new_context(viewport={"width": width, "height": height})
         context.set_default_timeout(PATIENCE_MS)
         desk = Desk(context.new_page(), address)
-        here = (address, address.replace("http", "ws"), "data:", "blob:")
-        desk.page.on("pageerror", lambda error: desk.mistakes.append(str(error)))
-        desk.page.on("console", lambda message: desk.mistakes.append(message.text) if message.type == "error" else None)
-        desk.page.on("request", lambda request: None if request.url.startswith(here) else desk.strangers.append(request.url))
+        desk.note()
         desks.append(desk)
         return desk
 

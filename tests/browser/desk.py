@@ -23,6 +23,13 @@ class Desk:
     mistakes: list[str] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
 
+    def note(self) -> None:
+        """Note from now on every error of the page or console, and every request off this machine."""
+        here = (self.address, self.address.replace("http", "ws"), "data:", "blob:")
+        self.page.on("pageerror", lambda error: self.mistakes.append(str(error)))
+        self.page.on("console", lambda message: self.mistakes.append(message.text) if message.type == "error" else None)
+        self.page.on("request", lambda request: None if request.url.startswith(here) else self.strangers.append(request.url))
+
     def sign_in(self, name: str, path: str = "/owl", password: str = toy_site.PASSWORD) -> None:
         """Go to a page and through the sign-in before it."""
         self.page.goto(self.address + path)
@@ -31,9 +38,9 @@ class Desk:
         self.page.get_by_role("button", name="Sign in").click()
 
 
-def serve(ops: Ops) -> subprocess.Popen[str]:
+def serve(ops: Ops, *more: str) -> subprocess.Popen[str]:
     """Start the real server on a site; the first line it writes says where it is."""
-    command = [sys.executable, "-m", "tests.browser.serve_toy", "--site", str(ops.settings.site), "--port", "0"]
+    command = [sys.executable, "-m", "tests.browser.serve_toy", "--site", str(ops.settings.site), "--port", "0", *more]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import signal
+from typing import Any
 
 from dmsops.workflow import acts, queries
 from dmsops.workflow.choose import Selection
 from tests.browser import toy_site
+from tests.browser.desk import Desk, address_of, serve
 from tests.browser.steps import confirm, expect, fits, in_state, look_for, row
+from tests.waiting import until
 
 
 def failed(ops):
@@ -144,3 +147,32 @@ def test_a_silent_server_makes_the_page_fade_and_come_back(desk_of, server):
     finally:
         server.send_signal(signal.SIGCONT)
     expect(desk.page.locator("#link")).to_have_text("live")
+
+
+def test_a_page_that_was_given_up_before_its_browser_connected_asks_nothing_of_strangers(browser, shown):
+    """Its document is made anew for the connection, and not by the request that wrote the page out."""
+    sockets: list[Any] = []
+
+    def hold(socket: Any) -> None:
+        sockets.append(socket)
+
+    def opened() -> bool:
+        desk.page.wait_for_timeout(50)
+        return bool(sockets)
+
+    with serve(shown, "--forgetful") as process:
+        try:
+            desk = Desk(browser.new_page(), address_of(process))
+            desk.note()
+            desk.page.route_web_socket(re.compile("/owl/ws"), hold)
+            desk.sign_in("vera")
+            until(opened)
+            desk.page.wait_for_timeout(2_000)  # until the page is given up
+            sockets[0].connect_to_server()
+            expect(desk.page.locator(".tabulator-row")).to_have_count(len(toy_site.specs()))
+            expect(desk.page.locator("#link")).to_have_text("live")
+            desk.page.close()
+            assert not desk.mistakes
+            assert not desk.strangers
+        finally:  # also when it fails, as the process is waited for
+            process.terminate()
