@@ -111,6 +111,7 @@
     const row = event.composedPath().find((el) => el.matches?.(".tabulator-row, tr.row"));
     if (row) put(row);
   });
-  setInterval(() => (early ? pour() : keep()), 50);
+  setInterval(() => early && pour(), 50);
+  setInterval(keep, 250);
   window.desk = { first };
 })();

@@ -107,7 +107,14 @@ def resident_mb(pid: int | None) -> float:
     """Give the memory in MB that a process and its children have in RAM; 0 when it is gone."""
     try:
         process = psutil.Process(pid)
-        family = [process, *process.children(recursive=True)]
-        return sum(p.memory_info().rss for p in family) / 2**20
+        return sum(_resident(one) for one in (process, *process.children(recursive=True))) / 2**20
     except psutil.Error:
         return 0.0
+
+
+def _resident(process: psutil.Process) -> int:
+    """Give a process's bytes in RAM; one that ends meanwhile must not hide the others."""
+    try:
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0

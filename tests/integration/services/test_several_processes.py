@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from dmsops.ops import Ops, create_site
 from dmsops.services import several
 from tests import postgres
 from tests.certified import certificate_in
-from tests.waiting import until
+from tests.waiting import lives, until
 
 
 @contextmanager
@@ -55,8 +56,13 @@ def answers(address: str) -> bool:
 
 
 def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    living = [child for child in psutil.Process(process.pid).children() if child.status() != psutil.STATUS_ZOMBIE]
-    return [child for child in living if "spawn_main" in " ".join(child.cmdline())]
+    """Give the processes that answer; one may end while it is looked at."""
+    found = []
+    for child in psutil.Process(process.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if lives(child) and "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def test_a_process_that_is_killed_is_started_again_and_all_end_with_their_parent(served: tuple[subprocess.Popen[str], str]) -> None:
@@ -69,7 +75,7 @@ def test_a_process_that_is_killed_is_started_again_and_all_end_with_their_parent
     left = workers(process)
     process.kill()
     process.wait()
-    until(lambda: not any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in left))
+    until(lambda: not any(lives(worker) for worker in left))
 
 
 def test_they_stop_when_they_are_told_to(served: tuple[subprocess.Popen[str], str]) -> None:

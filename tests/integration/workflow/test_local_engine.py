@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -19,7 +20,7 @@ from dmsops.workflow import acting, blackboard, fleet, pulse, queries
 from dmsops.workflow.engines import local
 from dmsops.workflow.tables import attempt, step
 from tests.killing import Killing, engine_process
-from tests.waiting import until
+from tests.waiting import lives, until
 
 
 @pytest.fixture
@@ -71,7 +72,9 @@ def test_the_process_of_a_step_that_a_person_stops_is_killed(killing: Killing) -
     _, pid = until(killing.starts)[0]
     again(ops, "0", "stop", held_from="running", lease_until=None)
     until(lambda: rows(ops, attempt)[0]["outcome"] == "stopped")
-    until(lambda: not psutil.pid_exists(int(pid)) or psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE)
+    with contextlib.suppress(psutil.NoSuchProcess):  # it is gone already
+        process = psutil.Process(int(pid))
+        until(lambda: not lives(process))
     assert states(ops) == {"0": "held"}
     assert queries.products(ops) == []
 
