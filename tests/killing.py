@@ -143,7 +143,7 @@ class Killing:
             steps = c.execute(sa.select(sa.func.count()).select_from(step)).scalar()
             good = c.execute(sa.select(attempt.c.step_id).where(attempt.c.outcome.in_(("done", "reused")))).scalars().all()
             assert journal.verify(c) is None
-        assert len(made) == len({r.name for r in made}) == steps, "published twice, or not at all"
+        assert len(made) == len({r.name for r in made}) == steps, f"of {steps} published twice, or not at all: {sorted(made)}"
         assert len(good) == len(set(good)) == steps, "a step ended well twice, or not at all"
         assert self.run_again <= self.allowed, f"{self.run_again} steps ran again, {self.allowed} may"
         for row in made:

@@ -6,8 +6,8 @@ page then keeps the older one (a field that stays hidden, a button that stays gr
 
 ``Document.add_next_tick_callback`` is not for other threads either: it passes through the list of changes that Panel holds back, and
 while the page is written out Panel puts an older copy of that list back, so that what was asked for meanwhile is never done. Panel
-itself asks that way for cells of a table while the page opens, and writing out takes no lock: nothing is written from beside before a
-browser has connected, which is after that.
+itself asks that way for cells of a table until the browser has said that the page stands, and writing out takes no lock: nothing is
+written from beside before that, nor while no browser is connected.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import panel as pn
 from bokeh.io.doc import patch_curdoc
+from panel.io.state import set_curdoc
 
 if TYPE_CHECKING:
     from bokeh.document import Document
 
 OPENS_SECONDS = 0.05
-"""How often is looked whether a page that is being made, or was cut off, has its browser."""
+"""How often is looked whether a page that is being made, or was cut off, stands in its browser."""
 _UNDER_WAY: set[asyncio.Task[None]] = set()
 
 
@@ -46,7 +47,7 @@ async def in_turn(write: Callable[[], None]) -> None:
 
 
 def soon(document: Document, write: Callable[[], None]) -> None:
-    """Change a page from any thread, as soon as its browser has connected and nobody else writes; a page that was closed is left alone.
+    """Change a page from any thread, as soon as it stands in its browser and nobody else writes; a page that was closed is left alone.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def soon(document: Document, write: Callable[[], None]) -> None:
         there: Any = document.session_context
         if there is None or there.destroyed:
             return
-        if there.session is None or not there.session.connection_count:
+        if there.session is None or not there.session.connection_count or not _stands(document):
             loop.call_later(OPENS_SECONDS, begin)
             return
         task = loop.create_task(_written(document, there.session, write))
@@ -78,6 +79,11 @@ def soon(document: Document, write: Callable[[], None]) -> None:
         task.add_done_callback(_UNDER_WAY.discard)
 
     loop.call_soon_threadsafe(begin)
+
+
+def _stands(document: Document) -> bool:
+    with set_curdoc(document):
+        return bool(pn.state.loaded)
 
 
 async def _written(document: Document, session: Any, write: Callable[[], None]) -> None:

@@ -16,7 +16,7 @@ from bokeh.server.session import ServerSession
 from panel.io import resources
 from panel.io.resources import Resources
 from panel.io.server import server_html_page_for_session
-from panel.io.state import set_curdoc
+from panel.io.state import set_curdoc, state
 from tornado.ioloop import IOLoop
 
 from dashboards.app import confirm_pane, turns
@@ -49,10 +49,12 @@ def serve(document: Document, context: Any, *, browser: bool = True) -> ServerSe
     return session
 
 
-def connect(session: ServerSession) -> None:
-    """Connect a browser that takes whatever it is sent."""
+def connect(session: ServerSession, *, stands: bool = True) -> None:
+    """Connect a browser that takes whatever it is sent, and says that the page stands."""
     browser: Any = Browser()
     session.subscribe(browser)
+    if stands:
+        state._schedule_on_load(session.document, None)
 
 
 def test_a_turn_waits_while_somebody_else_writes() -> None:
@@ -60,7 +62,7 @@ def test_a_turn_waits_while_somebody_else_writes() -> None:
 
     async def go() -> None:
         document, context = page()
-        serve(document, context)
+        serve(document, context, browser=False)
         begun, enough = asyncio.Event(), asyncio.Event()
 
         async def long(_: Any) -> None:
@@ -152,6 +154,9 @@ def test_what_is_asked_for_before_the_page_is_there_waits_for_it() -> None:
         session = serve(document, context, browser=False)
         await asyncio.sleep(3 * turns.OPENS_SECONDS)
         assert written == [], "no browser had connected"
+        connect(session, stands=False)
+        await asyncio.sleep(3 * turns.OPENS_SECONDS)
+        assert written == [], "the page did not stand yet"
         connect(session)
         await done.wait()
         assert written == [document], "it was another page's"
