@@ -114,16 +114,20 @@ class StepsTable:
         return new
 
     def tick(self, now: datetime, touched: Collection[int] = ()) -> None:
-        """Write again the rows that changed, whose age shows another minute or whose glow ends; send only cells that differ."""
-        again = {*touched, *self._glow}
-        self._glow = {i: at for i, at in self._glow.items() if (now - at).total_seconds() < _GLOW_SECONDS}
+        """Write again the rows that changed, whose age shows another minute or whose glow ends; send only cells that differ.
+
+        A row is sent whole when its glow ends: what was sent while the page still opened may have been lost (decision 18).
+        """
+        again, glowed = {*touched, *self._glow}, self._glow
+        self._glow = {i: at for i, at in glowed.items() if (now - at).total_seconds() < _GLOW_SECONDS}
+        ended = glowed.keys() - self._glow.keys()
         patches: dict[str, list[tuple[int, Any]]] = {}
         for at, row in enumerate(self.rows):
             if row["id"] not in again and _minute(row, now) == self._minutes[at]:
                 continue
             wanted = cells(row, now, changed=row["id"] in self._glow)
             for name in COLUMNS:
-                if wanted[name] != self._cells[at][name]:
+                if row["id"] in ended or wanted[name] != self._cells[at][name]:
                     patches.setdefault(name, []).append((at, wanted[name]))
             self._cells[at], self._minutes[at] = wanted, _minute(row, now)
         if patches:

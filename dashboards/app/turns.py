@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import panel as pn
 from bokeh.io.doc import patch_curdoc
-from panel.io.state import set_curdoc
 
 if TYPE_CHECKING:
     from bokeh.document import Document
@@ -82,7 +81,7 @@ def soon(document: Document, write: Callable[[], None]) -> None:
 
 
 def _stands(document: Document) -> bool:
-    with set_curdoc(document):
+    with patch_curdoc(document):
         return bool(pn.state.loaded)
 
 
